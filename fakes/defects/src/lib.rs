@@ -1,0 +1,1 @@
+//! Faults that can be wrapped around the reference's ports

@@ -1,0 +1,1 @@
+//! Exchange servers that serve, pass on and record, faithful per version

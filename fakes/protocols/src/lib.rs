@@ -1,0 +1,1 @@
+//! What a server of each version says once it holds the request; it chooses no server

@@ -1,0 +1,1 @@
+//! Outlook-, device- and browser-shaped traffic

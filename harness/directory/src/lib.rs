@@ -1,0 +1,1 @@
+//! The facts as they are now, sign-in checks, tickets, and the doors to them

@@ -1,0 +1,1 @@
+//! Who arrived where, asked by whom; the one dial of fakes and clients

@@ -1,0 +1,499 @@
+//! A case: given a topology, when a client opens something, then these legs. Literals; nothing here computes one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{CaseId, HostName, MailboxName, RuleId, ServerName};
+use crate::problem::{Problem, Source};
+use crate::protocol::{Protocol, View, words};
+use crate::subject::Feature;
+use crate::topology::Setting;
+use crate::url::WebUrl;
+
+mod told;
+pub use told::{Answer, Cell, Told};
+
+/// One literal expectation of the rule book.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Case {
+    /// Its path below `suites/cases`.
+    pub id: CaseId,
+    /// What it shows, in a sentence.
+    pub title: String,
+    /// The rules that it holds.
+    pub rules: Vec<RuleId>,
+    /// Where the expectation comes from.
+    pub source: String,
+    /// What a subject must claim for it to run.
+    pub needs: Vec<Feature>,
+    /// The base topology, from the id: `coexistence`.
+    pub topology: String,
+    /// What is changed about the topology, and which servers misbehave.
+    pub given: Given,
+    /// What is done and what must come of it, in order.
+    pub steps: Vec<Step>,
+    /// Names that must resolve so (rules TOP-4, DNS-1).
+    pub resolves: Vec<Resolves>,
+}
+
+/// What is changed about the base topology.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Given {
+    /// Overlays, `+pairs`.
+    #[serde(default)]
+    pub variants: Vec<String>,
+    /// Fields by path.
+    #[serde(default)]
+    pub settings: Setting,
+    /// Scripts of misbehaviour by `server/protocol`, one word an answer: `503`, `451-without-location`.
+    #[serde(default)]
+    pub faults: BTreeMap<String, Vec<String>>,
+}
+
+/// One client, what it opens, and the legs that must come of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The client's part.
+    pub when: When,
+    /// The legs, in order; nothing else may arrive anywhere.
+    pub then: Vec<Leg>,
+}
+
+/// Who does what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct When {
+    /// Whose mailbox.
+    pub mailbox: MailboxName,
+    /// Which kind of program.
+    pub client: ClientKind,
+    /// Where it stands.
+    pub view: View,
+    /// An address, or `outlook:MAILBOX` or `device:MAILBOX`: Autodiscover first, then what it was given.
+    pub opens: Opens,
+    /// What it does once there.
+    pub does: Action,
+    /// What it signs in with.
+    #[serde(default)]
+    pub password: Password,
+    /// What the user is called and types, where the text matters (rule X-OWA-4).
+    pub types: Option<Typed>,
+    /// What kind of device: devices only.
+    pub device: Option<Device>,
+    /// What it says it can handle in Autodiscover: `X-ClientCanHandle` (rule X-AD-1).
+    #[serde(default)]
+    pub can_handle: Option<String>,
+    /// Steps of the Autodiscover lookup that policy switches off, as Outlook's Exclude… settings do (rule X-AD-3).
+    #[serde(default)]
+    pub excludes: Vec<Lookup>,
+    /// Whether the user follows a link shown by a manual redirect.
+    #[serde(default)]
+    pub follows_link: bool,
+    /// How often it does it; each time the legs must be so.
+    #[serde(default = "once")]
+    pub times: u16,
+}
+
+fn once() -> u16 {
+    1
+}
+
+words! {
+    /// A kind of client.
+    ClientKind, "client", "browser (or outlook, device)";
+    /// A browser: cookies, forms, pages that submit themselves.
+    Browser = "browser",
+    /// Outlook's use of Autodiscover, EWS and OAB.
+    Outlook = "outlook",
+    /// An ActiveSync device.
+    Device = "device",
+}
+
+words! {
+    /// What a client does once it is there.
+    Action, "action", "open-mailbox (or autodiscover, autodiscover-soap, folder-sync, options, get-folder, download-oab, …)";
+    /// Browser: sign in and see the mailbox.
+    OpenMailbox = "open-mailbox",
+    /// Read the Autodiscover answer (POX; mobilesync for a device), and stop.
+    Autodiscover = "autodiscover",
+    /// Read the Autodiscover answer over SOAP GetUserSettings, and stop.
+    AutodiscoverSoap = "autodiscover-soap",
+    /// Device: OPTIONS, then FolderSync.
+    FolderSync = "folder-sync",
+    /// Device: OPTIONS alone.
+    Options = "options",
+    /// Device: Provision in two rounds, then FolderSync.
+    Provision = "provision",
+    /// Device: FolderSync, then Sync of the inbox.
+    Sync = "sync",
+    /// Device: SendMail to itself, then Sync.
+    SendMail = "send-mail",
+    /// Device: Ping, answered because a message comes.
+    Ping = "ping",
+    /// EWS: GetFolder of the inbox, then FindItem.
+    GetFolder = "get-folder",
+    /// EWS: CreateItem, then FindItem shows it.
+    CreateItem = "create-item",
+    /// EWS: GetUserAvailability of itself.
+    Availability = "availability",
+    /// EWS: Subscribe, GetStreamingEvents, CreateItem: the event comes while the answer is open.
+    StreamingEvents = "streaming-events",
+    /// OAB: manifest, then each file in ranges.
+    DownloadOab = "download-oab",
+}
+
+words! {
+    /// The password that a client uses.
+    Password, "password", "right (or wrong, none)";
+    /// The lease's own.
+    Right = "right",
+    /// Another.
+    Wrong = "wrong",
+    /// No credentials at all.
+    None = "none",
+}
+
+#[allow(clippy::derivable_impls)] // `words!` declares the enum
+impl Default for Password {
+    fn default() -> Self {
+        Password::Right
+    }
+}
+
+words! {
+    /// A step of the Autodiscover lookup.
+    Lookup, "step of the Autodiscover lookup", "scp (or https-root, https-autodiscover, http-redirect, srv)";
+    /// Service connection point in Active Directory.
+    Scp = "scp",
+    /// `https://DOMAIN/autodiscover/…`
+    HttpsRoot = "https-root",
+    /// `https://autodiscover.DOMAIN/autodiscover/…`
+    HttpsAutodiscover = "https-autodiscover",
+    /// `GET http://autodiscover.DOMAIN/…`, answered by 302
+    HttpRedirect = "http-redirect",
+    /// `_autodiscover._tcp.DOMAIN`
+    Srv = "srv",
+}
+
+/// What the user is called and types.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Typed {
+    /// Put before the leased account's name: `o'neil` makes `o'neil-1a2b3c`.
+    pub user: String,
+    /// The account's password.
+    pub password: String,
+}
+
+/// An ActiveSync device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Device {
+    /// MS-ASProtocolVersion: `14.1`.
+    pub protocol: String,
+    /// Its DeviceType: `iPhone`.
+    pub kind: String,
+    /// Whether it is on the list of devices that may be told to move (rule PRE-EAS-4B).
+    pub on_451_list: bool,
+    /// Whether it can run Autodiscover.
+    pub autodiscover: bool,
+    /// The form of its query.
+    pub query: QueryForm,
+}
+
+words! {
+    /// The form of an ActiveSync query.
+    QueryForm, "form of query", "plain (or base64)";
+    /// `?Cmd=FolderSync&User=…`
+    Plain = "plain",
+    /// One base64 word (protocol 12.1 and later).
+    Base64 = "base64",
+}
+
+/// What a client is told to open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Opens {
+    /// An address.
+    Url(WebUrl),
+    /// Outlook set up for a mailbox.
+    Outlook(MailboxName),
+    /// A device set up for a mailbox.
+    Device(MailboxName),
+}
+
+impl TryFrom<String> for Opens {
+    type Error = String;
+    fn try_from(given: String) -> Result<Self, String> {
+        if let Some(mailbox) = given.strip_prefix("outlook:") {
+            return mailbox.parse().map(Opens::Outlook).map_err(|e| format!("{e}"));
+        }
+        if let Some(mailbox) = given.strip_prefix("device:") {
+            return mailbox.parse().map(Opens::Device).map_err(|e| format!("{e}"));
+        }
+        given.parse().map(Opens::Url).map_err(|error| format!("{error}, or like `outlook:purple`"))
+    }
+}
+
+impl From<Opens> for String {
+    fn from(opens: Opens) -> String {
+        match opens {
+            Opens::Url(url) => url.to_string(),
+            Opens::Outlook(mailbox) => format!("outlook:{mailbox}"),
+            Opens::Device(mailbox) => format!("device:{mailbox}"),
+        }
+    }
+}
+
+/// One conversation of the client with one namespace, as it must be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Leg {
+    /// The namespace that the client dials.
+    pub dials: HostName,
+    /// How it came to that name.
+    pub reached: Reached,
+    /// The servers that the last answered request passed, in order.
+    pub hops: Vec<Hop>,
+    /// How often a person had to act.
+    pub prompts: Prompts,
+    /// How the client signed in, where a rule speaks of it.
+    pub signs_in: Option<SignsIn>,
+    /// What it was told at the end.
+    pub told: Told,
+}
+
+words! {
+    /// How a client came to a name.
+    Reached, "way to a name", "typed (or scp, dns, told)";
+    /// Typed by the user, or configured.
+    Typed = "typed",
+    /// Named by a service connection point.
+    Scp = "scp",
+    /// Guessed from the address's domain, or from an SRV record.
+    Dns = "dns",
+    /// Named by the leg before.
+    Told = "told",
+}
+
+words! {
+    /// How a client signs in.
+    SignsIn, "way to sign in", "forms (or basic, silent, none)";
+    /// A logon page that a person filled in.
+    Forms = "forms",
+    /// Basic
+    Basic = "basic",
+    /// A form that submitted itself with what the user had typed before.
+    Silent = "silent",
+    /// Not at all
+    None = "none",
+}
+
+/// How often a person had to act in a leg.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Prompts {
+    /// Asked for credentials.
+    pub credentials: u8,
+    /// Asked about a certificate.
+    pub certificate: u8,
+    /// What was wrong with it: `name`, `trust`, `date`. Where one is asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<CertificateFault>,
+}
+
+words! {
+    /// What is wrong with a certificate, as a client says it.
+    CertificateFault, "fault of a certificate", "name (or trust, date)";
+    /// It names another host.
+    Name = "name",
+    /// Nobody trusted signed it.
+    Trust = "trust",
+    /// It is not valid now.
+    Date = "date",
+}
+
+/// A server that must be passed, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hop {
+    /// Which one, or one of which.
+    pub at: Position,
+    /// By which name it is reached; usual: its FQDN, and MS-RPC for a Mailbox server of 2007 or 2010.
+    pub by: Option<By>,
+    /// Over what; usual: TLS.
+    pub over: Option<Over>,
+}
+
+/// A position of the topology, or where the rules allow, one of a set.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "OneOrMany", into = "OneOrMany")]
+pub struct Position(pub Vec<ServerName>);
+
+impl Position {
+    /// Whether this server is it.
+    pub fn admits(&self, server: &ServerName) -> bool {
+        self.0.contains(server)
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0[..] {
+            [one] => write!(f, "{one}"),
+            many => {
+                let names: Vec<&str> = many.iter().map(ServerName::as_str).collect();
+                write!(f, "one of {}", names.join(", "))
+            }
+        }
+    }
+}
+
+words! {
+    /// By which name a server is reached.
+    By, "way to name a server", "fqdn (or internal-url, connection-setting, rpc, any)";
+    /// The server's own DNS name.
+    Fqdn = "fqdn",
+    /// The host of its virtual directory's InternalUrl.
+    InternalUrl = "internal-url",
+    /// Its InternalConnectionSettings (IMAP, POP).
+    ConnectionSetting = "connection-setting",
+    /// MS-RPC over TCP.
+    Rpc = "rpc",
+    /// The rules do not say.
+    Any = "any",
+}
+
+words! {
+    /// What a hop goes over.
+    Over, "transport", "tls (or starttls, plain)";
+    /// TLS from the start.
+    Tls = "tls",
+    /// TLS after a command.
+    Starttls = "starttls",
+    /// No TLS.
+    Plain = "plain",
+}
+
+/// A name that must lead to these servers in a view; an empty list is a name that must not resolve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Resolves {
+    /// The name asked for.
+    pub name: HostName,
+    /// Who asks.
+    pub view: View,
+    /// The servers whose addresses must come back, and no others.
+    pub servers: Vec<ServerName>,
+}
+
+impl Case {
+    /// The protocol folder of its id: `owa` of `coexistence/owa/purple`.
+    pub fn protocol(&self) -> &str {
+        self.id.as_str().split('/').nth(1).unwrap_or_default()
+    }
+
+    /// The topology with its variants, `coexistence+pairs`.
+    pub fn topology_name(&self) -> String {
+        format!("{}{}", self.topology, self.given.variants.concat())
+    }
+
+    /// Reads a case file.
+    ///
+    /// # Errors
+    /// Whatever is wrong, with its place and a right value.
+    pub fn read(id: CaseId, source: &Source) -> Result<Case, Problem> {
+        let file: CaseFile = source.read("compare with suites/cases/coexistence/owa/purple.toml")?;
+        let wrong = |path: &[&str], message: &str, help: &str| {
+            Err(source.problem(source.locate(path), message, Some(help.to_owned())))
+        };
+        if file.rules.is_empty() {
+            return wrong(&["rules"], "a case holds at least one rule", "rules = [\"CX-OWA-2\"]");
+        }
+        if file.source.trim().is_empty() {
+            return wrong(&["source"], "a case states its source", "source = \"the article, Outlook Web App, Purple User\"");
+        }
+        let mut steps = file.step;
+        match (file.when, file.then) {
+            (Some(when), then) if steps.is_empty() => steps.push(Step { when, then }),
+            (None, then) if then.is_empty() => {}
+            _ => return wrong(&["when"], "a case has one [when] with its [[then]], or [[step]]s with both", "[[step]]\nwhen = { … }\nthen = [{ … }]"),
+        }
+        if steps.is_empty() && file.resolves.is_empty() {
+            return wrong(&["title"], "a case that does nothing checks nothing", "add [when] and [[then]], or [[resolves]]");
+        }
+        if steps.iter().any(|step| step.then.is_empty()) {
+            return wrong(&["when"], "no leg is expected", "[[then]]\ndials = \"mail.contoso.com\"\n…");
+        }
+        for step in &steps {
+            if step.when.client == ClientKind::Device && step.when.device.is_none() {
+                return wrong(&["when", "client"], "a device has a [when.device]", "device = { protocol = \"14.1\", kind = \"iPhone\", on-451-list = true, autodiscover = true, query = \"plain\" }");
+            }
+            if let Some(leg) = step.then.iter().find(|leg| (leg.prompts.certificate > 0) != leg.prompts.reason.is_some()) {
+                let message = format!("leg {}: a certificate prompt has a reason, and only that", leg.dials);
+                return wrong(&["then"], &message, "prompts = { credentials = 1, certificate = 1, reason = \"date\" }");
+            }
+        }
+        let topology = id.as_str().split('/').next().unwrap_or_default().to_owned();
+        Ok(Case {
+            id,
+            title: file.title,
+            rules: file.rules,
+            source: file.source,
+            needs: file.needs,
+            topology,
+            given: file.given,
+            steps,
+            resolves: file.resolves,
+        })
+    }
+
+    /// The client protocols that the steps touch, by what they do.
+    pub fn protocols(&self) -> Vec<Protocol> {
+        self.steps.iter().map(|step| step.when.does.protocol()).collect()
+    }
+}
+
+impl Action {
+    /// The protocol that an action speaks in the end.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Action::OpenMailbox => Protocol::Owa,
+            Action::Autodiscover | Action::AutodiscoverSoap => Protocol::Autodiscover,
+            Action::FolderSync
+            | Action::Options
+            | Action::Provision
+            | Action::Sync
+            | Action::SendMail
+            | Action::Ping => Protocol::Eas,
+            Action::GetFolder | Action::CreateItem | Action::Availability | Action::StreamingEvents => Protocol::Ews,
+            Action::DownloadOab => Protocol::Oab,
+        }
+    }
+}
+
+/// A case as its file has it.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct CaseFile {
+    title: String,
+    rules: Vec<RuleId>,
+    source: String,
+    needs: Vec<Feature>,
+    #[serde(default)]
+    given: Given,
+    when: Option<When>,
+    #[serde(default)]
+    then: Vec<Leg>,
+    #[serde(default)]
+    step: Vec<Step>,
+    #[serde(default)]
+    resolves: Vec<Resolves>,
+}
+
+mod hop;
+use hop::OneOrMany;
+

@@ -1,0 +1,61 @@
+//! What a client saw, leg by leg: written by the clients, judged beside the ledger.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::case::{CertificateFault, Reached, SignsIn, Told};
+use crate::names::HostName;
+
+/// A place in the ledger's order: arrivals before it were recorded before the moment it marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Order(pub u64);
+
+/// Everything one client saw in one step of a case.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Journal {
+    /// Its legs in order.
+    pub legs: Vec<ClientLeg>,
+}
+
+/// One conversation with one namespace, as the client saw it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClientLeg {
+    /// The namespace.
+    pub dials: HostName,
+    /// How it came to it.
+    pub reached: Reached,
+    /// Its requests in order.
+    pub exchanges: Vec<Exchange>,
+    /// Times that a person had to give credentials.
+    pub credential_prompts: u8,
+    /// What a person was asked about certificates.
+    pub certificate_prompts: Vec<CertificateFault>,
+    /// How it signed in, in the end.
+    pub signed_in: SignsIn,
+    /// What it was told at the end; `by` of an Autodiscover answer is left empty, the ledger knows it.
+    pub told: Told,
+    /// Why it ended so, where a sentence helps: `FolderSync answered with WBXML that ends early`.
+    pub note: Option<String>,
+}
+
+/// One request and what came back.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Exchange {
+    /// Where in the ledger's order it began.
+    pub began: Order,
+    /// Where it ended; arrivals of this case between the two belong to it.
+    pub ended: Order,
+    /// `GET`
+    pub verb: String,
+    /// Path and query as sent, with passwords left out.
+    pub target: String,
+    /// The address dialled; none where the name did not resolve.
+    pub dialled: Option<SocketAddr>,
+    /// The status, 0 where no answer came.
+    pub status: u16,
+    /// The reason phrase as sent.
+    pub reason: String,
+    /// `Location` or `X-MS-Location` as sent.
+    pub location: Option<String>,
+}

@@ -1,0 +1,319 @@
+//! A topology: sites, servers, virtual directories, namespaces, databases, mailboxes. An immutable description.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::names::{DatabaseName, HostName, MailboxName, OabName, ServerName, SiteName};
+use crate::protocol::{Protocol, Role, words};
+use crate::url::{ExternalUrl, InternalUrl, WebUrl};
+use crate::version::{Build, Version};
+
+mod file;
+pub use file::{Setting, TopologyFiles};
+
+/// Everything that a lab is built from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Topology {
+    /// `coexistence`, or with its variants `coexistence+pairs`. Set when read.
+    #[serde(default)]
+    pub name: String,
+    /// Where its facts come from.
+    pub source: String,
+    /// What the subject in the seat is.
+    pub role: Role,
+    /// The position that the subject fills.
+    pub seat: ServerName,
+    /// The domain of servers, namespaces and addresses.
+    pub domain: HostName,
+    /// Whether the same name answers differently inside and outside.
+    pub split_brain: bool,
+    /// Active Directory sites.
+    pub sites: BTreeMap<SiteName, Site>,
+    /// Every server, the seat included.
+    pub servers: BTreeMap<ServerName, Server>,
+    /// DNS names other than the servers' own, and whom they lead to.
+    pub namespaces: BTreeMap<HostName, Namespace>,
+    /// SRV records: service name to target.
+    #[serde(default)]
+    pub services: BTreeMap<HostName, Service>,
+    /// Mailbox databases.
+    pub databases: BTreeMap<DatabaseName, Database>,
+    /// Mailboxes by their colour.
+    pub mailboxes: BTreeMap<MailboxName, Mailbox>,
+    /// Offline Address Books.
+    #[serde(default)]
+    pub oabs: BTreeMap<OabName, Oab>,
+}
+
+/// An Active Directory site.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Site {
+    /// The RPC Client Access array's name, where the site has one.
+    pub array: Option<HostName>,
+}
+
+/// One machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Server {
+    /// Its generation.
+    pub version: Version,
+    /// Its build; the first number is the generation's.
+    pub build: Build,
+    /// The site it is in.
+    pub site: SiteName,
+    /// What it does.
+    pub roles: Vec<ServerRole>,
+    /// What its service connection point names (AutoDiscoverServiceInternalUri). Client Access only.
+    pub scp: Option<WebUrl>,
+    /// What certificate it presents.
+    #[serde(default)]
+    pub certificate: Certificate,
+    /// Taken out of proxying (IsOutOfService). Exchange 2010 only.
+    #[serde(default)]
+    pub out_of_service: bool,
+    /// Virtual directories by protocol.
+    #[serde(default)]
+    pub directories: BTreeMap<Protocol, VirtualDirectory>,
+    /// Outlook Anywhere's settings. Client Access only.
+    pub outlook_anywhere: Option<OutlookAnywhere>,
+}
+
+impl Server {
+    /// Whether it has this role.
+    pub fn is(&self, role: ServerRole) -> bool {
+        self.roles.contains(&role)
+    }
+
+    /// Its virtual directory for a protocol.
+    pub fn directory(&self, protocol: Protocol) -> Option<&VirtualDirectory> {
+        self.directories.get(&protocol)
+    }
+}
+
+words! {
+    /// What a server does.
+    ServerRole, "server role", "client-access (or mailbox)";
+    /// Client Access
+    ClientAccess = "client-access",
+    /// Mailbox
+    Mailbox = "mailbox",
+}
+
+words! {
+    /// The certificate that a server presents: a right one, or wrong in one way.
+    Certificate, "certificate", "valid (or expired, not-yet-valid, wrong-name, untrusted, missing-intermediate)";
+    /// Names cover everything that leads to the server; the lab's root signs it.
+    Valid = "valid",
+    /// Its time is over.
+    Expired = "expired",
+    /// Its time has not begun.
+    NotYetValid = "not-yet-valid",
+    /// It names another host.
+    WrongName = "wrong-name",
+    /// Signed by a root that nobody trusts.
+    Untrusted = "untrusted",
+    /// Signed by an intermediate that the server does not send.
+    MissingIntermediate = "missing-intermediate",
+}
+
+#[allow(clippy::derivable_impls)] // `words!` declares the enum
+impl Default for Certificate {
+    fn default() -> Self {
+        Certificate::Valid
+    }
+}
+
+words! {
+    /// A way to sign in at a virtual directory.
+    Authentication, "authentication method", "basic (or fba, ntlm, windows, negotiate, anonymous)";
+    /// Basic
+    Basic = "basic",
+    /// Forms-based
+    Fba = "fba",
+    /// NTLM alone
+    Ntlm = "ntlm",
+    /// Windows Integrated: Negotiate and NTLM
+    Windows = "windows",
+    /// Negotiate alone
+    Negotiate = "negotiate",
+    /// None asked
+    Anonymous = "anonymous",
+}
+
+words! {
+    /// How a redirect to another site or version is made where it is a setting.
+    RedirectType, "redirect type", "silent (or manual)";
+    /// Without the user noticing.
+    Silent = "silent",
+    /// A page with a link.
+    Manual = "manual",
+}
+
+words! {
+    /// Which devices a CAS2010 answers 451 (rule X-EAS-1; sources disagree, so it is a setting).
+    Devices451, "list of devices for 451", "article-list (or 12.1-and-later, later-than-12.1)";
+    /// Those that support Autodiscover and are on a list: the article.
+    ArticleList = "article-list",
+    /// Protocol 12.1 or later: a Microsoft article of 2009.
+    From121 = "12.1-and-later",
+    /// Protocol later than 12.1: Microsoft KB 2751417.
+    After121 = "later-than-12.1",
+}
+
+/// A protocol's entry on a Client Access server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct VirtualDirectory {
+    /// InternalUrl
+    pub internal_url: Option<InternalUrl>,
+    /// ExternalUrl
+    pub external_url: Option<ExternalUrl>,
+    /// What IIS takes, in the order in which a 401 offers it.
+    pub authentication: Vec<Authentication>,
+    /// ExternalAuthenticationMethods, as a redirecting server reads it (rule X-OWA-1).
+    #[serde(default)]
+    pub external_authentication: Vec<Authentication>,
+    /// FormsAuthentication: OWA and ECP.
+    #[serde(default)]
+    pub forms: bool,
+    /// CrossSiteRedirectType: OWA of Exchange 2010. Manual unless set.
+    pub cross_site_redirect: Option<RedirectType>,
+    /// LegacyRedirectType: OWA of Exchange 2010. Silent unless set.
+    pub legacy_redirect: Option<RedirectType>,
+    /// Whom it answers 451: ActiveSync of Exchange 2010.
+    pub devices_451: Option<Devices451>,
+    /// The name users sign in with: `DOMAIN\user` unless set.
+    #[serde(default)]
+    pub logon_format: LogonFormat,
+}
+
+words! {
+    /// LogonFormat of an OWA virtual directory.
+    LogonFormat, "logon format", "full-domain (or user-name, principal-name)";
+    /// `CONTOSO\user`
+    FullDomain = "full-domain",
+    /// `user`
+    UserName = "user-name",
+    /// `user@contoso.com`
+    PrincipalName = "principal-name",
+}
+
+#[allow(clippy::derivable_impls)] // `words!` declares the enum
+impl Default for LogonFormat {
+    fn default() -> Self {
+        LogonFormat::FullDomain
+    }
+}
+
+/// Outlook Anywhere on one Client Access server. 2007 and 2010 have the external half only.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OutlookAnywhere {
+    /// ExternalHostname
+    pub external_host: Option<HostName>,
+    /// ExternalClientAuthenticationMethod
+    pub external_authentication: Authentication,
+    /// ExternalClientsRequireSsl
+    pub external_ssl: bool,
+    /// InternalHostname: Exchange 2013.
+    pub internal_host: Option<HostName>,
+    /// InternalClientAuthenticationMethod: Exchange 2013.
+    pub internal_authentication: Option<Authentication>,
+    /// InternalClientsRequireSsl: Exchange 2013.
+    #[serde(default)]
+    pub internal_ssl: bool,
+    /// IISAuthenticationMethods
+    pub iis_authentication: Vec<Authentication>,
+}
+
+/// Whom a DNS name leads to, in each view. An empty list is a name that does not resolve there.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Namespace {
+    /// Inside.
+    pub internal: Vec<ServerName>,
+    /// Outside.
+    pub external: Vec<ServerName>,
+}
+
+/// An SRV record: the same in both views.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Service {
+    /// The host it names.
+    pub target: HostName,
+    /// The port it names.
+    pub port: u16,
+}
+
+/// A mailbox database.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Database {
+    /// Servers that hold a copy.
+    pub copies: Vec<ServerName>,
+    /// The one whose copy is active.
+    pub active: ServerName,
+    /// RpcClientAccessServer: Exchange 2010.
+    pub rpc_client_access_server: Option<HostName>,
+    /// The Offline Address Book of its mailboxes.
+    pub oab: Option<OabName>,
+}
+
+/// A mailbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Mailbox {
+    /// The database it is in.
+    pub database: DatabaseName,
+}
+
+/// An Offline Address Book.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Oab {
+    /// Its GUID, which the download's path names.
+    pub guid: String,
+    /// The Client Access servers that distribute it by web.
+    pub distribution_points: Vec<ServerName>,
+    /// Exchange 2013: the database of the organization mailbox that generates it.
+    pub organization_mailbox: Option<DatabaseName>,
+}
+
+impl Topology {
+    /// The server of this name.
+    pub fn server(&self, name: &ServerName) -> Option<&Server> {
+        self.servers.get(name)
+    }
+
+    /// The server that holds the active copy of a mailbox's database.
+    pub fn home(&self, mailbox: &MailboxName) -> Option<&ServerName> {
+        let mailbox = self.mailboxes.get(mailbox)?;
+        Some(&self.databases.get(&mailbox.database)?.active)
+    }
+
+    /// The server's own DNS name.
+    pub fn fqdn(&self, server: &ServerName) -> HostName {
+        server.fqdn(&self.domain)
+    }
+
+    /// The server whose own DNS name this is.
+    pub fn server_with_fqdn(&self, host: &HostName) -> Option<&ServerName> {
+        self.servers.keys().find(|name| name.fqdn(&self.domain) == *host)
+    }
+
+    /// Every DNS name that leads to a server in either view, its own name first.
+    pub fn names_of(&self, server: &ServerName) -> Vec<HostName> {
+        let mut names = vec![self.fqdn(server)];
+        for (host, leads) in &self.namespaces {
+            if leads.internal.contains(server) || leads.external.contains(server) {
+                names.push(host.clone());
+            }
+        }
+        names
+    }
+}

@@ -1,0 +1,1 @@
+//! The runner, check, and the one binary: coexist

@@ -1,0 +1,2 @@
+//! Dispatch.
+fn main() {}
