@@ -1,1 +1,330 @@
-//! Who arrived where, asked by whom; the one dial of fakes and clients
+//! The ledger: all arrivals of a lab in order, whose they are and by what that is known; and the one dial of fakes and
+//! clients, which announces a socket before it connects.
+//!
+//! Nothing is stamped on the wire. Two answers are kept apart for each arrival: *asked by*, what the client wrote, and
+//! *believed to be*, whom the server authenticated.
+
+pub mod arrival;
+mod clock;
+mod dial;
+mod leases;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use model::journal::Order;
+use model::{CaseId, HostName, MailboxName, View};
+use tokio::sync::broadcast;
+
+pub use arrival::{Arrival, Claim, Conveyed, Draft, Identity};
+pub use leases::Lease;
+
+use arrival::MOST_HEAD_BYTES;
+use clock::Clock;
+use leases::Leases;
+
+/// Who opened a socket of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opener {
+    /// A client, playing this case.
+    Client(CaseId),
+    /// A fake, because of this arrival.
+    Arrival(Order),
+}
+
+/// One DNS query, as the lab's servers saw it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Query {
+    /// Where in the ledger's order it came.
+    pub order: Order,
+    /// Which server was asked.
+    pub view: View,
+    /// The name asked for, as it was written.
+    pub name: String,
+    /// The record type, `A`.
+    pub kind: String,
+    /// Who asked.
+    pub peer: SocketAddr,
+    /// How many records the answer held.
+    pub answers: usize,
+}
+
+/// All arrivals of a lab, in order. Cheap to clone; clones share it.
+#[derive(Clone)]
+pub struct Ledger(Arc<Inner>);
+
+struct Inner {
+    on: bool,
+    clock: Clock,
+    next: AtomicU64,
+    connections: AtomicU64,
+    book: Mutex<Book>,
+    news: broadcast::Sender<Arc<Arrival>>,
+}
+
+#[derive(Default)]
+struct Book {
+    arrivals: Vec<Arc<Arrival>>,
+    /// Who opened the socket with this local address. Never taken back: a late reader still learns whose it was, and a
+    /// port that is used again is announced again.
+    openers: HashMap<SocketAddr, Opener>,
+    leases: Leases,
+    queries: Vec<Query>,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Ledger::new(true)
+    }
+}
+
+impl Ledger {
+    /// An empty ledger. One that is not `on` keeps nothing: for measuring what it costs.
+    pub fn new(on: bool) -> Ledger {
+        Ledger(Arc::new(Inner {
+            on,
+            clock: Clock::start(),
+            next: AtomicU64::new(0),
+            connections: AtomicU64::new(0),
+            book: Mutex::default(),
+            news: broadcast::channel(1024).0,
+        }))
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes every form of a lease's name lead to its case.
+    pub fn lease(&self, lease: Lease) {
+        self.book().leases.add(lease);
+    }
+
+    /// This moment: arrivals with a smaller order are recorded, all others come later.
+    pub fn mark(&self) -> Order {
+        Order(self.0.next.load(Ordering::SeqCst))
+    }
+
+    /// A number for a connection that a server accepted, unique in the lab.
+    pub fn connection(&self) -> u64 {
+        self.0.connections.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Says whose a socket is, before it connects.
+    pub fn announce(&self, local: SocketAddr, opener: Opener) {
+        if self.0.on {
+            self.book().openers.insert(local, opener);
+        }
+    }
+
+    /// Who opened the socket at the far end of a connection; `None` is the subject, or a stranger.
+    pub fn opener(&self, peer: SocketAddr) -> Option<Opener> {
+        self.book().openers.get(&peer).cloned()
+    }
+
+    /// Records an arrival and says where in the order it stands. Call before passing on and before answering.
+    pub fn record(&self, draft: Draft) -> Order {
+        if !self.0.on {
+            return Order(self.0.next.fetch_add(1, Ordering::SeqCst));
+        }
+        let mut book = self.book();
+        let order = Order(self.0.next.fetch_add(1, Ordering::SeqCst));
+        let asked_by = draft.asked.iter().find_map(|form| book.leases.find(form));
+        let (case, parent, claim) = match (&draft.opener, &asked_by) {
+            (Some(Opener::Client(case)), _) => (Some(case.clone()), None, Claim::Socket),
+            (Some(Opener::Arrival(parent)), _) => {
+                let case = book.arrivals.get(parent.0 as usize).and_then(|arrival| arrival.case.clone());
+                (case, Some(*parent), Claim::Parent)
+            }
+            (None, Some((case, _))) => (Some(case.clone()), None, Claim::AskedBy),
+            (None, None) => (None, None, Claim::Nobody),
+        };
+        let mut head = draft.head;
+        head.truncate(MOST_HEAD_BYTES);
+        let arrival = Arc::new(Arrival {
+            order,
+            time: self.0.clock.millis(),
+            server: draft.server,
+            protocol: draft.protocol,
+            verb: draft.verb,
+            target: draft.target,
+            host: draft.host,
+            sni: draft.sni,
+            tls: draft.tls,
+            peer: draft.peer,
+            identity: Identity {
+                asked_by: asked_by.map(|(_, mailbox)| mailbox),
+                believed_to_be: draft.believed_to_be,
+                conveyed: draft.conveyed,
+            },
+            head: String::from_utf8_lossy(&head).into_owned(),
+            connection: draft.connection,
+            request: draft.request,
+            parent,
+            case,
+            claimed_by: claim,
+        });
+        book.arrivals.push(arrival.clone());
+        drop(book);
+        // Nobody listening is fine: the ledger keeps what it is told.
+        let _ = self.0.news.send(arrival);
+        order
+    }
+
+    /// Records a DNS query.
+    pub fn record_query(&self, view: View, name: String, kind: String, peer: SocketAddr, answers: usize) {
+        if self.0.on {
+            let order = self.mark();
+            self.book().queries.push(Query { order, view, name, kind, peer, answers });
+        }
+    }
+
+    /// Everything from `from` up to and without `to`, in order.
+    pub fn between(&self, from: Order, to: Order) -> Vec<Arc<Arrival>> {
+        let book = self.book();
+        let end = (to.0 as usize).min(book.arrivals.len());
+        book.arrivals.get(from.0 as usize..end).map(<[_]>::to_vec).unwrap_or_default()
+    }
+
+    /// Everything so far.
+    pub fn all(&self) -> Vec<Arc<Arrival>> {
+        self.book().arrivals.clone()
+    }
+
+    /// One case's arrivals. Those that name nobody are its own too where everything asked on their connection was
+    /// asked by this case.
+    pub fn of_case(&self, case: &CaseId) -> Vec<Arc<Arrival>> {
+        claimed_by_connection(&self.all()).into_iter().filter(|a| a.case.as_ref() == Some(case)).collect()
+    }
+
+    /// DNS queries so far.
+    pub fn queries(&self) -> Vec<Query> {
+        self.book().queries.clone()
+    }
+
+    /// Whether a DNS name was asked for in a view since `from`.
+    pub fn asked_for(&self, view: View, name: &HostName, from: Order) -> bool {
+        let written = |query: &Query| HostName::folded(&query.name).is_ok_and(|asked| asked == *name);
+        self.book().queries.iter().any(|query| query.view == view && query.order >= from && written(query))
+    }
+
+    /// Arrivals as they come, from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Arrival>> {
+        self.0.news.subscribe()
+    }
+
+    /// The mailbox and case that a form of a name was leased to.
+    pub fn leased(&self, form: &str) -> Option<(CaseId, MailboxName)> {
+        self.book().leases.find(form)
+    }
+}
+
+/// The fourth way to know whose an arrival is: it names nobody, and all that was asked on its connection was asked by
+/// one case.
+pub fn claimed_by_connection(arrivals: &[Arc<Arrival>]) -> Vec<Arc<Arrival>> {
+    let mut askers: HashMap<u64, Option<&CaseId>> = HashMap::new();
+    for arrival in arrivals {
+        if let Some(case) = &arrival.case {
+            askers
+                .entry(arrival.connection)
+                .and_modify(|asker| {
+                    if *asker != Some(case) {
+                        *asker = None;
+                    }
+                })
+                .or_insert(Some(case));
+        }
+    }
+    arrivals
+        .iter()
+        .map(|arrival| match (&arrival.case, askers.get(&arrival.connection)) {
+            (None, Some(Some(case))) => Arc::new(Arrival {
+                case: Some((*case).clone()),
+                claimed_by: Claim::Connection,
+                ..Arrival::clone(arrival)
+            }),
+            _ => arrival.clone(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrival::Draft;
+    use model::Protocol;
+
+    fn draft(asked: &[&str], connection: u64) -> Draft {
+        Draft {
+            server: "cas2010-s1".parse().unwrap(),
+            protocol: Protocol::Owa,
+            verb: "GET".into(),
+            target: "/owa/".into(),
+            host: None,
+            sni: None,
+            tls: true,
+            peer: "127.0.0.1:5000".parse().unwrap(),
+            asked: asked.iter().map(|form| (*form).to_owned()).collect(),
+            believed_to_be: None,
+            conveyed: Conveyed::Nothing,
+            head: vec![],
+            connection,
+            request: 1,
+            opener: None,
+        }
+    }
+
+    fn leased() -> (Ledger, CaseId) {
+        let ledger = Ledger::default();
+        let case: CaseId = "coexistence/owa/red".parse().unwrap();
+        let mailbox: MailboxName = "red-1a2b3c".parse().unwrap();
+        ledger.lease(Lease { case: case.clone(), mailbox, forms: vec!["red-1a2b3c@contoso.com".into()] });
+        (ledger, case)
+    }
+
+    #[test]
+    fn an_arrival_belongs_to_the_case_whose_lease_it_names_in_any_letter_case() {
+        let (ledger, case) = leased();
+        ledger.record(draft(&["RED-1A2B3C@Contoso.com"], 1));
+        let of_case = ledger.of_case(&case);
+        assert_eq!(of_case.len(), 1);
+        assert_eq!(of_case[0].claimed_by, Claim::AskedBy);
+    }
+
+    #[test]
+    fn an_announced_socket_is_believed_before_any_name() {
+        let (ledger, case) = leased();
+        let other: CaseId = "coexistence/owa/blue".parse().unwrap();
+        let mut arrival = draft(&["red-1a2b3c@contoso.com"], 1);
+        arrival.opener = Some(Opener::Client(other.clone()));
+        ledger.record(arrival);
+        assert!(ledger.of_case(&case).is_empty());
+        assert_eq!(ledger.of_case(&other)[0].claimed_by, Claim::Socket);
+    }
+
+    #[test]
+    fn a_nameless_arrival_goes_with_its_connection_only_while_one_case_asked_on_it() {
+        let (ledger, case) = leased();
+        ledger.record(draft(&[], 7));
+        ledger.record(draft(&["red-1a2b3c@contoso.com"], 7));
+        assert_eq!(ledger.of_case(&case).len(), 2);
+        let mut stranger = draft(&[], 7);
+        stranger.opener = Some(Opener::Client("coexistence/owa/blue".parse().unwrap()));
+        ledger.record(stranger);
+        assert_eq!(ledger.of_case(&case).len(), 1);
+    }
+
+    #[test]
+    fn a_child_belongs_to_its_parents_case() {
+        let (ledger, case) = leased();
+        let parent = ledger.record(draft(&["red-1a2b3c@contoso.com"], 1));
+        let mut child = draft(&[], 2);
+        child.opener = Some(Opener::Arrival(parent));
+        ledger.record(child);
+        let of_case = ledger.of_case(&case);
+        assert_eq!(of_case.len(), 2);
+        assert_eq!(of_case[1].parent, Some(parent));
+    }
+}

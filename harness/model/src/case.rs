@@ -414,27 +414,51 @@ impl Case {
             return wrong(&["rules"], "a case holds at least one rule", "rules = [\"CX-OWA-2\"]");
         }
         if file.source.trim().is_empty() {
-            return wrong(&["source"], "a case states its source", "source = \"the article, Outlook Web App, Purple User\"");
+            return wrong(
+                &["source"],
+                "a case states its source",
+                "source = \"the article, Outlook Web App, Purple User\"",
+            );
         }
         let mut steps = file.step;
         match (file.when, file.then) {
             (Some(when), then) if steps.is_empty() => steps.push(Step { when, then }),
             (None, then) if then.is_empty() => {}
-            _ => return wrong(&["when"], "a case has one [when] with its [[then]], or [[step]]s with both", "[[step]]\nwhen = { … }\nthen = [{ … }]"),
+            _ => {
+                return wrong(
+                    &["when"],
+                    "a case has one [when] with its [[then]], or [[step]]s with both",
+                    "[[step]]\nwhen = { … }\nthen = [{ … }]",
+                );
+            }
         }
         if steps.is_empty() && file.resolves.is_empty() {
-            return wrong(&["title"], "a case that does nothing checks nothing", "add [when] and [[then]], or [[resolves]]");
+            return wrong(
+                &["title"],
+                "a case that does nothing checks nothing",
+                "add [when] and [[then]], or [[resolves]]",
+            );
         }
         if steps.iter().any(|step| step.then.is_empty()) {
             return wrong(&["when"], "no leg is expected", "[[then]]\ndials = \"mail.contoso.com\"\n…");
         }
         for step in &steps {
             if step.when.client == ClientKind::Device && step.when.device.is_none() {
-                return wrong(&["when", "client"], "a device has a [when.device]", "device = { protocol = \"14.1\", kind = \"iPhone\", on-451-list = true, autodiscover = true, query = \"plain\" }");
+                return wrong(
+                    &["when", "client"],
+                    "a device has a [when.device]",
+                    "device = { protocol = \"14.1\", kind = \"iPhone\", on-451-list = true, autodiscover = true, query = \"plain\" }",
+                );
             }
-            if let Some(leg) = step.then.iter().find(|leg| (leg.prompts.certificate > 0) != leg.prompts.reason.is_some()) {
+            if let Some(leg) =
+                step.then.iter().find(|leg| (leg.prompts.certificate > 0) != leg.prompts.reason.is_some())
+            {
                 let message = format!("leg {}: a certificate prompt has a reason, and only that", leg.dials);
-                return wrong(&["then"], &message, "prompts = { credentials = 1, certificate = 1, reason = \"date\" }");
+                return wrong(
+                    &["then"],
+                    &message,
+                    "prompts = { credentials = 1, certificate = 1, reason = \"date\" }",
+                );
             }
         }
         let topology = id.as_str().split('/').next().unwrap_or_default().to_owned();
@@ -469,7 +493,9 @@ impl Action {
             | Action::Sync
             | Action::SendMail
             | Action::Ping => Protocol::Eas,
-            Action::GetFolder | Action::CreateItem | Action::Availability | Action::StreamingEvents => Protocol::Ews,
+            Action::GetFolder | Action::CreateItem | Action::Availability | Action::StreamingEvents => {
+                Protocol::Ews
+            }
             Action::DownloadOab => Protocol::Oab,
         }
     }
@@ -496,4 +522,3 @@ struct CaseFile {
 
 mod hop;
 use hop::OneOrMany;
-

@@ -65,9 +65,8 @@ impl Source {
     /// # Errors
     /// What is no TOML, has an unknown or a missing key, or a value of the wrong form; with its place.
     pub fn read<T: DeserializeOwned>(&self, help: &str) -> Result<T, Problem> {
-        toml::from_str(&self.text).map_err(|error| {
-            self.problem(error.span(), error.message().trim_end(), Some(help.to_owned()))
-        })
+        toml::from_str(&self.text)
+            .map_err(|error| self.problem(error.span(), error.message().trim_end(), Some(help.to_owned())))
     }
 
     /// Where the value with this path of keys is written; the key itself where there is no value.

@@ -40,7 +40,8 @@ struct RuleBook {
 /// # Errors
 /// What is malformed, or names a rule twice.
 pub fn read_rules(source: &Source) -> Result<Vec<Rule>, Problem> {
-    let book: RuleBook = source.read("[[rule]]\nid = \"CX-OWA-2\"\nsays = \"…\"\nlevel = \"result\"\nmailboxes = [\"purple\"]")?;
+    let book: RuleBook = source
+        .read("[[rule]]\nid = \"CX-OWA-2\"\nsays = \"…\"\nlevel = \"result\"\nmailboxes = [\"purple\"]")?;
     for (at, rule) in book.rule.iter().enumerate() {
         if book.rule[..at].iter().any(|other| other.id == rule.id) {
             return Err(source.problem(None, format!("rule {} stands twice", rule.id), None));

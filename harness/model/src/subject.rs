@@ -224,10 +224,18 @@ impl Subject {
             return wrong(&["contract"], "this is the contract of version 1", "contract = 1");
         }
         if subject.run.command.is_empty() {
-            return wrong(&["run", "command"], "there is nothing to start", "command = [\"./my-proxy\", \"--config\", \"{work}/my-proxy.json\"]");
+            return wrong(
+                &["run", "command"],
+                "there is nothing to start",
+                "command = [\"./my-proxy\", \"--config\", \"{work}/my-proxy.json\"]",
+            );
         }
         if let Some((case, _)) = subject.deviations.iter().find(|(_, d)| d.why.trim().is_empty()) {
-            return wrong(&["deviations", case.as_str()], "a deviation has a reason", "why = \"no silent redirect yet, issue 12\"");
+            return wrong(
+                &["deviations", case.as_str()],
+                "a deviation has a reason",
+                "why = \"no silent redirect yet, issue 12\"",
+            );
         }
         Ok(subject)
     }

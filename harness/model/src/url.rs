@@ -116,7 +116,10 @@ mod tests {
     fn an_address_has_no_port() {
         let refused = "https://mail.contoso.com:8443/owa/".parse::<WebUrl>().unwrap_err().to_string();
         assert!(refused.contains("https://mail.contoso.com/owa/"), "{refused}");
-        assert!(WebUrl::folded("HTTPS://Mail.contoso.com:443/owa").unwrap().to_string() == "https://mail.contoso.com/owa");
+        assert!(
+            WebUrl::folded("HTTPS://Mail.contoso.com:443/owa").unwrap().to_string()
+                == "https://mail.contoso.com/owa"
+        );
     }
 
     #[test]

@@ -100,7 +100,12 @@ impl fmt::Display for Told {
                 write!(
                     f,
                     "answer by {}: outlook-anywhere {}, ews {}, oab {}, eas {}, exhttp [{}]",
-                    a.by, a.outlook_anywhere, a.ews, a.oab, a.eas, exhttp.join(", ")
+                    a.by,
+                    a.outlook_anywhere,
+                    a.ews,
+                    a.oab,
+                    a.eas,
+                    exhttp.join(", ")
                 )
             }
             Told::Oab(oab) => write!(f, "address book {oab}"),

@@ -128,13 +128,20 @@ impl TopologyFiles {
             }
             if server.build.major != server.version.major() {
                 let message = format!("{name}: build {} is not of Exchange {}", server.build, server.version);
-                let help = format!("a build of Exchange {} begins with {}", server.version, server.version.major());
+                let help =
+                    format!("a build of Exchange {} begins with {}", server.version, server.version.major());
                 return wrong("build", message, help);
             }
             if server.out_of_service && server.version != Version::Exchange2010 {
-                let message =
-                    format!("{name} cannot be out of service: Exchange {} has no such setting", server.version);
-                return wrong("out-of-service", message, "IsOutOfService is Exchange 2010's (CX-OOS-1)".into());
+                let message = format!(
+                    "{name} cannot be out of service: Exchange {} has no such setting",
+                    server.version
+                );
+                return wrong(
+                    "out-of-service",
+                    message,
+                    "IsOutOfService is Exchange 2010's (CX-OOS-1)".into(),
+                );
             }
             if server.roles.is_empty() {
                 return wrong("roles", format!("{name} has no role"), "roles = [\"client-access\"]".into());
@@ -171,7 +178,8 @@ impl TopologyFiles {
         }
         for (name, mailbox) in &t.mailboxes {
             if !t.databases.contains_key(&mailbox.database) {
-                let message = format!("mailbox {name} is in no database of this file: `{}`", mailbox.database);
+                let message =
+                    format!("mailbox {name} is in no database of this file: `{}`", mailbox.database);
                 let help = format!("databases: {}", listed(t.databases.keys()));
                 return Err(self.blame(&["mailboxes", name.as_str(), "database"], message, help));
             }
@@ -181,7 +189,9 @@ impl TopologyFiles {
                 let message = format!("{name} is distributed by no server of this file: `{unknown}`");
                 return Err(self.blame(&["oabs", name.as_str(), "distribution-points"], message, servers()));
             }
-            if let Some(unknown) = oab.organization_mailbox.as_ref().filter(|db| !t.databases.contains_key(*db)) {
+            if let Some(unknown) =
+                oab.organization_mailbox.as_ref().filter(|db| !t.databases.contains_key(*db))
+            {
                 let message = format!("{name}: no such database: `{unknown}`");
                 let help = format!("databases: {}", listed(t.databases.keys()));
                 return Err(self.blame(&["oabs", name.as_str(), "organization-mailbox"], message, help));
@@ -238,7 +248,8 @@ fn apply(whole: &mut Table, settings: &Setting) -> Result<(), (String, String)> 
                 table.insert(step.clone(), Value::Table(Table::new()));
             }
             table = table.get_mut(step).and_then(Value::as_table_mut).ok_or_else(|| {
-                let help = "a right one: \"cas2010-s1/owa\" = { external-url = \"https://mail.contoso.com/owa\" }";
+                let help =
+                    "a right one: \"cas2010-s1/owa\" = { external-url = \"https://mail.contoso.com/owa\" }";
                 (format!("a setting's target is not in this topology: `{target}`"), help.to_owned())
             })?;
         }

@@ -1,0 +1,135 @@
+//! One request, or one connection for MS-RPC, IMAP and POP, as a server saw it.
+
+use std::net::SocketAddr;
+
+use model::journal::Order;
+use model::{CaseId, MailboxName, Protocol, ServerName};
+use serde::Serialize;
+
+use crate::Opener;
+
+/// The most that is kept of a request's head.
+pub const MOST_HEAD_BYTES: usize = 1024;
+
+/// An arrival as a server hands it to the ledger.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Where it arrived.
+    pub server: ServerName,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// `GET`; `connect` for MS-RPC.
+    pub verb: String,
+    /// Path and query, passwords left out; the mailbox's DN for MS-RPC.
+    pub target: String,
+    /// The Host header.
+    pub host: Option<String>,
+    /// The name in the TLS greeting.
+    pub sni: Option<String>,
+    /// Whether it came over TLS.
+    pub tls: bool,
+    /// The far end of the connection.
+    pub peer: SocketAddr,
+    /// Every form of a mailbox's name that the request holds, the one that signs in first.
+    pub asked: Vec<String>,
+    /// Whom the server authenticated.
+    pub believed_to_be: Option<MailboxName>,
+    /// How it was told who asks.
+    pub conveyed: Conveyed,
+    /// The head as bytes, passwords and tickets redacted.
+    pub head: Vec<u8>,
+    /// Which connection.
+    pub connection: u64,
+    /// Which request on it, from 1.
+    pub request: u32,
+    /// Who opened the socket at the far end, asked once when the connection was accepted.
+    pub opener: Option<Opener>,
+}
+
+/// An arrival in the ledger.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Arrival {
+    /// Its place in the lab's order.
+    pub order: Order,
+    /// Milliseconds since the ledger was opened.
+    pub time: u64,
+    /// Where it arrived.
+    pub server: ServerName,
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// `GET`; `connect` for MS-RPC.
+    pub verb: String,
+    /// Path and query; the mailbox's DN for MS-RPC.
+    pub target: String,
+    /// The Host header.
+    pub host: Option<String>,
+    /// The name in the TLS greeting.
+    pub sni: Option<String>,
+    /// Whether it came over TLS.
+    pub tls: bool,
+    /// The far end of the connection.
+    pub peer: SocketAddr,
+    /// Who asked, and whom the server believed it to be.
+    pub identity: Identity,
+    /// The head, redacted and capped.
+    pub head: String,
+    /// Which connection.
+    pub connection: u64,
+    /// Which request on it, from 1.
+    pub request: u32,
+    /// The arrival because of which a fake opened the connection.
+    pub parent: Option<Order>,
+    /// The case it belongs to.
+    pub case: Option<CaseId>,
+    /// By what that is known.
+    pub claimed_by: Claim,
+}
+
+/// Two answers kept apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Identity {
+    /// The leased mailbox that the request names, where it names one.
+    pub asked_by: Option<MailboxName>,
+    /// Whom the server authenticated.
+    pub believed_to_be: Option<MailboxName>,
+    /// How it was told.
+    pub conveyed: Conveyed,
+}
+
+/// How a server was told who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Conveyed {
+    /// Not at all.
+    Nothing,
+    /// Basic
+    Basic,
+    /// A logon form.
+    Form,
+    /// A session cookie of forms-based sign-in.
+    Cookie,
+    /// The lab's stand-in for Kerberos delegation.
+    Ticket,
+    /// By a server of the lab that signed the user in, as Exchange servers trust one another.
+    Trusted,
+    /// The mailbox's DN in an MS-RPC connect.
+    Rpc,
+}
+
+/// By what it is known whose an arrival is; the first that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Claim {
+    /// Its far end is a socket that a client of ours announced.
+    Socket,
+    /// Its far end is a socket that a fake announced.
+    Parent,
+    /// It names a leased mailbox.
+    AskedBy,
+    /// Everything asked on its connection was asked by one case.
+    Connection,
+    /// By none of these.
+    Nobody,
+}
