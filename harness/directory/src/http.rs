@@ -1,0 +1,98 @@
+//! The HTTP/JSON door: the facts, sign-in checks and tickets. Never a target.
+
+use axum::Json;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
+use crate::{Directory, TicketRefused};
+
+/// The most a request's body may hold.
+const MOST_BODY_BYTES: usize = 16 * 1024;
+
+/// The door's routes, to be served by whoever holds a listener.
+pub fn door(directory: Directory) -> Router {
+    Router::new()
+        .route("/v1/topology", get(topology))
+        .route("/v1/mailboxes/{form}", get(mailbox))
+        .route("/v1/authenticate", post(authenticate))
+        .route("/v1/tickets", post(tickets))
+        .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
+        .with_state(directory)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Credentials {
+    user: String,
+    password: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TicketWanted {
+    #[serde(rename = "for")]
+    user: String,
+    to: String,
+}
+
+#[derive(Serialize)]
+struct TicketIssued {
+    ticket: String,
+}
+
+/// A refusal in words.
+#[derive(Serialize)]
+struct Refusal {
+    error: String,
+}
+
+fn refusal(status: StatusCode, error: impl ToString) -> Response {
+    (status, Json(Refusal { error: error.to_string() })).into_response()
+}
+
+async fn topology(State(directory): State<Directory>) -> Response {
+    Json(&*directory.topology()).into_response()
+}
+
+async fn mailbox(State(directory): State<Directory>, Path(form): Path<String>) -> Response {
+    match directory.facts(&form) {
+        Some(facts) => Json(facts).into_response(),
+        None => refusal(StatusCode::NOT_FOUND, format!("no mailbox is called `{form}`")),
+    }
+}
+
+async fn authenticate(State(directory): State<Directory>, Json(given): Json<Credentials>) -> Response {
+    let signed_in = directory.authenticate(&given.user, &given.password);
+    match signed_in.and_then(|account| directory.facts(account.name.as_str())) {
+        Some(facts) => Json(facts).into_response(),
+        None => refusal(StatusCode::UNAUTHORIZED, "user name or password is wrong"),
+    }
+}
+
+async fn tickets(
+    State(directory): State<Directory>,
+    headers: HeaderMap,
+    Json(wanted): Json<TicketWanted>,
+) -> Response {
+    let asker = basic(&headers);
+    let asker = asker.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
+    match directory.issue(asker, &wanted.user, &wanted.to) {
+        Ok(ticket) => Json(TicketIssued { ticket }).into_response(),
+        Err(refused @ TicketRefused::NotTheServiceAccount) => refusal(StatusCode::UNAUTHORIZED, refused),
+        Err(refused @ TicketRefused::NoSuchAccount(_)) => refusal(StatusCode::NOT_FOUND, refused),
+        Err(refused) => refusal(StatusCode::BAD_REQUEST, refused),
+    }
+}
+
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let plain = STANDARD.decode(value.strip_prefix("Basic ")?).ok()?;
+    let (user, password) = std::str::from_utf8(&plain).ok()?.split_once(':')?;
+    Some((user.to_owned(), password.to_owned()))
+}
