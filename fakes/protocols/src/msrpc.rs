@@ -12,12 +12,13 @@ mod ndr;
 mod pdu;
 mod rop;
 mod server;
+mod session;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 pub use client::Session;
-pub use inbox::Inbox;
+pub use inbox::{Inbox, Local};
 pub use server::{Store, serve};
 
 /// Why a conversation in MS-RPC failed.

@@ -88,7 +88,8 @@ impl Element {
                     open.push(begin(&reader, &start)?);
                 }
                 Event::End(_) => {
-                    let closed = open.pop().ok_or_else(|| XmlError::Malformed("an end too many".to_owned()))?;
+                    let closed =
+                        open.pop().ok_or_else(|| XmlError::Malformed("an end too many".to_owned()))?;
                     match open.last_mut() {
                         Some(parent) => parent.children.push(closed),
                         None => root = Some(closed),
@@ -272,9 +273,7 @@ impl Tag {
 
 /// Without the characters that no XML 1.0 document may hold (XML 1.0, production 2).
 fn allowed(text: &str) -> String {
-    let fits = |c: &char| {
-        matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
-    };
+    let fits = |c: &char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     text.chars().filter(fits).collect()
 }
 
@@ -334,7 +333,8 @@ mod tests {
 
     #[test]
     fn what_is_not_well_formed_is_refused() {
-        for bad in ["", "<a>", "<a></b>", "</a>", "<a/><b/>", "x<a/>", "<p:a/>", "<a", "<a b=/>", "<a>&</a>"] {
+        for bad in ["", "<a>", "<a></b>", "</a>", "<a/><b/>", "x<a/>", "<p:a/>", "<a", "<a b=/>", "<a>&</a>"]
+        {
             assert!(Element::read(bad.as_bytes()).is_err(), "{bad}");
         }
         assert_eq!(Element::read(b"<a>\xff</a>"), Err(XmlError::NotUtf8));

@@ -1,1 +1,159 @@
-//! Our own proxy for each role, built from ports, written as a product would be
+//! Our own proxy for each role, written as a product would be: from the rule book, and from ports.
+//!
+//! Two roles so far: an Exchange 2013 front end, which proxies and redirects, and an Exchange 2010 one, which also serves
+//! its own site. It lives by the contract of every subject: `lab.json` in, requests on the seat's listeners, the
+//! directory's HTTP/JSON door for facts. Absent: Outlook Anywhere, MAPI over HTTP, IMAP and POP, health, the edge role.
+
+mod answers;
+mod autodiscover;
+pub mod back;
+mod clock;
+pub mod decide;
+pub mod discover;
+pub mod front;
+pub mod lab;
+pub mod lane;
+pub mod ports;
+mod request;
+mod serve;
+mod sign_in;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use anyhow::Context;
+use model::{Role, Version};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_util::sync::CancellationToken;
+
+use back::{Behind, Dial};
+use decide::Rules;
+use discover::Directory;
+use front::Doorway;
+use lab::Lab;
+use lane::{Kept, OwnLanes};
+use ports::{Ports, Waiting};
+use request::FrontEnd;
+use sign_in::Porter;
+
+/// Exchanges what stands behind ports, before anything runs.
+pub type Spoil = Box<dyn FnOnce(Ports) -> Ports + Send>;
+
+/// How a front end is started.
+pub struct Options {
+    /// What it is.
+    pub role: Role,
+    /// `lab.json`
+    pub lab: PathBuf,
+    /// What to exchange.
+    pub spoil: Option<Spoil>,
+    /// When to stop.
+    pub stop: Waiting<'static, ()>,
+}
+
+/// Takes the seat, and serves until told to stop.
+///
+/// # Errors
+/// A `lab.json` or certificate that cannot be read, a listener that is taken, a directory that does not answer, and a role
+/// that has no front end yet.
+pub async fn run(options: Options) -> anyhow::Result<()> {
+    let Options { role, lab, spoil, stop } = options;
+    let version = match role {
+        Role::FrontEnd2013 => Version::Exchange2013,
+        Role::FrontEnd2010 => Version::Exchange2010,
+        Role::Edge => anyhow::bail!("the reference has no edge role yet; it has front-end-2013 and front-end-2010"),
+    };
+    let lab = Lab::read(&lab)?;
+    let https = bind(lab.seat.listen.https)?;
+    let http = bind(lab.seat.listen.http)?;
+    let acceptor = TlsAcceptor::from(Arc::new(server_config(&lab)?));
+    let directory = Arc::new(Directory::new(&lab)?);
+    let standing = directory.topology().await?;
+    let kept = Arc::new(Kept::default());
+    let dial = Arc::new(Dial { source: lab.source, doors: lab.doors() });
+    let own = lab.seat.fqdn.clone();
+    let ports = Ports {
+        discover: directory.clone(),
+        decide: Arc::new(Rules),
+        lane: Arc::new(OwnLanes),
+        front: Arc::new(Doorway { role, own: own.clone() }),
+        back: Arc::new(Behind {
+            role,
+            own,
+            directory: directory.clone(),
+            dial: dial.clone(),
+            tls: TlsConnector::from(Arc::new(client_config(&lab)?)),
+            kept: kept.clone(),
+        }),
+    };
+    let ports = match spoil {
+        Some(spoil) => spoil(ports),
+        None => ports,
+    };
+    let front_end = Arc::new(FrontEnd {
+        role,
+        version,
+        seat: lab.seat,
+        ports,
+        directory,
+        dial,
+        kept,
+        porter: Porter::new(version),
+        standing,
+        turn: AtomicUsize::new(0),
+    });
+    let ending = CancellationToken::new();
+    let taking = async {
+        tokio::join!(
+            front::take(https, Some(acceptor), front_end.clone(), ending.clone()),
+            front::take(http, None, front_end.clone(), ending.clone()),
+        )
+    };
+    let stopping = async {
+        stop.await;
+        ending.cancel();
+    };
+    tokio::join!(taking, stopping);
+    Ok(())
+}
+
+fn bind(at: std::net::SocketAddr) -> anyhow::Result<tokio::net::TcpListener> {
+    front::listen(at).with_context(|| format!("cannot listen on {at}, which the seat was given"))
+}
+
+fn server_config(lab: &Lab) -> anyhow::Result<ServerConfig> {
+    let certificate = &lab.seat.certificate;
+    let chain = certificates(&certificate.chain)?;
+    let key = PrivateKeyDer::from_pem_file(&certificate.key)
+        .with_context(|| format!("{}: no private key can be read", certificate.key.display()))?;
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .context("the seat's certificate and key do not fit")?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn client_config(lab: &Lab) -> anyhow::Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(&lab.ca)? {
+        roots.add(certificate).with_context(|| format!("{}: not a root to trust", lab.ca.display()))?;
+    }
+    let builder =
+        ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+fn certificates(file: &std::path::Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    read.with_context(|| format!("{}: no certificate can be read", file.display()))
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}

@@ -96,3 +96,11 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let (user, password) = std::str::from_utf8(&plain).ok()?.split_once(':')?;
     Some((user.to_owned(), password.to_owned()))
 }
+
+/// Serves the door until it is dropped.
+///
+/// # Errors
+/// What the operating system says of the listener.
+pub async fn serve(listener: tokio::net::TcpListener, door: Router) -> std::io::Result<()> {
+    axum::serve(listener, door).await
+}

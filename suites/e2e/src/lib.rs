@@ -1,1 +1,10 @@
-//! The runner, check, and the one binary: coexist
+//! The runner: reads a suite, brings labs up, drives cases, judges, reports. `coexist` is its binary.
+
+pub mod exit;
+pub mod hint;
+pub mod judge;
+pub mod lab_of;
+pub mod play;
+pub mod run;
+pub mod select;
+pub mod suite;

@@ -9,6 +9,8 @@ use crate::mailbox::{Mailbox, Message, Owner, Unreachable};
 
 /// As many messages as one holds; the next is refused.
 const MAX_MESSAGES: usize = 4096;
+/// The longest message, in bytes of UTF-16: with it a row of a table still fits in one ROP buffer.
+const MAX_MESSAGE: usize = 28 * 1024;
 
 /// One mailbox: its owner and its inbox. Every reader and writer shares it.
 #[derive(Debug)]
@@ -42,8 +44,12 @@ impl Inbox {
     /// Puts a message at the end.
     ///
     /// # Errors
-    /// A full mailbox.
+    /// A full mailbox, a message of more than 28 KiB in UTF-16.
     pub fn deliver(&self, message: Message) -> Result<(), RpcError> {
+        let texts = [&message.subject, &message.from, &message.text];
+        if texts.iter().map(|text| 2 * text.encode_utf16().count()).sum::<usize>() > MAX_MESSAGE {
+            return Err(RpcError::TooLong { what: "a message", limit: MAX_MESSAGE });
+        }
         let mut held = self.held();
         if held.len() >= MAX_MESSAGES {
             return Err(RpcError::Failed { what: "delivery", code: ec::QUOTA_EXCEEDED });
@@ -58,22 +64,26 @@ impl Inbox {
     }
 }
 
-impl Mailbox for Arc<Inbox> {
+/// A mailbox reached on the server that holds it.
+#[derive(Debug, Clone)]
+pub struct Local(pub Arc<Inbox>);
+
+impl Mailbox for Local {
     async fn owner(&mut self) -> Result<Owner, Unreachable> {
-        Ok(Inbox::owner(self).clone())
+        Ok(self.0.owner().clone())
     }
 
     async fn messages(&mut self) -> Result<Vec<Message>, Unreachable> {
-        Ok(Inbox::messages(self))
+        Ok(self.0.messages())
     }
 
     async fn deliver(&mut self, message: Message) -> Result<(), Unreachable> {
-        Ok(Inbox::deliver(self, message)?)
+        Ok(self.0.deliver(message)?)
     }
 
     async fn more_than(&mut self, seen: usize) -> Result<(), Unreachable> {
         // The sender lives in `self`: waiting cannot fail.
-        let _ = self.count().wait_for(|count| *count > seen).await;
+        let _ = self.0.count().wait_for(|count| *count > seen).await;
         Ok(())
     }
 }

@@ -80,12 +80,24 @@ pub(super) struct BindAck {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Pdu {
-    Request { context: u16, opnum: u16, stub: Bytes },
-    Response { context: u16, stub: Bytes },
-    Fault { context: u16, status: u32 },
+    Request {
+        context: u16,
+        opnum: u16,
+        stub: Bytes,
+    },
+    Response {
+        context: u16,
+        stub: Bytes,
+    },
+    Fault {
+        context: u16,
+        status: u32,
+    },
     Bind(Bind),
     BindAck(BindAck),
-    BindNak { reason: u16 },
+    BindNak {
+        reason: u16,
+    },
     AlterContext(Bind),
     AlterContextResp(BindAck),
     /// co_cancel or orphaned: the client no longer wants an answer.
@@ -110,7 +122,7 @@ pub(super) struct Unreadable {
 /// The length of the fragment that starts with these bytes, once its header is here.
 pub(super) fn fragment_length(start: &[u8]) -> Result<Option<usize>, RpcError> {
     // Garbage is refused as early as it shows, not when sixteen bytes of it are here.
-    if start.first().is_some_and(|major| *major != 5) || start.get(1).is_some_and(|minor| *minor > 1) {
+    if start.first().is_some_and(|major| *major != 5) {
         return Err(RpcError::Malformed("PDU: not version 5 of DCE/RPC"));
     }
     if start.get(4).is_some_and(|order| order & 0xF0 != DREP[0]) {
@@ -126,7 +138,7 @@ pub(super) fn fragment_length(start: &[u8]) -> Result<Option<usize>, RpcError> {
 }
 
 impl Fragment {
-    /// From exactly the bytes of one fragment.
+    /// From exactly the bytes of one fragment, which [`fragment_length`] has let through.
     pub(super) fn decode(bytes: &Bytes) -> Result<Fragment, Unreadable> {
         let mut nak = None;
         Fragment::read(bytes, &mut nak).map_err(|error| Unreadable { error, nak })
@@ -134,21 +146,20 @@ impl Fragment {
 
     fn read(bytes: &Bytes, nak: &mut Option<(u32, u16)>) -> Result<Fragment, RpcError> {
         let mut reader = Reader::new(bytes, "PDU");
-        let (major, minor, kind, flags) = (reader.u8()?, reader.u8()?, reader.u8()?, reader.u8()?);
-        let drep = reader.array::<4>()?;
+        let (_major, minor, kind, flags) = (reader.u8()?, reader.u8()?, reader.u8()?, reader.u8()?);
+        let _drep = reader.u32()?;
         let (length, auth_length, call) = (reader.u16()?, reader.u16()?, reader.u32()?);
         let refuse = |nak: &mut Option<_>, reason| {
             if kind == 11 {
                 *nak = Some((call, reason));
             }
         };
-        if major != 5 || minor > 1 {
+        if minor > 1 {
             refuse(nak, PROTOCOL_VERSION_NOT_SUPPORTED);
-            return Err(RpcError::Malformed("PDU: not version 5 of DCE/RPC"));
+            return Err(RpcError::Malformed("PDU: neither version 5.0 nor 5.1 of DCE/RPC"));
         }
-        if drep[0] & 0xF0 != DREP[0] || usize::from(length) != bytes.len() {
-            refuse(nak, REASON_NOT_SPECIFIED);
-            return Err(RpcError::Malformed("PDU: not little endian, or of another length than it says"));
+        if usize::from(length) != bytes.len() {
+            return Err(RpcError::Malformed("PDU: of another length than it says"));
         }
         if auth_length != 0 {
             refuse(nak, AUTHENTICATION_NOT_RECOGNIZED);

@@ -1,0 +1,71 @@
+//! Bodies on their way out: whole, in pieces as they come, or carried on from a server behind.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use protocols::answer::{self, Work};
+use tokio::sync::mpsc;
+
+/// A body that a fake sends.
+pub(crate) enum Out {
+    /// All of it.
+    Whole(Full<Bytes>),
+    /// Piece by piece; the work behind it runs while it is sent.
+    Pieces {
+        /// What to send.
+        pieces: mpsc::Receiver<Bytes>,
+        /// What makes it; `None` once it is done.
+        work: Option<Work>,
+    },
+    /// What a server behind sends.
+    Carried(Incoming),
+}
+
+impl From<answer::Body> for Out {
+    fn from(body: answer::Body) -> Out {
+        match body {
+            answer::Body::Whole(whole) => Out::Whole(Full::new(whole)),
+            answer::Body::Pieces { pieces, work } => Out::Pieces { pieces, work: Some(work) },
+        }
+    }
+}
+
+impl Body for Out {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut *self {
+            Out::Whole(whole) => Pin::new(whole).poll_frame(cx).map_err(|never| match never {}),
+            Out::Carried(carried) => Pin::new(carried).poll_frame(cx).map_err(io::Error::other),
+            Out::Pieces { pieces, work } => {
+                if let Some(running) = work
+                    && running.as_mut().poll(cx).is_ready()
+                {
+                    *work = None;
+                }
+                pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Out::Whole(whole) => whole.is_end_stream(),
+            Out::Carried(carried) => carried.is_end_stream(),
+            Out::Pieces { .. } => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Out::Whole(whole) => whole.size_hint(),
+            Out::Carried(carried) => carried.size_hint(),
+            Out::Pieces { .. } => SizeHint::new(),
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The only clock of this crate: limits on reading and dialling.
+
+use std::future::Future;
+use std::time::Duration;
+
+/// How long a request's head or body, a TLS greeting or an answer's head may take.
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a server behind may hold an answer: longer than any heartbeat (wire facts 2.1: 3600 s).
+pub(crate) const LONG_LIMIT: Duration = Duration::from_secs(3600);
+
+/// What is not there in time is not there.
+pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, work).await.ok()
+}

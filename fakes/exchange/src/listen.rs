@@ -1,0 +1,161 @@
+//! Accepting: one task a listener, one a connection; each connection is known by who opened it before it speaks.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use directory::Account;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ledger::Opener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::Listener;
+use crate::clock::{LIMIT, within};
+use crate::server::Server;
+use crate::store;
+use crate::tap::{Heard, Tap};
+
+/// The most that a request's head may hold.
+const MOST_HEAD_BYTES: usize = 64 * 1024;
+
+/// A connection that a server accepted.
+pub(crate) struct Connection {
+    pub(crate) id: u64,
+    pub(crate) peer: SocketAddr,
+    pub(crate) opener: Option<Opener>,
+    pub(crate) tls: bool,
+    pub(crate) sni: Option<String>,
+    /// Whether it came to the 2013 back end's port.
+    pub(crate) back_end: bool,
+    pub(crate) heard: Heard,
+    requests: AtomicU32,
+    /// Whom a connection-bound sign-in authenticated, as IIS keeps it for the connection's life.
+    signed_in: Mutex<Option<Arc<Account>>>,
+}
+
+impl Connection {
+    /// The number of the request that begins now, from 1.
+    pub(crate) fn next_request(&self) -> u32 {
+        self.requests.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    pub(crate) fn signed_in(&self) -> Option<Arc<Account>> {
+        self.signed_in.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn sign_in(&self, account: Arc<Account>) {
+        *self.signed_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(account);
+    }
+}
+
+enum Speaks {
+    Https(TlsAcceptor, bool),
+    Http,
+    Rpc,
+}
+
+/// Accepts until told to stop; then its connections end, and are joined.
+pub(crate) async fn accept(server: Arc<Server>, listener: Listener, stop: CancellationToken) {
+    let (listener, speaks) = match listener {
+        Listener::Https(listener, tls) => (listener, Speaks::Https(tls.into(), false)),
+        Listener::BackEnd(listener, tls) => (listener, Speaks::Https(tls.into(), true)),
+        Listener::Http(listener) => (listener, Speaks::Http),
+        Listener::Rpc(listener) => (listener, Speaks::Rpc),
+    };
+    let speaks = Arc::new(speaks);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(ended) = connections.join_next() => raise(ended),
+            accepted = next(&listener) => {
+                let Some((stream, peer)) = accepted else { continue };
+                let opener = server.world.ledger.opener(peer);
+                let (server, speaks, stop) = (server.clone(), speaks.clone(), stop.clone());
+                connections.spawn(async move {
+                    tokio::select! {
+                        () = stop.cancelled() => {}
+                        () = converse(server, &speaks, stream, peer, opener) => {}
+                    }
+                });
+            }
+        }
+    }
+    drop(listener);
+    while let Some(ended) = connections.join_next().await {
+        raise(ended);
+    }
+}
+
+fn raise(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+/// A connection that failed before it was accepted concerns nobody but its opener.
+async fn next(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    let (stream, peer) = listener.accept().await.ok()?;
+    stream.set_nodelay(true).ok()?;
+    Some((stream, peer))
+}
+
+async fn converse(
+    server: Arc<Server>,
+    speaks: &Speaks,
+    stream: TcpStream,
+    peer: SocketAddr,
+    opener: Option<Opener>,
+) {
+    let id = server.world.ledger.connection();
+    let connection = |tls, sni, back_end| Connection {
+        id,
+        peer,
+        opener: opener.clone(),
+        tls,
+        sni,
+        back_end,
+        heard: Heard::default(),
+        requests: AtomicU32::new(0),
+        signed_in: Mutex::new(None),
+    };
+    match speaks {
+        Speaks::Http => http(server, stream, connection(false, None, false)).await,
+        Speaks::Https(acceptor, back_end) => {
+            // A greeting that fails or never ends is the far end's affair.
+            let Some(Ok(stream)) = within(LIMIT, acceptor.accept(stream)).await else { return };
+            let sni = stream.get_ref().1.server_name().map(str::to_owned);
+            http(server, stream, connection(true, sni, *back_end)).await;
+        }
+        Speaks::Rpc => store::serve(server, stream, connection(false, None, false)).await,
+    }
+}
+
+async fn http<IO>(server: Arc<Server>, io: IO, connection: Connection)
+where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let io = TokioIo::new(Tap::new(io, connection.heard.clone()));
+    let connection = Arc::new(connection);
+    let service = service_fn(move |request| {
+        let (server, connection) = (server.clone(), connection.clone());
+        async move { Ok::<_, std::convert::Infallible>(server.answer(&connection, request).await) }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(std::time::Duration::from_secs(3600))
+        .max_buf_size(MOST_HEAD_BYTES)
+        .preserve_header_case(true)
+        .serve_connection(io, service)
+        .await;
+    // A connection that broke off, or spoke no HTTP, has been recorded as far as it was understood.
+    drop(served);
+}

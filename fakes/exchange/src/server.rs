@@ -1,0 +1,387 @@
+//! One server: what it does with a request, from sign-in to answer. It records before it passes on and before it
+//! answers.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use directory::Account;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
+use ledger::Draft;
+use model::journal::Order;
+use model::topology::Authentication;
+use model::{Build, HostName, Protocol, ServerName, Version, WebUrl};
+use protocols::answer::{Answer, Body};
+use protocols::eas::{self, DeviceState, EasRequest};
+use protocols::ews::Subscriptions;
+use protocols::fba::{self, Sessions};
+use protocols::iis::{self, Place};
+use protocols::mailbox::Mailbox;
+use protocols::msrpc::{Local, Session};
+use protocols::{oab, owa};
+use tokio::task::JoinSet;
+
+use crate::body::Out;
+use crate::clock::{LIMIT, within};
+use crate::fault::Fault;
+use crate::listen::Connection;
+use crate::route::{self, Route};
+use crate::sign_in::{self, Asker};
+use crate::{RPC_PORT, World, autodiscover, pass_on, tap};
+
+/// The most that a request's body may hold.
+const MOST_BODY_BYTES: usize = 1024 * 1024;
+
+/// One server of the lab.
+pub(crate) struct Server {
+    pub(crate) world: Arc<World>,
+    pub(crate) name: ServerName,
+    pub(crate) fqdn: HostName,
+    pub(crate) version: Version,
+    pub(crate) build: Build,
+    pub(crate) source: IpAddr,
+    pub(crate) sessions: Sessions,
+    devices: DeviceState,
+    subscriptions: Subscriptions,
+    /// Connections to servers behind whose answers are still being sent.
+    behind: Mutex<JoinSet<()>>,
+}
+
+/// A request that has been read, signed in and recorded.
+struct Held<'a> {
+    connection: &'a Connection,
+    request: &'a Request<Bytes>,
+    protocol: Protocol,
+    account: Arc<Account>,
+    form: Option<fba::LogonForm>,
+    order: Order,
+}
+
+impl Server {
+    pub(crate) fn new(world: Arc<World>, name: ServerName, source: IpAddr) -> Server {
+        let topology = world.directory.topology();
+        let facts = &topology.servers[&name];
+        Server {
+            fqdn: topology.fqdn(&name),
+            version: facts.version,
+            build: facts.build,
+            sessions: Sessions::new(facts.version),
+            devices: DeviceState::default(),
+            subscriptions: Subscriptions::default(),
+            behind: Mutex::new(JoinSet::new()),
+            world,
+            name,
+            source,
+        }
+    }
+
+    /// Drives a connection to a server behind until its answer has been sent; it ends with this server.
+    pub(crate) fn drive(&self, connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
+        let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
+        while behind.try_join_next().is_some() {}
+        behind.spawn(async move {
+            // How it ended shows in the answer that it carried.
+            drop(connection.await);
+        });
+    }
+
+    /// Answers one request.
+    pub(crate) async fn answer(&self, connection: &Connection, request: Request<Incoming>) -> Response<Out> {
+        let (parts, body) = request.into_parts();
+        let collected = within(LIMIT, Limited::new(body, MOST_BODY_BYTES).collect()).await;
+        let (body, whole) = match collected {
+            Some(Ok(body)) => (body.to_bytes(), Ok(())),
+            Some(Err(_)) => (Bytes::new(), Err(StatusCode::PAYLOAD_TOO_LARGE)),
+            None => (Bytes::new(), Err(StatusCode::REQUEST_TIMEOUT)),
+        };
+        let host = sign_in::host(&parts);
+        let request = Request::from_parts(parts, body);
+        let protocol = Protocol::of_path(request.uri().path());
+        let methods = self.methods(connection, protocol);
+        let asker = sign_in::read(self, connection, &request, protocol, &methods);
+        let order = self.record(connection, &request, host.clone(), protocol, &asker);
+        if let Err(status) = whole {
+            return self.dressed(connection, iis::status(status));
+        }
+        match self.unauthenticated(connection, &request, host.as_deref(), protocol) {
+            Some(answer) => self.dressed(connection, answer),
+            None => self.authenticated(connection, &request, host.as_deref(), protocol, methods, asker, order).await,
+        }
+    }
+
+    fn record(
+        &self,
+        connection: &Connection,
+        request: &Request<Bytes>,
+        host: Option<String>,
+        protocol: Option<Protocol>,
+        asker: &Asker,
+    ) -> Order {
+        let target = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
+        let head = connection.heard.head(request.method().as_str(), &request.uri().to_string());
+        self.world.ledger.record(Draft {
+            server: self.name.clone(),
+            protocol: protocol.unwrap_or(Protocol::Owa),
+            verb: request.method().to_string(),
+            target,
+            host,
+            sni: connection.sni.clone(),
+            tls: connection.tls,
+            peer: connection.peer,
+            asked: asker.asked.clone(),
+            believed_to_be: asker.account.as_ref().map(|account| account.name.clone()),
+            conveyed: asker.conveyed,
+            head: tap::redacted(&head),
+            connection: connection.id,
+            request: connection.next_request(),
+            opener: connection.opener.clone(),
+        })
+    }
+
+    /// What a virtual directory takes. The back end takes what Exchange servers bring, and Basic for subjects that pass
+    /// on what the client gave (a lab's switch; the real one takes Windows authentication alone).
+    fn methods(&self, connection: &Connection, protocol: Option<Protocol>) -> Vec<Authentication> {
+        if connection.back_end {
+            return vec![Authentication::Windows, Authentication::Basic];
+        }
+        let topology = self.world.directory.topology();
+        let directory = protocol.and_then(|protocol| topology.servers.get(&self.name)?.directory(protocol));
+        let Some(directory) = directory else { return vec![] };
+        let mut methods = directory.authentication.clone();
+        if directory.forms && !methods.contains(&Authentication::Fba) {
+            methods.push(Authentication::Fba);
+        }
+        if !directory.forms {
+            methods.retain(|method| *method != Authentication::Fba);
+        }
+        methods
+    }
+
+    /// What a server answers before anybody signs in.
+    fn unauthenticated(
+        &self,
+        connection: &Connection,
+        request: &Request<Bytes>,
+        host: Option<&str>,
+        protocol: Option<Protocol>,
+    ) -> Option<Answer> {
+        let path = request.uri().path();
+        let host = host.unwrap_or(self.fqdn.as_str());
+        if !connection.tls && !connection.back_end {
+            // Port 80 leads to TLS, and asks nobody for credentials (rules X-AD-3, X-SEC-5).
+            return Some(iis::found(&format!("https://{host}{}", request.uri())));
+        }
+        let Some(protocol) = protocol else {
+            return Some(if path == "/" { iis::found("/owa/") } else { iis::not_found() });
+        };
+        if matches!(protocol, Protocol::Owa | Protocol::Ecp) {
+            if fba::is_logon_page(path) && request.method() == Method::GET {
+                let query = request.uri().query().unwrap_or_default();
+                let (wanted, reason) = fba::wanted(query, host);
+                return Some(fba::logon_page(self.version, self.build, &wanted, reason, self.asks_public()));
+            }
+            return owa::public(self.version, self.build, request);
+        }
+        (path.to_ascii_lowercase().ends_with("/healthcheck.htm") && self.version == Version::Exchange2013)
+            .then(|| iis::health_page(self.fqdn.as_str()))
+    }
+
+    /// The logon pages of 2007 and 2010 ask whether the computer is public or private (rule X-OWA-5).
+    fn asks_public(&self) -> bool {
+        self.version != Version::Exchange2013
+    }
+
+    #[allow(clippy::too_many_arguments)] // everything that is known of one request
+    async fn authenticated(
+        &self,
+        connection: &Connection,
+        request: &Request<Bytes>,
+        host: Option<&str>,
+        protocol: Option<Protocol>,
+        methods: Vec<Authentication>,
+        asker: Asker,
+        order: Order,
+    ) -> Response<Out> {
+        let host = host.unwrap_or(self.fqdn.as_str());
+        let Some(protocol) = protocol else { return self.dressed(connection, iis::not_found()) };
+        let Some(account) = asker.account else {
+            let answer = self.challenge(request, host, &methods, asker.form.is_some());
+            return self.dressed(connection, answer);
+        };
+        if let Some(fault) = self.world.faults.next(&self.name, protocol) {
+            let answer = match fault {
+                Fault::Status(status) => {
+                    iis::status(StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE))
+                }
+                Fault::Http451WithoutLocation => eas::http451(None),
+            };
+            return self.dressed(connection, answer);
+        }
+        let held = Held { connection, request, protocol, account, form: asker.form, order };
+        self.held(held, host).await
+    }
+
+    /// How a request without a right sign-in is answered: the same for every mailbox (rule GEN-1).
+    fn challenge(&self, request: &Request<Bytes>, host: &str, methods: &[Authentication], typed: bool) -> Answer {
+        if methods.contains(&Authentication::Fba) {
+            let wanted = format!("https://{host}{}", request.uri());
+            let reason = if typed { 2 } else { 0 };
+            let wanted = if typed { format!("https://{host}/owa/") } else { wanted };
+            if request.method() != Method::GET && !typed {
+                // Wire facts 1.2: a verb that is no GET, without a session.
+                let mut answer = iis::status(StatusCode::from_u16(440).unwrap_or(StatusCode::UNAUTHORIZED));
+                answer.extensions_mut().insert(iis::Reason("Login Timeout".to_owned()));
+                return answer;
+            }
+            return fba::to_logon(self.version, host, &wanted, reason);
+        }
+        iis::challenge(methods, host)
+    }
+
+    async fn held(&self, held: Held<'_>, host: &str) -> Response<Out> {
+        let Some(facts) = self.world.directory.facts(held.account.name.as_str()) else {
+            return self.dressed(held.connection, iis::status(StatusCode::INTERNAL_SERVER_ERROR));
+        };
+        let topology = self.world.directory.topology();
+        let eas = EasRequest::read(held.request).ok();
+        let device = eas.as_ref().map(|eas| eas.protocol.as_str());
+        let route = route::route(&self.world.routes, &topology, &self.name, held.protocol, &facts, device);
+        let typed = held.form.as_ref();
+        let answer = match route {
+            Route::Serve => match (typed, facts.server == self.name) {
+                (Some(form), _) => self.open_session(form, host),
+                (None, true) => {
+                    let inbox = self.world.stores.inbox(&held.account);
+                    self.serve(&held, Local::from(inbox)).await
+                }
+                (None, false) => {
+                    let behind = topology.fqdn(&facts.server);
+                    match self.read_behind(&held, &behind).await {
+                        Ok(answer) => answer,
+                        Err(_) => iis::unavailable(),
+                    }
+                }
+            },
+            Route::Write => autodiscover::write(self, &topology, &facts, held.request),
+            Route::Distribute => self.distribute(&topology, held.request),
+            Route::PassOn(to, url) => {
+                if let Some(form) = typed {
+                    self.open_session(form, host)
+                } else {
+                    let passed =
+                        pass_on::pass_on(self, held.request, &held.account, &to, &url.host, held.order).await;
+                    return match passed {
+                        Ok(answer) => self.carried(held.connection, answer),
+                        Err(_) => self.dressed(held.connection, iis::unavailable()),
+                    };
+                }
+            }
+            Route::Silent(to, url) => self.silent(&topology, typed, &to, &url),
+            Route::Manual(url) => fba::manual_page(&url),
+            Route::Found(url) => iis::found(&url.to_string()),
+            Route::Http451(url) => eas::http451(url.map(|url| url.to_string()).as_deref()),
+            Route::Refuse(status) => {
+                iis::status(StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN))
+            }
+        };
+        self.dressed(held.connection, answer)
+    }
+
+    fn open_session(&self, form: &fba::LogonForm, host: &str) -> Answer {
+        let landing = match WebUrl::folded(&form.destination) {
+            Ok(url) if HostName::folded(host).is_ok_and(|own| own == url.host) => url.to_string(),
+            _ => format!("https://{host}/owa/"),
+        };
+        let mut answer = iis::found(&landing);
+        for cookie in self.sessions.open(&form.username, &form.password) {
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                answer.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+        }
+        answer
+    }
+
+    /// Silent single sign-on needs forms at both ends; else a plain redirect (rules X-OWA-1, X-OWA-3).
+    fn silent(
+        &self,
+        topology: &model::Topology,
+        typed: Option<&fba::LogonForm>,
+        to: &ServerName,
+        url: &WebUrl,
+    ) -> Answer {
+        let target = topology.servers.get(to);
+        let forms = target.and_then(|server| server.directory(Protocol::Owa)).is_some_and(|directory| {
+            directory.forms && directory.external_authentication.contains(&Authentication::Fba)
+        });
+        match (typed, target) {
+            (Some(form), Some(target)) if forms => {
+                fba::silent_form(&fba::logon_endpoint(target.version, url), form, url)
+            }
+            _ => iis::found(&url.to_string()),
+        }
+    }
+
+    async fn read_behind(&self, held: &Held<'_>, behind: &HostName) -> Result<Answer, pass_on::NotPassedOn> {
+        let stream = pass_on::dial(self, behind, RPC_PORT, held.order).await?;
+        match within(LIMIT, Session::connect(stream, &held.account.legacy_dn)).await {
+            Some(Ok(session)) => Ok(self.serve(held, session).await),
+            _ => Ok(iis::unavailable()),
+        }
+    }
+
+    async fn serve<M: Mailbox>(&self, held: &Held<'_>, mailbox: M) -> Answer {
+        match held.protocol {
+            Protocol::Owa | Protocol::Ecp => owa::serve(self.version, self.build, held.request, mailbox).await,
+            Protocol::Eas if held.request.method() == Method::OPTIONS => eas::options(self.version, self.build),
+            Protocol::Eas => eas::serve(self.version, self.build, held.request, mailbox, &self.devices).await,
+            Protocol::Ews => {
+                protocols::ews::serve(self.version, self.build, held.request, mailbox, &self.subscriptions).await
+            }
+            _ => iis::not_found(),
+        }
+    }
+
+    /// Serves the address book that the path names, where this server distributes it.
+    fn distribute(&self, topology: &model::Topology, request: &Request<Bytes>) -> Answer {
+        let path = request.uri().path().to_ascii_lowercase();
+        let guid = path.split('/').nth(2).unwrap_or_default();
+        let wanted = topology.oabs.iter().find(|(_, oab)| oab.guid.to_ascii_lowercase() == guid);
+        let Some((name, oab)) = wanted else { return iis::not_found() };
+        let generates = oab
+            .organization_mailbox
+            .as_ref()
+            .and_then(|database| topology.databases.get(database))
+            .is_some_and(|database| database.active == self.name);
+        match generates || oab.distribution_points.contains(&self.name) {
+            true => oab::serve(request, name.as_str(), &oab.guid),
+            false => iis::not_found(),
+        }
+    }
+
+    /// The answer of a server behind, with this server's own marks.
+    fn carried(&self, connection: &Connection, answer: Response<Incoming>) -> Response<Out> {
+        let (mut parts, body) = answer.into_parts();
+        pass_on::strip(&mut parts.headers);
+        let dressed = self.dress(connection, Response::from_parts(parts, Body::empty()));
+        dressed.map(|_| Out::Carried(body))
+    }
+
+    fn dressed(&self, connection: &Connection, answer: Answer) -> Response<Out> {
+        self.dress(connection, answer).map(Out::from)
+    }
+
+    fn dress(&self, connection: &Connection, answer: Answer) -> Answer {
+        let place = if connection.back_end { Place::BackEnd } else { Place::ClientAccess };
+        let mut answer = iis::dress(self.version, self.build, self.fqdn.as_str(), place, answer);
+        if let Some(iis::Reason(reason)) = answer.extensions_mut().remove::<iis::Reason>()
+            && let Ok(reason) = ReasonPhrase::try_from(reason.into_bytes())
+        {
+            answer.extensions_mut().insert(reason);
+        }
+        answer
+    }
+}

@@ -1,0 +1,248 @@
+//! The codec against published bytes, and client against server over a pipe in memory.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+use super::emsmdb::Connect;
+use super::ndr::{Reader, Writer};
+use super::pdu::{ASYNC_EMSMDB, Bind, EMSMDB, Fragment, NDR, Offer, Pdu};
+use super::rop::{self, Ask, Told};
+use super::*;
+use crate::mailbox::{Mailbox, Message, Owner, Unreachable};
+
+const DN: &str = "/o=contoso/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn=purple";
+const GUID: &str = "80d07a09-25c4-4a4c-9b1f-0123456789ab";
+
+struct OneMailbox {
+    inbox: Arc<Inbox>,
+    asked: Mutex<Vec<String>>,
+}
+
+impl Store for OneMailbox {
+    async fn open(&self, user_dn: &str) -> Option<Arc<Inbox>> {
+        self.asked.lock().unwrap().push(user_dn.to_owned());
+        user_dn.eq_ignore_ascii_case(DN).then(|| self.inbox.clone())
+    }
+}
+
+fn store() -> Arc<OneMailbox> {
+    let owner = Owner { address: "purple@contoso.com".to_owned(), guid: GUID.to_owned() };
+    Arc::new(OneMailbox {
+        inbox: Arc::new(Inbox::new(owner, vec![text("Welcome", "Hello")])),
+        asked: Mutex::default(),
+    })
+}
+
+fn text(subject: &str, text: &str) -> Message {
+    Message { subject: subject.to_owned(), from: "red@contoso.com".to_owned(), text: text.to_owned() }
+}
+
+/// A client's end of a served connection, and how serving it ended.
+fn served(store: &Arc<OneMailbox>) -> (DuplexStream, tokio::task::JoinHandle<Result<(), RpcError>>) {
+    let (client, server) = duplex(1000);
+    let store = store.clone();
+    (client, tokio::spawn(async move { serve(server, &*store).await }))
+}
+
+/// [C706] 12.6.4.3 laid out by hand: header, sizes, two contexts; 12.6.4.4 for the answer.
+#[test]
+fn a_bind_lies_on_the_wire_as_c706_draws_it() {
+    let mut wire = vec![5, 0, 11, 3, 0x10, 0, 0, 0, 116, 0, 0, 0, 1, 0, 0, 0];
+    wire.extend([0xd0, 0x16, 0xd0, 0x16, 0, 0, 0, 0, 2, 0, 0, 0]);
+    let interfaces = [
+        (0, "00dbf1a447ca6710b31f00dd010662da", [0, 0, 81, 0]),
+        (1, "4a57615272456e20b2686b199213b4e4", [0, 0, 1, 0]),
+    ];
+    for (id, uuid, version) in interfaces {
+        wire.extend([id, 0, 1, 0]);
+        wire.extend(hex(uuid));
+        wire.extend(version);
+        wire.extend(hex("045d888aeb1cc9119fe808002b10486002000000"));
+    }
+    let offer = |id, interface| Offer { id, interface, encodings: vec![NDR] };
+    let contexts = vec![offer(0, EMSMDB), offer(1, ASYNC_EMSMDB)];
+    let pdu = Pdu::Bind(Bind { max_send: 5840, max_receive: 5840, contexts });
+    let bind = Fragment { call: 1, first: true, last: true, pdu };
+    assert_eq!(bind.encode(), wire);
+    assert_eq!(Fragment::decode(&Bytes::from(wire)).unwrap(), bind);
+}
+
+/// The example of [MS-OXCPRPT], "Setting Properties".
+#[test]
+fn the_published_set_properties_is_understood() {
+    let published = hex("0a0000240002001f003d0000001f001d0e480065006c006c006f00200057006f0072006c0064000000");
+    let values = vec![(0x003D_001F, String::new()), (0x0E1D_001F, "Hello World".to_owned())];
+    let ask = Ask::SetProperties { input: 0, values };
+    assert_eq!(Ask::decode_all(&published).unwrap(), [ask.clone()]);
+    assert_eq!(rop_bytes(&ask), published);
+}
+
+/// [MS-OXCTABL] 4.5.3.1 and [MS-OXCMSG] 4.8.1.
+#[test]
+fn query_rows_and_save_are_the_published_ones() {
+    assert_eq!(rop_bytes(&Ask::QueryRows { input: 0, forward: true, rows: 50 }), hex("15000000013200"));
+    assert_eq!(rop_bytes(&Ask::SaveChanges { response: 0, input: 1 }), hex("0c0000010a"));
+}
+
+/// [MS-OXORULE] 4.2.2: the answer to RopSetColumns, and the head of one to RopQueryRows with a row of one string.
+#[test]
+fn published_table_answers_are_understood() {
+    let set = hex("12010000000000");
+    let told = Told::decode(&mut Reader::new(&set, "test"), 0).unwrap();
+    assert_eq!(told, Told::SetColumns { input: 1 });
+    let rows = hex("150100000000020100005000720058000000");
+    let told = Told::decode(&mut Reader::new(&rows, "test"), 1).unwrap();
+    let row = vec![Ok("PrX".to_owned())];
+    assert_eq!(told, Told::QueryRows { input: 1, origin: 2, rows: vec![row] });
+}
+
+/// [C706] 14.3.4: a string is its size, offset 0, its length with the NUL, its bytes; what follows is aligned.
+#[test]
+fn a_connect_starts_with_the_dn_as_a_varying_string() {
+    let stub = Connect { user_dn: "/o=First".to_owned() }.encode();
+    assert_eq!(stub[..12], [9, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0]);
+    assert_eq!(&stub[12..24], b"/o=First\0\0\0\0");
+    assert_eq!(Connect::decode(&stub).unwrap().user_dn, "/o=First");
+}
+
+#[tokio::test]
+async fn a_mailbox_is_read_and_written_over_the_wire() {
+    let store = store();
+    let (io, serving) = served(&store);
+    let mut session = Session::connect(io, DN).await.unwrap();
+    let owner = Owner { address: "purple@contoso.com".to_owned(), guid: GUID.to_owned() };
+    assert_eq!(session.owner().await.unwrap(), owner);
+    // Longer than one fragment in either direction.
+    let long = text("Grüße", &"0123456789".repeat(1200));
+    session.deliver(long.clone()).await.unwrap();
+    assert_eq!(session.messages().await.unwrap(), [text("Welcome", "Hello"), long]);
+    session.close().await.unwrap();
+    serving.await.unwrap().unwrap();
+    assert_eq!(*store.asked.lock().unwrap(), [DN]);
+}
+
+#[tokio::test]
+async fn an_inbox_larger_than_one_answer_is_read_whole() {
+    let store = store();
+    for number in 0..120 {
+        store.inbox.deliver(text(&number.to_string(), &"x".repeat(1000))).unwrap();
+    }
+    let (io, _serving) = served(&store);
+    let mut session = Session::connect(io, DN).await.unwrap();
+    assert_eq!(session.messages().await.unwrap(), store.inbox.messages());
+}
+
+#[tokio::test]
+async fn waiting_ends_with_new_mail_and_may_be_given_up() {
+    let store = store();
+    let (io, _serving) = served(&store);
+    let mut session = Session::connect(io, DN).await.unwrap();
+    session.more_than(0).await.unwrap();
+    {
+        let mut waiting = Box::pin(session.more_than(1));
+        let other = async {
+            // Enough turns for the wait to have reached the server.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! { biased; _ = &mut waiting => panic!("nothing came"), () = other => {} }
+    }
+    assert_eq!(session.messages().await.unwrap().len(), 1);
+    let inbox = store.inbox.clone();
+    let deliver = async { inbox.deliver(text("New", "")).unwrap() };
+    let (waited, ()) = tokio::join!(session.more_than(1), deliver);
+    waited.unwrap();
+    assert_eq!(session.messages().await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_unknown_dn_is_told_apart_and_was_asked_for() {
+    let store = store();
+    let (io, _serving) = served(&store);
+    let refused = Session::connect(io, "/cn=nobody").await.err().unwrap();
+    assert!(matches!(refused, Unreachable::Unknown), "{refused}");
+    assert_eq!(*store.asked.lock().unwrap(), ["/cn=nobody"]);
+}
+
+#[tokio::test]
+async fn an_interface_that_is_not_offered_is_rejected() {
+    let store = store();
+    let (mut io, _serving) = served(&store);
+    let other = super::pdu::Syntax { minor: 82, ..EMSMDB };
+    let contexts = vec![Offer { id: 0, interface: other, encodings: vec![NDR] }];
+    let pdu = Pdu::Bind(Bind { max_send: 5840, max_receive: 5840, contexts });
+    io.write_all(&Fragment { call: 1, first: true, last: true, pdu }.encode()).await.unwrap();
+    let mut answer = vec![0; 56];
+    io.read_exact(&mut answer).await.unwrap();
+    // [C706] 12.6.4.4: provider rejection (2), abstract syntax not supported (1), no transfer syntax.
+    assert_eq!(answer[28..], [&[1, 0, 0, 0, 2, 0, 1, 0][..], &[0; 20]].concat());
+}
+
+#[tokio::test]
+async fn a_bind_of_a_later_version_is_refused_with_its_reason() {
+    let (mut io, serving) = served(&store());
+    io.write_all(&hex("05020b0310000000100000000100 0000")).await.unwrap();
+    let mut answer = Vec::new();
+    io.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(answer, hex("05000d03100000001500000001000000 0400 010500"));
+    assert!(matches!(serving.await.unwrap(), Err(RpcError::Malformed(_))));
+}
+
+#[tokio::test]
+async fn garbage_ends_the_connection_with_an_error() {
+    let big_endian = "05000b0300000000004800000000 0001";
+    let too_long = "0500000310000000ffff000001000000";
+    let too_short = "05000003100000000f00000001000000";
+    let cut = "05000003100000001800000001000000 0000";
+    let http: String = b"GET / HTTP/1.1\r\n\r\n".iter().map(|byte| format!("{byte:02x}")).collect();
+    let answer_from_client = "05000203100000001800000001000000 0000000000000000";
+    let later_fragment_first = "05000002100000001800000001000000 0000000000000000";
+    for garbage in [big_endian, too_long, too_short, cut, &http, answer_from_client, later_fragment_first] {
+        let (mut io, serving) = served(&store());
+        io.write_all(&hex(garbage)).await.unwrap();
+        io.shutdown().await.unwrap();
+        assert!(serving.await.unwrap().is_err(), "{garbage}");
+    }
+}
+
+#[tokio::test]
+async fn a_stub_without_end_is_cut_off() {
+    let (mut io, serving) = served(&store());
+    let pdu = Pdu::Request { context: 0, opnum: 10, stub: Bytes::from(vec![0; 5000]) };
+    let fragment = |first| Fragment { call: 1, first, last: false, pdu: pdu.clone() }.encode();
+    io.write_all(&fragment(true)).await.unwrap();
+    while io.write_all(&fragment(false)).await.is_ok() {}
+    assert!(matches!(serving.await.unwrap(), Err(RpcError::TooLong { what: "a stub", .. })));
+}
+
+#[tokio::test]
+async fn a_call_before_any_bind_is_a_fault() {
+    let (mut io, _serving) = served(&store());
+    let pdu = Pdu::Request { context: 0, opnum: 10, stub: Bytes::new() };
+    io.write_all(&Fragment { call: 7, first: true, last: true, pdu }.encode()).await.unwrap();
+    let mut answer = vec![0; 32];
+    io.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer, hex("05000303100000002000000007000000 00000000 0000 0000 0300011c 00000000"));
+}
+
+fn rop_bytes(ask: &Ask) -> Vec<u8> {
+    let mut out = Writer::default();
+    ask.encode(&mut out);
+    out.done()
+}
+
+fn hex(digits: &str) -> Vec<u8> {
+    let digits: Vec<u8> = digits.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    digits.chunks(2).map(byte).collect()
+}
+
+#[test]
+fn a_buffer_of_unknown_rops_is_refused() {
+    assert!(Ask::decode_all(&hex("770000")).is_err());
+    assert!(Ask::decode_all(&hex("1500")).is_err());
+    assert!(rop::Buffer::decode(&hex("0100")).is_err());
+}

@@ -1,0 +1,287 @@
+//! The servers' side: a request's head as a server behind may see it, the ticket that speaks for the user, the dial.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Request, Response, Version};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use model::{HostName, Role};
+use rustls::pki_types::ServerName;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio_rustls::TlsConnector;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::clock;
+use crate::discover::Directory;
+use crate::lane::{Kept, LaneId, Open};
+use crate::ports::{Back, BackError, Flow, Passage, Waiting};
+
+/// Headers that only a front end may set (wire facts 8, X-SEC-1). Names compare without letter case, and every line of
+/// a name goes.
+const FRONT_END_ONLY: &[&str] = &[
+    "x-commonaccesstoken",
+    "x-isfromcafe",
+    "x-sourcecafeserver",
+    "msexchproxyuri",
+    "x-msexchangeactivityctx",
+    "x-fe-clientip",
+    "x-forwarded-for",
+    "x-forwarded-port",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-ms-edgeip",
+    "return-client-request-id",
+    "forwarded",
+];
+/// Beginnings of further such names.
+const FRONT_END_ONLY_BEGINS: &[&str] = &["x-backend-diag-"];
+
+/// What concerns one connection only (RFC 9110, 7.6.1).
+const HOP_BY_HOP: &[&str] = &[
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// A front end's own session, by its version (wire facts 1.1).
+const COOKIES_OF_2013: &[&str] = &["cadata", "cadataTTL", "cadataKey", "cadataIV", "cadataSig"];
+const COOKIES_OF_2010: &[&str] = &["sessionid", "cadata"];
+/// Cookies that would choose a back end (X-SEC-2).
+const CHOOSING_COOKIES: &[&str] =
+    &["X-BackEndCookie", "X-BEResource", "X-AnonResource-Backend", "X-BackEndOverrideCookie"];
+
+/// Where each name and canonical port really listens, and how to get there.
+pub struct Dial {
+    /// The address to dial from.
+    pub source: IpAddr,
+    /// Name and canonical port to address.
+    pub doors: HashMap<(HostName, u16), SocketAddr>,
+}
+
+impl Dial {
+    /// Connects, from the source address.
+    ///
+    /// # Errors
+    /// What nothing is known to listen at, or takes no connection in time.
+    pub async fn connect(&self, host: &HostName, port: u16) -> Result<TcpStream, BackError> {
+        let key = (host.clone(), port);
+        let door = *self.doors.get(&key).ok_or_else(|| BackError::Nowhere(host.clone(), port))?;
+        let unreachable = |why: String| BackError::Unreachable(host.clone(), why);
+        let connected = clock::within(clock::CONNECT, self.open(door)).await;
+        connected.map_err(|late| unreachable(late.to_string()))?.map_err(|error| unreachable(error.to_string()))
+    }
+
+    async fn open(&self, door: SocketAddr) -> io::Result<TcpStream> {
+        let socket = if door.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.bind(SocketAddr::new(self.source, 0))?;
+        let stream = socket.connect(door).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+/// The production implementation.
+pub struct Behind {
+    /// What this front end is: towards 2013 and from it, more headers go along.
+    pub role: Role,
+    /// Its own FQDN.
+    pub own: HostName,
+    /// Who gives tickets.
+    pub directory: Arc<Directory>,
+    /// How to reach servers.
+    pub dial: Arc<Dial>,
+    /// TLS towards them, verified against the lab's root.
+    pub tls: TlsConnector,
+    pub(crate) kept: Arc<Kept>,
+}
+
+impl Back for Behind {
+    fn head<'a>(
+        &'a self,
+        passage: &'a Passage,
+        head: &'a mut http::request::Parts,
+    ) -> Waiting<'a, Result<(), BackError>> {
+        Box::pin(async move {
+            let headers = &mut head.headers;
+            strip_hop_by_hop(headers);
+            let stripped: Vec<HeaderName> = headers.keys().filter(|name| is_front_end_only(name)).cloned().collect();
+            stripped.iter().for_each(|name| drop(headers.remove(name)));
+            strip_cookies(self.role, headers);
+            self.introduce(passage, headers);
+            headers.remove(header::AUTHORIZATION);
+            if let Some(account) = &passage.account {
+                let ticket = self.directory.ticket(&account.address, &passage.host).await?;
+                set(headers, header::AUTHORIZATION, &format!("Negotiate {ticket}"));
+            }
+            // CX-TGT-1: the name that is dialled, and no port with it.
+            set(headers, header::HOST, passage.host.as_str());
+            head.version = Version::HTTP_11;
+            Ok(())
+        })
+    }
+
+    fn send<'a>(
+        &'a self,
+        passage: &'a Passage,
+        lane: LaneId,
+        request: Request<Flow>,
+    ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
+        Box::pin(async move {
+            let mut request = Some(request);
+            if let Some(open) = self.kept.take(&lane)
+                && let Some(answer) = self.attempt(passage, &lane, open, &mut request).await?
+            {
+                return Ok(answer);
+            }
+            let open = self.open(passage).await?;
+            let answer = self.attempt(passage, &lane, open, &mut request).await?;
+            answer.ok_or_else(|| BackError::Broken(passage.host.clone(), "it closed the connection".into()))
+        })
+    }
+}
+
+impl Behind {
+    /// Sends what is still unsent; `None` where the connection turned out to be closed before a byte was written, so
+    /// that nothing is ever sent twice (X-WIRE-7).
+    async fn attempt(
+        &self,
+        passage: &Passage,
+        lane: &LaneId,
+        mut open: Open,
+        unsent: &mut Option<Request<Flow>>,
+    ) -> Result<Option<Response<Flow>>, BackError> {
+        if open.sender.ready().await.is_err() {
+            return Ok(None);
+        }
+        let Some(request) = unsent.take() else { return Ok(None) };
+        match open.sender.try_send_request(request).await {
+            Ok(answer) => {
+                self.kept.keep(lane.clone(), open);
+                Ok(Some(answer.map(crate::answers::flow)))
+            }
+            Err(mut refused) => match refused.take_message() {
+                Some(request) => {
+                    *unsent = Some(request);
+                    Ok(None)
+                }
+                None => Err(BackError::Broken(passage.host.clone(), refused.error().to_string())),
+            },
+        }
+    }
+
+    async fn open(&self, passage: &Passage) -> Result<Open, BackError> {
+        let unreachable = |why: String| BackError::Unreachable(passage.host.clone(), why);
+        let stream = self.dial.connect(&passage.host, passage.port).await?;
+        let name = ServerName::try_from(passage.host.as_str().to_owned())
+            .map_err(|error| unreachable(error.to_string()))?;
+        let secured = clock::within(clock::HANDSHAKE, self.tls.connect(name, stream)).await;
+        let stream = secured
+            .map_err(|late| unreachable(late.to_string()))?
+            .map_err(|error| unreachable(error.to_string()))?;
+        let mut builder = http1::Builder::new();
+        builder.preserve_header_case(true);
+        let (sender, connection) =
+            builder.handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(error.to_string()))?;
+        // What ends it early is told to whoever waits for its answer.
+        let driver = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
+        Ok(Open { sender, driver })
+    }
+
+    /// Says who passes the request on, for whom, and what was asked (wire facts 8).
+    fn introduce(&self, passage: &Passage, headers: &mut HeaderMap) {
+        let asked = &passage.asked;
+        let client = asked.client.socket.ip().to_string();
+        set(headers, HeaderName::from_static("x-forwarded-for"), &client);
+        let host = asked.host.as_ref().unwrap_or(&self.own);
+        let scheme = if asked.tls { "https" } else { "http" };
+        let uri = format!("{scheme}://{host}{}", asked.target);
+        set(headers, HeaderName::from_static("msexchproxyuri"), &uri);
+        if self.role == Role::FrontEnd2013 {
+            set(headers, HeaderName::from_static("x-isfromcafe"), "1");
+            set(headers, HeaderName::from_static("x-sourcecafeserver"), self.own.as_str());
+            set(headers, HeaderName::from_static("x-fe-clientip"), &client);
+        }
+    }
+}
+
+/// Removes what concerns one connection only, and what `Connection` names.
+pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<HeaderName> = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)
+        .collect();
+    named.iter().for_each(|name| drop(headers.remove(name)));
+    HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(*name)));
+}
+
+fn is_front_end_only(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    FRONT_END_ONLY.contains(&name) || FRONT_END_ONLY_BEGINS.iter().any(|begin| name.starts_with(begin))
+}
+
+/// The front end's own session and whatever would choose a server stay here; all else goes on untouched.
+fn strip_cookies(role: Role, headers: &mut HeaderMap) {
+    let own = if role == Role::FrontEnd2010 { COOKIES_OF_2010 } else { COOKIES_OF_2013 };
+    let stays = |pair: &str| {
+        let name = pair.trim().split('=').next().unwrap_or_default();
+        !own.contains(&name) && !CHOOSING_COOKIES.iter().any(|other| other.eq_ignore_ascii_case(name))
+    };
+    let lines: Vec<HeaderValue> = headers.get_all(header::COOKIE).iter().cloned().collect();
+    headers.remove(header::COOKIE);
+    for line in lines {
+        let Ok(text) = line.to_str() else { continue };
+        let left: Vec<&str> = text.split(';').filter(|pair| stays(pair)).map(str::trim).collect();
+        let left = left.join("; ");
+        if let (false, Ok(value)) = (left.is_empty(), HeaderValue::from_str(&left)) {
+            headers.append(header::COOKIE, value);
+        }
+    }
+}
+
+/// Sets a header; a value that no header may hold leaves it out.
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    match HeaderValue::from_str(value) {
+        Ok(value) => drop(headers.insert(name, value)),
+        Err(_) => drop(headers.remove(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_the_session_of_the_front_end_nor_a_cookie_that_chooses_a_server_goes_behind() {
+        let mut headers = HeaderMap::new();
+        headers.append("cookie", "cadata=x; UserContext=u==; X-BEResource=mbx/owa~1".parse().unwrap());
+        headers.append("cookie", "cadataTTL=y".parse().unwrap());
+        strip_cookies(Role::FrontEnd2013, &mut headers);
+        let left: Vec<_> = headers.get_all("cookie").iter().collect();
+        assert_eq!(left, ["UserContext=u=="]);
+    }
+
+    #[test]
+    fn what_connection_names_goes_with_it_but_for_what_frames_the_request() {
+        let mut headers = HeaderMap::new();
+        headers.append("connection", "close, X-Private, Content-Length".parse().unwrap());
+        headers.append("x-private", "1".parse().unwrap());
+        headers.append("content-length", "5".parse().unwrap());
+        headers.append("te", "trailers".parse().unwrap());
+        strip_hop_by_hop(&mut headers);
+        assert_eq!(headers.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["content-length"]);
+    }
+}

@@ -1,0 +1,1 @@
+//! Rows of the rule book, decided over small topologies.

@@ -1,0 +1,155 @@
+//! The directory's HTTP/JSON door: who signs in, whose mailbox is where, the topology as it is now, tickets.
+//!
+//! Nothing of a mailbox is kept between two requests, so a failover shows in the next one (CX-AD-4).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use model::{HostName, Topology};
+use reqwest::{RequestBuilder, StatusCode, Url};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::clock;
+use crate::decide::Account;
+use crate::lab::{Lab, ServiceAccount};
+use crate::ports::{DirectoryDown, Discover, Facts, Sought, Waiting};
+
+/// How many tickets are kept.
+const MOST_TICKETS: usize = 10_000;
+/// The longest answer that is read, in bytes.
+const LONGEST: usize = 16 * 1024 * 1024;
+
+/// The directory, as a client of it.
+pub struct Directory {
+    client: reqwest::Client,
+    door: Url,
+    service: ServiceAccount,
+    tickets: Mutex<HashMap<(String, HostName), (Instant, String)>>,
+}
+
+#[derive(Deserialize)]
+struct TicketIssued {
+    ticket: String,
+}
+
+impl Directory {
+    /// The directory of a lab, asked from the lab's source address.
+    ///
+    /// # Errors
+    /// A door that is no web address.
+    pub fn new(lab: &Lab) -> anyhow::Result<Directory> {
+        let builder = reqwest::Client::builder().no_proxy().timeout(clock::DIRECTORY);
+        Ok(Directory {
+            client: builder.local_address(lab.source).build()?,
+            door: Url::parse(&lab.directory)?,
+            service: lab.service_account.clone(),
+            tickets: Mutex::default(),
+        })
+    }
+
+    /// Whose user name, in any form, and password these are.
+    ///
+    /// # Errors
+    /// The directory did not answer.
+    pub async fn authenticate(&self, user: &str, password: &str) -> Result<Option<Account>, DirectoryDown> {
+        let given = serde_json::json!({ "user": user, "password": password });
+        let request = self.client.post(self.at(&["v1", "authenticate"])).json(&given);
+        self.ask("who signs in", request, StatusCode::UNAUTHORIZED).await
+    }
+
+    /// The topology as it is now.
+    ///
+    /// # Errors
+    /// The directory did not answer.
+    pub async fn topology(&self) -> Result<Arc<Topology>, DirectoryDown> {
+        const QUESTION: &str = "for the topology";
+        let request = self.client.get(self.at(&["v1", "topology"]));
+        let topology = self.ask(QUESTION, request, StatusCode::NOT_FOUND).await?;
+        topology.map(Arc::new).ok_or_else(|| self.down(QUESTION, "it has none"))
+    }
+
+    /// A ticket that speaks for a user to the server of this name.
+    ///
+    /// # Errors
+    /// The directory did not answer, or gave none.
+    pub async fn ticket(&self, user: &str, host: &HostName) -> Result<String, DirectoryDown> {
+        const QUESTION: &str = "for a ticket";
+        let key = (user.to_owned(), host.clone());
+        if let Some(ticket) = self.kept(&key) {
+            return Ok(ticket);
+        }
+        let wanted = serde_json::json!({ "for": user, "to": format!("HTTP/{host}") });
+        let request = self.client.post(self.at(&["v1", "tickets"])).json(&wanted);
+        let request = request.basic_auth(&self.service.user, Some(&self.service.password));
+        let issued: Option<TicketIssued> = self.ask(QUESTION, request, StatusCode::NOT_FOUND).await?;
+        let ticket = issued.ok_or_else(|| self.down(QUESTION, "it knows no such user"))?.ticket;
+        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        if tickets.len() >= MOST_TICKETS {
+            tickets.clear();
+        }
+        tickets.insert(key, (clock::now(), ticket.clone()));
+        Ok(ticket)
+    }
+
+    fn kept(&self, key: &(String, HostName)) -> Option<String> {
+        let tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, ticket) = tickets.get(key)?;
+        (clock::now().duration_since(*since) < clock::TICKET).then(|| ticket.clone())
+    }
+
+    async fn mailbox(&self, form: &str) -> Result<Option<Account>, DirectoryDown> {
+        let request = self.client.get(self.at(&["v1", "mailboxes", form]));
+        self.ask("for a mailbox", request, StatusCode::NOT_FOUND).await
+    }
+
+    /// An answer's JSON; `None` for the one status that says there is none.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        question: &'static str,
+        request: RequestBuilder,
+        none: StatusCode,
+    ) -> Result<Option<T>, DirectoryDown> {
+        let down = |why: &dyn std::fmt::Display| self.down(question, why);
+        let mut answer = request.send().await.map_err(|error| down(&error))?;
+        if answer.status() == none {
+            return Ok(None);
+        }
+        if answer.status() != StatusCode::OK {
+            return Err(down(&answer.status()));
+        }
+        let mut json = Vec::new();
+        while let Some(piece) = answer.chunk().await.map_err(|error| down(&error))? {
+            if json.len() + piece.len() > LONGEST {
+                return Err(down(&format!("more than {LONGEST} bytes")));
+            }
+            json.extend_from_slice(&piece);
+        }
+        serde_json::from_slice(&json).map(Some).map_err(|error| down(&error))
+    }
+
+    fn at(&self, path: &[&str]) -> Url {
+        let mut url = self.door.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.clear().extend(path);
+        }
+        url
+    }
+
+    fn down(&self, question: &'static str, why: impl ToString) -> DirectoryDown {
+        DirectoryDown { door: self.door.to_string(), question, why: why.to_string() }
+    }
+}
+
+impl Discover for Directory {
+    fn find<'a>(&'a self, sought: &'a Sought) -> Waiting<'a, Result<Facts, DirectoryDown>> {
+        Box::pin(async {
+            let (account, topology) = tokio::try_join!(self.mailbox(&sought.user), self.topology())?;
+            Ok(Facts { topology, account })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

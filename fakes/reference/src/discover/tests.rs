@@ -1,0 +1,1 @@
+//! The directory's door as its contract describes it, played by wiremock.

@@ -1,0 +1,140 @@
+//! The clients' side: listeners, connections, and what is read from a request's head and added to an answer's.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Request, Response, Version};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use model::{HostName, Protocol, Role};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::answers;
+use crate::back;
+use crate::clock;
+use crate::ports::{Asked, Client, Flow, Front};
+use crate::request::FrontEnd;
+
+/// The longest head that is read, in bytes.
+const LONGEST_HEAD: usize = 64 * 1024;
+/// How many connections may wait to be taken.
+const BACKLOG: u32 = 1024;
+
+/// The production implementation.
+#[derive(Debug, Clone)]
+pub struct Doorway {
+    /// What this front end is.
+    pub role: Role,
+    /// Its own FQDN.
+    pub own: HostName,
+}
+
+impl Front for Doorway {
+    /// An absolute target (RFC 9112, 3.2.2) is read as the path and host in it.
+    fn request(&self, client: Client, tls: bool, head: &mut http::request::Parts) -> Asked {
+        let written = head.uri.authority().map(|authority| authority.host().to_owned());
+        let named = head.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+        let host = written.or_else(|| named.map(|host| without_port(host).to_owned()));
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned();
+        Asked {
+            client,
+            tls,
+            host: host.and_then(|host| HostName::folded(&host).ok()),
+            verb: head.method.clone(),
+            protocol: Protocol::of_path(&target),
+            target,
+        }
+    }
+
+    fn answer(&self, _asked: &Asked, mut answer: Response<Flow>) -> Response<Flow> {
+        back::strip_hop_by_hop(answer.headers_mut());
+        if self.role == Role::FrontEnd2013 {
+            // Wire facts 8: a static header of every virtual directory, on passed on answers too.
+            let name = self.own.as_str().split('.').next().unwrap_or_default().to_ascii_uppercase();
+            if let Ok(value) = HeaderValue::from_str(&name) {
+                answer.headers_mut().insert(HeaderName::from_static("x-feserver"), value);
+            }
+        }
+        *answer.version_mut() = Version::HTTP_11;
+        answer
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(host, _)| host)
+}
+
+/// Binds a listener of the seat; a subject owns the ports that it was told of.
+pub(crate) fn listen(at: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
+    socket.listen(BACKLOG)
+}
+
+/// Takes connections until told to stop, then ends those that are open.
+pub(crate) async fn take(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    front_end: Arc<FrontEnd>,
+    stop: CancellationToken,
+) {
+    static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
+    let mut open = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => break,
+            Some(ended) = open.join_next(), if !open.is_empty() => {
+                if let Err(error) = ended && error.is_panic() {
+                    eprintln!("a connection ended in a panic: {error}");
+                }
+            }
+            taken = listener.accept() => {
+                let Ok((stream, socket)) = taken else { continue };
+                let client = Client { connection: CONNECTIONS.fetch_add(1, Ordering::Relaxed), socket };
+                open.spawn(converse(stream, client, tls.clone(), front_end.clone()));
+            }
+        }
+    }
+    open.shutdown().await;
+}
+
+async fn converse(stream: TcpStream, client: Client, tls: Option<TlsAcceptor>, front_end: Arc<FrontEnd>) {
+    let _ = stream.set_nodelay(true);
+    match tls {
+        None => serve(stream, client, false, &front_end).await,
+        Some(tls) => {
+            if let Ok(Ok(stream)) = clock::within(clock::HANDSHAKE, tls.accept(stream)).await {
+                serve(stream, client, true, &front_end).await;
+            }
+        }
+    }
+    front_end.gone(client);
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    client: Client,
+    tls: bool,
+    front_end: &Arc<FrontEnd>,
+) {
+    let service = service_fn(|request: Request<Incoming>| async move {
+        let request = request.map(answers::flow);
+        Ok::<_, Infallible>(front_end.handle(client, tls, request).await)
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(clock::HEAD);
+    builder.max_buf_size(LONGEST_HEAD).preserve_header_case(true).half_close(true);
+    // A client that breaks off is nothing to report: the lab sees what it was told.
+    let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+}

@@ -1,0 +1,134 @@
+//! `lab.json`: where a subject sits, what it listens on, and where everybody else is. Read once, at the start.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use model::{HostName, ServerName, SiteName};
+use serde::Deserialize;
+
+/// What a lab hands to whoever takes a seat in it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Lab {
+    /// The version of this contract: 1.
+    pub contract: u32,
+    /// The seat that is taken.
+    pub seat: Seat,
+    /// The lab's root certificate, a PEM file.
+    pub ca: PathBuf,
+    /// The directory's HTTP/JSON door, `http://127.80.3.4:80`.
+    pub directory: String,
+    /// The account that may speak for users.
+    pub service_account: ServiceAccount,
+    /// The address to dial from.
+    pub source: IpAddr,
+    /// Where each name and canonical port really listens.
+    pub dial: Vec<Door>,
+}
+
+/// A server's place in the topology, and what whoever fills it needs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Seat {
+    /// The position, `cas2013-s1`.
+    pub server: ServerName,
+    /// Its DNS name.
+    pub fqdn: HostName,
+    /// Its site.
+    pub site: SiteName,
+    /// What to listen on.
+    pub listen: Listen,
+    /// What to present to clients.
+    pub certificate: Certificate,
+}
+
+/// The seat's listeners.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Listen {
+    /// Canonical port 443.
+    pub https: SocketAddr,
+    /// Canonical port 80.
+    pub http: SocketAddr,
+}
+
+/// The seat's certificate, as PEM files.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Certificate {
+    /// The leaf and what is sent with it.
+    pub chain: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// An account that asks for tickets.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ServiceAccount {
+    /// `CONTOSO\svc-proxy`
+    pub user: String,
+    /// Its password.
+    pub password: String,
+}
+
+/// One row of the dial table.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Door {
+    /// A DNS name.
+    pub name: HostName,
+    /// A canonical port.
+    pub port: u16,
+    /// Where it really listens.
+    pub address: SocketAddr,
+}
+
+/// Why a lab could not be joined.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// The file cannot be read.
+    #[error("{file}: {error}")]
+    Unreadable {
+        /// The file.
+        file: String,
+        /// What the operating system says.
+        error: std::io::Error,
+    },
+    /// The file is not what the contract says.
+    #[error("{file}: {error}; a right one is what the lab writes to {{work}}/lab.json")]
+    Malformed {
+        /// The file.
+        file: String,
+        /// What is wrong, with line and column.
+        error: serde_json::Error,
+    },
+    /// Another contract.
+    #[error("{file}: contract {given} is not known here; this program knows contract 1")]
+    OtherContract {
+        /// The file.
+        file: String,
+        /// What it says.
+        given: u32,
+    },
+}
+
+impl Lab {
+    /// Reads `lab.json`.
+    ///
+    /// # Errors
+    /// A file that is missing, malformed or of another contract, by its name.
+    pub fn read(path: &Path) -> Result<Lab, LabError> {
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| LabError::Unreadable { file: file.clone(), error })?;
+        let lab: Lab = serde_json::from_str(&text)
+            .map_err(|error| LabError::Malformed { file: file.clone(), error })?;
+        match lab.contract {
+            1 => Ok(lab),
+            given => Err(LabError::OtherContract { file, given }),
+        }
+    }
+
+    /// The dial table by name and canonical port.
+    pub fn doors(&self) -> HashMap<(HostName, u16), SocketAddr> {
+        self.dial.iter().map(|door| ((door.name.clone(), door.port), door.address)).collect()
+    }
+}

@@ -1,0 +1,68 @@
+//! Connections to servers behind: whose a connection is, and keeping it for the next request of the same client.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use hyper::client::conn::http1::SendRequest;
+use model::HostName;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::ports::{Client, Flow, Lane};
+
+/// A connection behind, by everything that it must not be shared across.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct LaneId {
+    /// The client's connection that it serves.
+    pub connection: u64,
+    /// The user whose requests it carries.
+    pub user: Option<String>,
+    /// The server.
+    pub host: HostName,
+    /// Its canonical port.
+    pub port: u16,
+}
+
+/// One lane for each client connection, user and server: what a server has authenticated on a connection is never
+/// another user's (X-SEC-4).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OwnLanes;
+
+impl Lane for OwnLanes {
+    fn lane(&self, client: Client, user: Option<&str>, host: &HostName, port: u16) -> LaneId {
+        LaneId {
+            connection: client.connection,
+            user: user.map(str::to_owned),
+            host: host.clone(),
+            port,
+        }
+    }
+}
+
+/// An open connection, and the task that drives it.
+pub(crate) struct Open {
+    pub(crate) sender: SendRequest<Flow>,
+    pub(crate) driver: AbortOnDropHandle<()>,
+}
+
+/// Connections that wait for the next request.
+#[derive(Default)]
+pub(crate) struct Kept(Mutex<HashMap<LaneId, Open>>);
+
+impl Kept {
+    pub(crate) fn take(&self, lane: &LaneId) -> Option<Open> {
+        self.change(|kept| kept.remove(lane)).filter(|open| !open.driver.is_finished())
+    }
+
+    pub(crate) fn keep(&self, lane: LaneId, open: Open) {
+        self.change(|kept| kept.insert(lane, open));
+    }
+
+    /// A client has gone: so do its connections behind.
+    pub(crate) fn forget(&self, connection: u64) {
+        self.change(|kept| kept.retain(|lane, _| lane.connection != connection));
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut HashMap<LaneId, Open>) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

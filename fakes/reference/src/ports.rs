@@ -1,0 +1,174 @@
+//! The questions that the reference asks the world. Each is one trait with one production implementation, passed as
+//! `Arc<dyn …>`, so that whatever stands behind a question can be exchanged without the reference knowing.
+//!
+//! Absent until something needs them: `order` (which mail targets, in which order) and `pulse` (health).
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use model::{HostName, Protocol, Topology};
+
+use crate::decide::{Account, Decision, Question};
+use crate::lane::LaneId;
+
+/// All ports of one process.
+#[derive(Clone)]
+pub struct Ports {
+    /// Whose mailbox, where, with which settings.
+    pub discover: Arc<dyn Discover>,
+    /// What happens then.
+    pub decide: Arc<dyn Decide>,
+    /// Which connection behind a request may use.
+    pub lane: Arc<dyn Lane>,
+    /// The head of a request as it comes, and the answer as it goes.
+    pub front: Arc<dyn Front>,
+    /// The request as it goes behind, and the answer as it comes from there.
+    pub back: Arc<dyn Back>,
+}
+
+/// An answer that is waited for.
+pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Why a body ended early.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A body on its way through, never collected.
+pub type Flow = UnsyncBoxBody<Bytes, BodyError>;
+
+/// A client's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Client {
+    /// Its number in this process.
+    pub connection: u64,
+    /// The client's end of it.
+    pub socket: SocketAddr,
+}
+
+/// What discovery is asked for: always the mailbox of the user who signed in (GEN-1).
+#[derive(Debug, Clone)]
+pub struct Sought {
+    /// Who asks.
+    pub client: Client,
+    /// Whose mailbox: the address of the signed-in user.
+    pub user: String,
+    /// What the client speaks.
+    pub protocol: Protocol,
+    /// The request's query, without `?`. A client may write there what it likes: the mailbox does not follow from it.
+    pub query: String,
+}
+
+/// What discovery found.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Servers, sites, virtual directories as they are now.
+    pub topology: Arc<Topology>,
+    /// The mailbox, if the user has one.
+    pub account: Option<Account>,
+}
+
+/// Why the directory gave no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the directory at {door} did not answer {question}: {why}")]
+pub struct DirectoryDown {
+    /// Where it was asked.
+    pub door: String,
+    /// What it was asked.
+    pub question: &'static str,
+    /// What happened.
+    pub why: String,
+}
+
+/// Whose mailbox it is, which version, site, URLs, copies and settings.
+pub trait Discover: Send + Sync {
+    /// Looks a user up.
+    fn find<'a>(&'a self, sought: &'a Sought) -> Waiting<'a, Result<Facts, DirectoryDown>>;
+}
+
+/// Given what is known: what happens to the request. Pure.
+pub trait Decide: Send + Sync {
+    /// Decides.
+    fn decide(&self, question: &Question) -> Decision;
+}
+
+/// Which connection behind a request may use.
+pub trait Lane: Send + Sync {
+    /// The lane for a request of this client, signed in as this user, to this server and port.
+    fn lane(&self, client: Client, user: Option<&str>, host: &HostName, port: u16) -> LaneId;
+}
+
+/// What a request was, for whoever looks at its answer.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Who asked.
+    pub client: Client,
+    /// Whether it came by TLS.
+    pub tls: bool,
+    /// The host that it named, without a port.
+    pub host: Option<HostName>,
+    /// Its verb.
+    pub verb: http::Method,
+    /// Its path and query as they came.
+    pub target: String,
+    /// The protocol that its path enters.
+    pub protocol: Option<Protocol>,
+}
+
+/// The client's side: a request's head as it comes, an answer's head and body as they go.
+pub trait Front: Send + Sync {
+    /// Reads a request's head, before anything else does.
+    fn request(&self, client: Client, tls: bool, head: &mut http::request::Parts) -> Asked;
+    /// Finishes an answer.
+    fn answer(&self, asked: &Asked, answer: Response<Flow>) -> Response<Flow>;
+}
+
+/// One request's way to a server behind.
+#[derive(Debug, Clone)]
+pub struct Passage {
+    /// What the client asked.
+    pub asked: Asked,
+    /// Who signed in. `None` speaks for nobody.
+    pub account: Option<Account>,
+    /// The name that is dialled, put into SNI and Host, and asked a ticket for.
+    pub host: HostName,
+    /// The canonical port.
+    pub port: u16,
+}
+
+/// Why a server behind gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum BackError {
+    /// The dial table has no such name and port.
+    #[error("nothing is known to listen at {0}:{1}")]
+    Nowhere(HostName, u16),
+    /// No connection.
+    #[error("{0} took no connection: {1}")]
+    Unreachable(HostName, String),
+    /// A connection, and no answer on it.
+    #[error("{0} took the request and gave no answer: {1}")]
+    Broken(HostName, String),
+    /// No ticket.
+    #[error(transparent)]
+    NoTicket(#[from] DirectoryDown),
+}
+
+/// The servers' side: a request's head as it goes, and its journey.
+pub trait Back: Send + Sync {
+    /// Rewrites a request's head for the server behind.
+    fn head<'a>(
+        &'a self,
+        passage: &'a Passage,
+        head: &'a mut http::request::Parts,
+    ) -> Waiting<'a, Result<(), BackError>>;
+    /// Sends it on a lane, at most once, and brings the answer's head; the bodies flow.
+    fn send<'a>(
+        &'a self,
+        passage: &'a Passage,
+        lane: LaneId,
+        request: Request<Flow>,
+    ) -> Waiting<'a, Result<Response<Flow>, BackError>>;
+}

@@ -1,0 +1,404 @@
+//! One request, from sign-in over discovery and decision to its answer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Limited};
+use hyper::ext::ReasonPhrase;
+use model::topology::{Authentication, Server};
+use model::{HostName, Protocol, Role, Topology, Version, WebUrl};
+use protocols::answer::Answer;
+use protocols::fba::{self, LogonForm};
+use protocols::iis::{self, Place};
+use protocols::owa;
+
+use crate::answers;
+use crate::back::Dial;
+use crate::clock;
+use crate::decide::{Account, Decision, Device, Question, SignIn, Target};
+use crate::discover::Directory;
+use crate::lab::Seat;
+use crate::lane::Kept;
+use crate::ports::{Asked, BackError, Client, DirectoryDown, Flow, Passage, Ports, Sought};
+use crate::sign_in::{self, Identity, Porter};
+
+/// The longest logon form, in bytes.
+const LONGEST_FORM: usize = 64 * 1024;
+
+/// A front end in its seat.
+pub(crate) struct FrontEnd {
+    pub(crate) role: Role,
+    pub(crate) version: Version,
+    pub(crate) seat: Seat,
+    pub(crate) ports: Ports,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) dial: Arc<Dial>,
+    pub(crate) kept: Arc<Kept>,
+    pub(crate) porter: Porter,
+    /// The topology as it was at the start: for what needs no mailbox.
+    pub(crate) standing: Arc<Topology>,
+    /// Whose turn it is among several candidates.
+    pub(crate) turn: AtomicUsize,
+}
+
+/// A client that has signed in, and what it wants.
+struct Visit {
+    asked: Asked,
+    protocol: Protocol,
+    how: SignIn,
+    form: LogonForm,
+    /// What the logon page was asked for, or the request itself: path and query.
+    wanted: String,
+}
+
+impl FrontEnd {
+    /// A client's connection has ended.
+    pub(crate) fn gone(&self, client: Client) {
+        self.kept.forget(client.connection);
+    }
+
+    /// Answers a request.
+    pub(crate) async fn handle(&self, client: Client, tls: bool, request: Request<Flow>) -> Response<Flow> {
+        let (mut head, body) = request.into_parts();
+        let asked = self.ports.front.request(client, tls, &mut head);
+        let request = Request::from_parts(head, body);
+        let answer = match tls {
+            true => self.answer(&asked, request).await,
+            false => self.own(to_tls(&asked)),
+        };
+        self.ports.front.answer(&asked, answer)
+    }
+
+    async fn answer(&self, asked: &Asked, request: Request<Flow>) -> Response<Flow> {
+        if is_ambiguous(&asked.target) {
+            return self.own(iis::status(StatusCode::BAD_REQUEST)); // X-SEC-3
+        }
+        let path = asked.target.split('?').next().unwrap_or_default();
+        let Some((protocol, directory)) = asked.protocol.and_then(|protocol| {
+            Some((protocol, self.standing.server(&self.seat.server)?.directory(protocol)?))
+        }) else {
+            return self.own(match path {
+                "/" => iis::found("/owa/"), // wire facts 1.2
+                _ => iis::not_found(),
+            });
+        };
+        if self.role == Role::FrontEnd2013 && is_health_page(path) {
+            return self.own(iis::health_page(self.seat.fqdn.as_str()));
+        }
+        match sign_in::by_forms(protocol, directory) {
+            true => self.by_forms(asked, protocol, request).await,
+            false => {
+                let identity = match self.porter.basic(&self.directory, request.headers()).await {
+                    Ok(identity) => identity,
+                    Err(down) => return self.directory_down(&down),
+                };
+                let offers = |offered: &&Authentication| **offered == Authentication::Basic;
+                let offers: Vec<_> = directory.authentication.iter().filter(offers).copied().collect();
+                let challenge = || {
+                    let host = asked.host.as_ref().unwrap_or(&self.seat.fqdn);
+                    self.own(iis::challenge(&offers, host.as_str()))
+                };
+                self.visit(asked, protocol, asked.target.clone(), identity, Some(request), challenge).await
+            }
+        }
+    }
+
+    /// Browsers: the logon page, its form, its sessions (wire facts 1.1 and 1.2).
+    async fn by_forms(&self, asked: &Asked, protocol: Protocol, request: Request<Flow>) -> Response<Flow> {
+        let (path, query) = asked.target.split_once('?').unwrap_or((&asked.target, ""));
+        let host = asked.host.as_ref().unwrap_or(&self.seat.fqdn);
+        let home = format!("https://{host}/owa/");
+        let Some(build) = self.own_server().map(|server| server.build) else { return answers::status(503) };
+        if fba::is_logon_page(path) {
+            let (wanted, reason) = fba::wanted(query);
+            let wanted = wanted.unwrap_or(home);
+            return self.own(fba::logon_page(self.version, build, &wanted, reason.unwrap_or(0), false));
+        }
+        if let Some(answer) = owa::unauthenticated(self.version, build, path) {
+            return self.own(answer);
+        }
+        if path.eq_ignore_ascii_case("/owa/logoff.owa") {
+            let cookies = self.porter.sessions.close(sign_in::cookies(request.headers()).as_deref());
+            return self.own(with_cookies(iis::found("/owa/auth/logon.aspx?reason=1"), &cookies));
+        }
+        if fba::is_logon_post(self.version, path) && asked.verb == Method::POST {
+            let form = match read_form(request).await {
+                Ok(form) => form,
+                Err(code) => return self.own(iis::status(code)),
+            };
+            let wanted = landing(&form.destination, host);
+            let identity = match self.porter.typed(&self.directory, form).await {
+                Ok(identity) => identity,
+                Err(down) => return self.directory_down(&down),
+            };
+            let back_to = format!("https://{host}{wanted}");
+            let again = || self.own(fba::to_logon(self.version, host, &back_to, 2));
+            let protocol = Protocol::of_path(&wanted).unwrap_or(protocol);
+            return self.visit(asked, protocol, wanted.clone(), identity, None, again).await;
+        }
+        let identity = self.porter.session(request.headers());
+        let wanted = format!("https://{host}{}", asked.target);
+        let logon = || {
+            self.own(match asked.verb == Method::GET || asked.verb == Method::HEAD {
+                true => fba::to_logon(self.version, host, &wanted, 0),
+                false => fba::login_timeout(),
+            })
+        };
+        self.visit(asked, protocol, asked.target.clone(), identity, Some(request), logon).await
+    }
+
+    /// Discovery and decision, for whoever has signed in; everybody else gets the same answer (GEN-1).
+    async fn visit(
+        &self,
+        asked: &Asked,
+        protocol: Protocol,
+        wanted: String,
+        identity: Identity,
+        request: Option<Request<Flow>>,
+        challenge: impl Fn() -> Response<Flow>,
+    ) -> Response<Flow> {
+        let headers = request.as_ref().map(|request| request.headers().clone()).unwrap_or_default();
+        let query = wanted.split_once('?').map(|(_, query)| query).unwrap_or_default();
+        let mut question = Question {
+            client: asked.client,
+            role: self.role,
+            seat: self.seat.server.clone(),
+            topology: self.standing.clone(),
+            protocol,
+            verb: asked.verb.clone(),
+            target: wanted.clone(),
+            host: asked.host.clone(),
+            sign_in: SignIn::Not,
+            account: None,
+            claimed: None,
+            device: Device::of(&headers, query),
+        };
+        let visit = |how, form| Visit { asked: asked.clone(), protocol, how, form, wanted: wanted.clone() };
+        let visit = match identity {
+            Identity::None => return challenge(),
+            Identity::Wrong { claimed } => {
+                question.claimed = Some(claimed.clone());
+                visit(SignIn::Not, sign_in::form(&claimed, ""))
+            }
+            Identity::Known { user, how, form } => {
+                let sought =
+                    Sought { client: asked.client, user, protocol, query: query.to_owned() };
+                match self.ports.discover.find(&sought).await {
+                    Ok(facts) => (question.topology, question.account) = (facts.topology, facts.account),
+                    Err(down) => return self.directory_down(&down),
+                }
+                question.sign_in = how;
+                visit(how, form)
+            }
+        };
+        let decision = self.ports.decide.decide(&question);
+        match decision {
+            Decision::Challenge => challenge(),
+            decision => self.act(&visit, decision, &question, request).await,
+        }
+    }
+
+    async fn act(
+        &self,
+        visit: &Visit,
+        decision: Decision,
+        question: &Question,
+        request: Option<Request<Flow>>,
+    ) -> Response<Flow> {
+        match decision {
+            Decision::Challenge => answers::status(401),
+            Decision::SilentRedirect(url, version) => {
+                let landing = landing_at(&url, &visit.wanted);
+                let action = fba::logon_endpoint(version, &url);
+                self.own(fba::silent_form(version, &action, &visit.form, &landing))
+            }
+            Decision::Found(url) => self.own(fba::found(&url)),
+            Decision::Manual(url) => self.own(fba::manual_page(&url)),
+            Decision::Http451(location) => self.own_flow(moved_device(location.as_ref())),
+            Decision::Refuse(code) => self.own_flow(answers::status(code)),
+            // What was typed is right and the mailbox is had from here: the session begins.
+            Decision::Proxy(_) | Decision::Serve(_) | Decision::WriteAutodiscover if request.is_none() => {
+                let host = visit.asked.host.as_ref().unwrap_or(&self.seat.fqdn);
+                let cookies = match visit.how {
+                    SignIn::Not => vec![],
+                    _ => self.porter.sessions.open(&visit.form.username, &visit.form.password),
+                };
+                let Ok(destination) = WebUrl::folded(&format!("https://{host}{}", visit.wanted)) else {
+                    return answers::status(400);
+                };
+                self.own(fba::signed_in(&destination, &cookies))
+            }
+            Decision::Proxy(to) => {
+                let Some(request) = request else { return answers::status(500) };
+                self.pass_on(visit, &to, question.account.clone(), request).await
+            }
+            Decision::Serve(mailbox_server) => {
+                let (Some(request), Some(account)) = (request, &question.account) else {
+                    return answers::status(500);
+                };
+                let answer = self.serve(question, account, &mailbox_server, request).await;
+                self.own(answer)
+            }
+            Decision::WriteAutodiscover => {
+                let (Some(request), Some(account)) = (request, &question.account) else {
+                    return answers::status(500);
+                };
+                let answer = self.write_autodiscover(question, account, request).await;
+                self.own(answer)
+            }
+        }
+    }
+
+    /// Carries a request to one of the candidates, in turn, and its answer back.
+    async fn pass_on(
+        &self,
+        visit: &Visit,
+        to: &[Target],
+        account: Option<Account>,
+        request: Request<Flow>,
+    ) -> Response<Flow> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let Some(target) = to.get(turn % to.len().max(1)) else { return self.own(iis::unavailable()) };
+        let passage =
+            Passage { asked: visit.asked.clone(), account, host: target.host.clone(), port: target.port };
+        match self.carry(&passage, request).await {
+            Ok(answer) => relocated(&passage, answer),
+            Err(error) => {
+                eprintln!("{} {}: {error}", visit.asked.verb, visit.protocol);
+                self.own(iis::unavailable())
+            }
+        }
+    }
+
+    async fn carry(&self, passage: &Passage, request: Request<Flow>) -> Result<Response<Flow>, BackError> {
+        let (mut head, body) = request.into_parts();
+        head.uri = passage.asked.target.parse::<Uri>().unwrap_or(head.uri);
+        self.ports.back.head(passage, &mut head).await?;
+        let user = passage.account.as_ref().map(|account| account.sid.as_str());
+        let lane = self.ports.lane.lane(passage.asked.client, user, &passage.host, passage.port);
+        self.ports.back.send(passage, lane, Request::from_parts(head, body)).await
+    }
+
+    /// An answer of this server's own.
+    pub(crate) fn own(&self, answer: Answer) -> Response<Flow> {
+        let Some(server) = self.own_server() else { return answers::own(answer) };
+        let place =
+            if self.role == Role::FrontEnd2013 { Place::FrontEnd } else { Place::ClientAccess };
+        answers::own(iis::dress(self.version, server.build, self.seat.fqdn.as_str(), place, answer))
+    }
+
+    fn own_flow(&self, answer: Response<Flow>) -> Response<Flow> {
+        let (mut head, body) = answer.into_parts();
+        let dressed = self.own(Response::new(protocols::answer::Body::empty())).into_parts().0;
+        for (name, value) in &dressed.headers {
+            head.headers.entry(name).or_insert_with(|| value.clone());
+        }
+        Response::from_parts(head, body)
+    }
+
+    pub(crate) fn own_server(&self) -> Option<&Server> {
+        self.standing.server(&self.seat.server)
+    }
+
+    fn directory_down(&self, down: &DirectoryDown) -> Response<Flow> {
+        eprintln!("{down}");
+        self.own(iis::unavailable())
+    }
+}
+
+/// Port 80 signs nobody in: it leads to TLS (wire facts 3.3 for Autodiscover, X-SEC-5).
+fn to_tls(asked: &Asked) -> Answer {
+    match (&asked.host, asked.verb == Method::GET || asked.verb == Method::HEAD) {
+        (Some(host), true) => iis::found(&format!("https://{host}{}", asked.target)),
+        (None, true) => iis::status(StatusCode::BAD_REQUEST),
+        (_, false) => iis::forbidden(),
+    }
+}
+
+/// X-SEC-3: what another server might decode to another virtual directory.
+fn is_ambiguous(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase();
+    let decoded = path.replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
+    let climbs = decoded.split('/').any(|segment| segment == ".." || segment == ".");
+    let first_is_encoded = path.split('/').nth(1).unwrap_or_default().contains('%');
+    climbs || first_is_encoded || decoded.contains('\\') || path.contains("%00") || path.contains("%25")
+}
+
+fn is_health_page(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|file| file.eq_ignore_ascii_case("healthcheck.htm"))
+        && path.matches('/').count() == 2
+}
+
+async fn read_form(request: Request<Flow>) -> Result<LogonForm, StatusCode> {
+    let body = read(request.into_body(), LONGEST_FORM).await?;
+    LogonForm::read(&body).map_err(|_| StatusCode::BAD_REQUEST)
+}
+
+/// A small body, whole.
+pub(crate) async fn read(body: Flow, longest: usize) -> Result<Bytes, StatusCode> {
+    let collected = clock::within(clock::SMALL_BODY, Limited::new(body, longest).collect()).await;
+    match collected {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
+            Err(StatusCode::PAYLOAD_TOO_LARGE)
+        }
+        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+/// Path and query to land on after the logon page: of this host, and below a virtual directory for browsers.
+fn landing(destination: &str, host: &HostName) -> String {
+    let wanted = WebUrl::folded(destination).ok().filter(|url| url.host == *host).map(|url| url.path);
+    let browser = |path: &String| matches!(Protocol::of_path(path), Some(Protocol::Owa | Protocol::Ecp));
+    wanted.filter(browser).unwrap_or_else(|| "/owa/".to_owned())
+}
+
+/// The same page at another server's address, if it has such pages.
+fn landing_at(url: &WebUrl, wanted: &str) -> WebUrl {
+    let page = wanted.trim_start_matches('/').split_once('/').map(|(_, page)| page).unwrap_or_default();
+    match Protocol::of_path(wanted) == Protocol::of_path(&url.path) && !page.is_empty() {
+        true => url.at(wanted),
+        false => url.clone(),
+    }
+}
+
+/// Wire facts 2.2: no reason phrase, no body.
+fn moved_device(location: Option<&WebUrl>) -> Response<Flow> {
+    let mut answer = Response::new(answers::nothing());
+    *answer.status_mut() = StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS;
+    answer.extensions_mut().insert(ReasonPhrase::from_static(b""));
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    if let Some(Ok(location)) = location.map(|url| HeaderValue::from_str(&url.to_string())) {
+        answer.headers_mut().insert(HeaderName::from_static("x-ms-location"), location);
+    }
+    answer
+}
+
+/// An address that names the server behind is of no use to the client: it is rewritten to the host that it called.
+fn relocated(passage: &Passage, mut answer: Response<Flow>) -> Response<Flow> {
+    let location = answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+    let Some((location, host)) = location.zip(passage.asked.host.as_ref()) else { return answer };
+    let Some((scheme, rest)) = location.split_once("://") else { return answer };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let named = authority.split(':').next().unwrap_or_default();
+    if named.eq_ignore_ascii_case(passage.host.as_str())
+        && let Ok(value) = HeaderValue::from_str(&format!("{scheme}://{host}{path}"))
+    {
+        answer.headers_mut().insert(header::LOCATION, value);
+    }
+    answer
+}
+
+fn with_cookies(mut answer: Answer, cookies: &[String]) -> Answer {
+    for cookie in cookies {
+        if let Ok(cookie) = HeaderValue::from_str(cookie) {
+            answer.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+    }
+    answer
+}

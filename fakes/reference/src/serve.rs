@@ -1,0 +1,68 @@
+//! A 2010 front end serves the mailboxes of its own site: it reads the Mailbox server by MS-RPC and answers itself.
+
+use http::{Request, StatusCode};
+use model::{HostName, Protocol};
+use protocols::answer::Answer;
+use protocols::mailbox::Unreachable;
+use protocols::msrpc::Session;
+use protocols::{iis, oab, owa};
+use tokio::net::TcpStream;
+
+use crate::clock;
+use crate::decide::{Account, Question};
+use crate::ports::Flow;
+use crate::request::{FrontEnd, read};
+
+/// The longest request that is served here, in bytes.
+const LONGEST: usize = 4 * 1024 * 1024;
+/// Where Mailbox servers take MS-RPC.
+const MS_RPC: u16 = 6001;
+
+impl FrontEnd {
+    /// Serves a request out of this mailbox, read at this Mailbox server.
+    pub(crate) async fn serve(
+        &self,
+        question: &Question,
+        account: &Account,
+        mailbox_server: &HostName,
+        request: Request<Flow>,
+    ) -> Answer {
+        let (head, body) = request.into_parts();
+        let request = match read(body, LONGEST).await {
+            Ok(body) => Request::from_parts(head, body),
+            Err(code) => return iis::status(code),
+        };
+        if question.protocol == Protocol::Oab {
+            return match question.oab_named(account) {
+                Some((name, guid)) => oab::serve(&request, name, guid),
+                None => iis::not_found(),
+            };
+        }
+        let Some(build) = self.own_server().map(|server| server.build) else { return iis::unavailable() };
+        let mailbox = match self.open_mailbox(account, mailbox_server).await {
+            Ok(mailbox) => mailbox,
+            Err(why) => {
+                eprintln!("{}: {mailbox_server} cannot be read: {why}", account.address);
+                return iis::unavailable();
+            }
+        };
+        match question.protocol {
+            Protocol::Owa | Protocol::Ecp => owa::serve(self.version, build, &request, mailbox).await,
+            _ => iis::status(StatusCode::NOT_IMPLEMENTED),
+        }
+    }
+
+    async fn open_mailbox(
+        &self,
+        account: &Account,
+        server: &HostName,
+    ) -> anyhow::Result<Session<TcpStream>> {
+        let opening = async {
+            let stream = self.dial.connect(server, MS_RPC).await?;
+            Ok::<_, anyhow::Error>(
+                Session::connect(stream, &account.legacy_dn).await.map_err(|error: Unreachable| error)?,
+            )
+        };
+        clock::within(clock::MAILBOX, opening).await?
+    }
+}

@@ -1,0 +1,106 @@
+//! Who asks: the logon page and its sessions for browsers, Basic for all others. Nothing of a mailbox is looked at here
+//! (GEN-1).
+
+use http::{HeaderMap, header};
+use model::topology::VirtualDirectory;
+use model::{Protocol, Version};
+use protocols::fba::{LogonForm, Sessions};
+use protocols::iis;
+
+use crate::decide::SignIn;
+use crate::discover::Directory;
+use crate::ports::DirectoryDown;
+
+/// Who asks, and what was given to prove it.
+pub(crate) enum Identity {
+    /// Someone whose credentials are right.
+    Known {
+        /// A form of the name that leads to the mailbox.
+        user: String,
+        /// How they were given.
+        how: SignIn,
+        /// What was typed, or is kept of it: for a silent redirect.
+        form: LogonForm,
+    },
+    /// Someone whose credentials are wrong.
+    Wrong {
+        /// The name that was given.
+        claimed: String,
+    },
+    /// No credentials, or none of a kind that is taken.
+    None,
+}
+
+/// The sessions of this front end, and whom it asks.
+pub(crate) struct Porter {
+    pub(crate) sessions: Sessions,
+}
+
+impl Porter {
+    pub(crate) fn new(version: Version) -> Porter {
+        Porter { sessions: Sessions::new(version) }
+    }
+
+    /// What was typed into the logon page.
+    pub(crate) async fn typed(
+        &self,
+        directory: &Directory,
+        form: LogonForm,
+    ) -> Result<Identity, DirectoryDown> {
+        check(directory, form, SignIn::Typed).await
+    }
+
+    /// The session that a browser's cookies name: its credentials were checked when it began.
+    pub(crate) fn session(&self, headers: &HeaderMap) -> Identity {
+        match self.sessions.find(cookies(headers).as_deref()) {
+            Some((user, password)) => {
+                let form = form(&user, &password);
+                Identity::Known { user, how: SignIn::Session, form }
+            }
+            None => Identity::None,
+        }
+    }
+
+    /// Credentials that came with the request.
+    pub(crate) async fn basic(
+        &self,
+        directory: &Directory,
+        headers: &HeaderMap,
+    ) -> Result<Identity, DirectoryDown> {
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        match given.and_then(iis::basic) {
+            Some((user, password)) => check(directory, form(&user, &password), SignIn::Basic).await,
+            None => Ok(Identity::None),
+        }
+    }
+}
+
+async fn check(directory: &Directory, form: LogonForm, how: SignIn) -> Result<Identity, DirectoryDown> {
+    Ok(match directory.authenticate(&form.username, &form.password).await? {
+        Some(account) => Identity::Known { user: account.address, how, form },
+        None => Identity::Wrong { claimed: form.username },
+    })
+}
+
+pub(crate) fn form(user: &str, password: &str) -> LogonForm {
+    LogonForm {
+        destination: String::new(),
+        username: user.to_owned(),
+        password: password.to_owned(),
+        flags: 4,
+        trusted: 4, // counts as private (CX-OWA-8)
+        force_down_level: false,
+    }
+}
+
+/// All `Cookie` lines as one.
+pub(crate) fn cookies(headers: &HeaderMap) -> Option<String> {
+    let lines: Vec<&str> =
+        headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join("; "))
+}
+
+/// Whether this protocol is entered by the logon page.
+pub(crate) fn by_forms(protocol: Protocol, directory: &VirtualDirectory) -> bool {
+    matches!(protocol, Protocol::Owa | Protocol::Ecp) && directory.forms
+}

@@ -1,0 +1,453 @@
+//! One exchange: resolve, dial, greet, ask, read; bounded in bytes and time, and written into the leg.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use http::{Method, Request as HttpRequest, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, SendRequest};
+use hyper::ext::ReasonPhrase;
+use hyper_util::rt::TokioIo;
+use ledger::Opener;
+use model::case::CertificateFault;
+use model::journal::Exchange;
+use model::{CaseId, HostName, WebUrl};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
+
+use crate::clock::within;
+use crate::legs::Leg;
+use crate::network::{Names, Network, Person, ResolveError};
+use crate::tls::Tls;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) verb: Method,
+    pub(crate) url: WebUrl,
+    /// The port where it is not the scheme's own: an SRV record may say so.
+    pub(crate) port: Option<u16>,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Request {
+    pub(crate) fn new(verb: Method, url: WebUrl) -> Request {
+        Request { verb, url, port: None, headers: HeaderMap::new(), body: Bytes::new() }
+    }
+
+    /// Sets a header. A value that no header can hold is left out: it would never reach the wire.
+    pub(crate) fn header(mut self, name: &'static str, value: &str) -> Request {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    /// Gives it a body.
+    pub(crate) fn with(mut self, body: impl Into<Bytes>) -> Request {
+        self.body = body.into();
+        self
+    }
+
+    pub(crate) fn on_port(mut self, port: Option<u16>) -> Request {
+        self.port = port;
+        self
+    }
+
+    fn port(&self) -> u16 {
+        self.port.unwrap_or_else(|| self.url.port())
+    }
+
+    /// Host header: with the port only where it is not the scheme's own (RFC 9110, section 7.2).
+    fn host(&self) -> String {
+        match self.port() == self.url.port() {
+            true => self.url.host.to_string(),
+            false => format!("{}:{}", self.url.host, self.port()),
+        }
+    }
+
+    fn built(&self) -> Result<HttpRequest<Full<Bytes>>, Broken> {
+        let target = self.url.path.split('#').next().unwrap_or("/");
+        let mut request = HttpRequest::builder()
+            .method(self.verb.clone())
+            .uri(target)
+            .header(HOST, self.host())
+            .body(Full::new(self.body.clone()))
+            .map_err(|error| Broken::Unsendable(target.to_owned(), error))?;
+        request.headers_mut().extend(self.headers.clone());
+        Ok(request)
+    }
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    /// A header's first value, where it is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The Location header.
+    pub(crate) fn location(&self) -> Option<&str> {
+        text(&self.headers, LOCATION.as_str())
+    }
+
+    /// Whether a 401 offers Basic, on any of its lines.
+    pub(crate) fn offers_basic(&self) -> bool {
+        self.headers.get_all("www-authenticate").iter().filter_map(|line| line.to_str().ok()).any(|line| {
+            line.split(',').any(|offer| {
+                offer.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("basic"))
+            })
+        })
+    }
+
+    /// The body as text.
+    pub(crate) fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+}
+
+/// Why no whole answer came.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    #[error("{0} does not resolve")]
+    Unresolved(HostName),
+    #[error(transparent)]
+    Dns(#[from] ResolveError),
+    #[error("no connection to {0}: {1}")]
+    Dial(SocketAddr, std::io::Error),
+    #[error("no TLS with {0}: {1}")]
+    Tls(HostName, std::io::Error),
+    #[error("{0} cannot be asked for: {1}")]
+    Unsendable(String, http::Error),
+    #[error("{0} broke off or sent no HTTP: {1}")]
+    Http(HostName, hyper::Error),
+    #[error("the connection was closed before anything was asked on it")]
+    Closed,
+    #[error("{0} did not answer within {1:?}")]
+    Silent(HostName, Duration),
+    #[error("{0} answered with more than {1} bytes")]
+    TooLong(HostName, usize),
+}
+
+/// A client's hold on the network: its resolver, its trust, and the connections it keeps.
+pub(crate) struct Wire<'a> {
+    pub(crate) network: &'a Network,
+    pub(crate) case: &'a CaseId,
+    names: Result<Names, String>,
+    tls: Tls,
+    secret: [String; 2],
+    idle: HashMap<Place, Line>,
+    tasks: JoinSet<()>,
+}
+
+/// Scheme, name and port: what a connection is kept for.
+type Place = (bool, HostName, u16);
+
+/// A connection that can take a request.
+struct Line {
+    sender: SendRequest<Full<Bytes>>,
+    peer: SocketAddr,
+    fault: Option<CertificateFault>,
+}
+
+/// An answer of which only the head has been read.
+pub(crate) struct Opened {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Incoming,
+    /// Its entry in the journal; the end is still to be set.
+    pub(crate) exchange: Exchange,
+    line: Option<Line>,
+}
+
+impl<'a> Wire<'a> {
+    pub(crate) fn new(network: &'a Network, case: &'a CaseId, person: &Person) -> Wire<'a> {
+        Wire {
+            network,
+            case,
+            names: Names::new(network).map_err(|error| error.to_string()),
+            tls: Tls::new(&network.trust),
+            secret: [person.password.clone(), crate::session::percent(&person.password)],
+            idle: HashMap::new(),
+            tasks: JoinSet::new(),
+        }
+    }
+
+    /// Asks and reads the whole answer.
+    pub(crate) async fn exchange(&mut self, leg: &mut Leg, request: Request) -> Result<Reply, Broken> {
+        let limit = self.network.limits.exchange;
+        let mut exchange = self.entry(&request);
+        let place = (request.url.tls, request.url.host.clone(), request.port());
+        let outcome = within(limit, self.converse(leg, &request, &mut exchange)).await;
+        exchange.ended = self.network.ledger.mark();
+        leg.add(exchange);
+        let (reply, line) =
+            outcome.unwrap_or_else(|| Err(Broken::Silent(request.url.host.clone(), limit)))?;
+        if !line.sender.is_closed() {
+            self.idle.insert(place, line);
+        }
+        Ok(reply)
+    }
+
+    /// Asks and reads only the head, on a connection of its own. The caller finishes with [`Wire::finish`].
+    pub(crate) async fn open(&mut self, leg: &mut Leg, request: Request) -> Result<Opened, Broken> {
+        let limit = self.network.limits.exchange;
+        let mut exchange = self.entry(&request);
+        let outcome = within(limit, async {
+            let line = self.dial(leg, &request, &mut exchange).await?;
+            self.ask(line, &request, &mut exchange).await
+        })
+        .await
+        .unwrap_or_else(|| Err(Asked::Broken(Broken::Silent(request.url.host.clone(), limit))));
+        match outcome {
+            Ok((response, line)) => {
+                let (parts, body) = response.into_parts();
+                Ok(Opened {
+                    status: parts.status.as_u16(),
+                    headers: parts.headers,
+                    body,
+                    exchange,
+                    line: Some(line),
+                })
+            }
+            Err(asked) => {
+                exchange.ended = self.network.ledger.mark();
+                leg.add(exchange);
+                Err(asked.broken())
+            }
+        }
+    }
+
+    /// Lets an opened answer go and writes it into the leg.
+    pub(crate) fn finish(&mut self, leg: &mut Leg, opened: Opened) {
+        let Opened { mut exchange, line, body, .. } = opened;
+        drop((body, line));
+        exchange.ended = self.network.ledger.mark();
+        leg.add(exchange);
+    }
+
+    /// SRV records of a service; none where the lab's DNS knows none or does not answer.
+    pub(crate) async fn services(&self, name: &HostName) -> Vec<(HostName, u16)> {
+        match &self.names {
+            Ok(names) => names.services(name).await.unwrap_or_default(),
+            Err(_) => vec![],
+        }
+    }
+
+    /// Whether a name leads anywhere.
+    pub(crate) async fn resolves(&self, name: &HostName) -> bool {
+        match &self.names {
+            Ok(names) => names.addresses(name).await.is_ok_and(|found| !found.is_empty()),
+            Err(_) => false,
+        }
+    }
+
+    /// Lets every kept connection go: the next purpose starts on connections of its own.
+    pub(crate) fn hang_up(&mut self) {
+        self.idle.clear();
+    }
+
+    /// Lets every connection go and waits until it is gone.
+    pub(crate) async fn close(mut self) {
+        self.hang_up();
+        let gone = async { while self.tasks.join_next().await.is_some() {} };
+        // A server that keeps a connection up against us is no reason to hang: what is left is aborted.
+        let _ = within(Duration::from_secs(1), gone).await;
+        self.tasks.shutdown().await;
+    }
+
+    fn entry(&self, request: &Request) -> Exchange {
+        let now = self.network.ledger.mark();
+        Exchange {
+            began: now,
+            ended: now,
+            verb: request.verb.to_string(),
+            target: self.without_secrets(&request.url.path),
+            dialled: None,
+            status: 0,
+            reason: String::new(),
+            location: None,
+        }
+    }
+
+    fn without_secrets(&self, written: &str) -> String {
+        self.secret
+            .iter()
+            .filter(|secret| !secret.is_empty())
+            .fold(written.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+    }
+
+    async fn converse(
+        &mut self,
+        leg: &mut Leg,
+        request: &Request,
+        exchange: &mut Exchange,
+    ) -> Result<(Reply, Line), Broken> {
+        let (response, line) = self.send(leg, request, exchange).await?;
+        let (parts, body) = response.into_parts();
+        let body = whole(body, self.network.limits.body_bytes, &request.url.host).await?;
+        Ok((Reply { status: parts.status.as_u16(), headers: parts.headers, body }, line))
+    }
+
+    /// On a kept connection where there is one; on a new one where there is none, or the kept one turns out to be gone.
+    async fn send(
+        &mut self,
+        leg: &mut Leg,
+        request: &Request,
+        exchange: &mut Exchange,
+    ) -> Result<(Response<Incoming>, Line), Broken> {
+        let place = (request.url.tls, request.url.host.clone(), request.port());
+        if let Some(mut kept) = self.idle.remove(&place)
+            && kept.sender.ready().await.is_ok()
+        {
+            if let Some(fault) = kept.fault {
+                leg.asks_about(fault);
+            }
+            match self.ask(kept, request, exchange).await {
+                Err(Asked::Unsent) => {}
+                // A server may close a quiet connection just as it is asked on; what changes nothing is asked again.
+                Err(Asked::Broken(Broken::Http(_, error)))
+                    if request.verb.is_safe() && error.is_incomplete_message() =>
+                {
+                    exchange.ended = self.network.ledger.mark();
+                    leg.add(std::mem::replace(exchange, self.entry(request)));
+                }
+                other => return other.map_err(Asked::broken),
+            }
+        }
+        let line = self.dial(leg, request, exchange).await?;
+        self.ask(line, request, exchange).await.map_err(Asked::broken)
+    }
+
+    async fn dial(
+        &mut self,
+        leg: &mut Leg,
+        request: &Request,
+        exchange: &mut Exchange,
+    ) -> Result<Line, Broken> {
+        let host = &request.url.host;
+        let addresses = match &self.names {
+            Ok(names) => names.addresses(host).await?,
+            Err(why) => {
+                let error = ResolveError::NoResolver { dns: self.network.dns, why: why.clone() };
+                return Err(error.into());
+            }
+        };
+        let mut broken = Broken::Unresolved(host.clone());
+        for address in addresses {
+            let to = (self.network.ports)(address, request.port());
+            exchange.dialled = Some(to);
+            let opener = Opener::Client(self.case.clone());
+            match self.network.ledger.dial(self.network.source, to, opener).await {
+                Err(error) => broken = Broken::Dial(to, error),
+                Ok(stream) if request.url.tls => {
+                    let (stream, fault) = self
+                        .tls
+                        .greet(stream, host)
+                        .await
+                        .map_err(|error| Broken::Tls(host.clone(), error))?;
+                    if let Some(fault) = fault {
+                        leg.asks_about(fault);
+                    }
+                    return self.line(stream, to, fault, host).await;
+                }
+                Ok(stream) => return self.line(stream, to, None, host).await,
+            }
+        }
+        Err(broken)
+    }
+
+    async fn line<S>(
+        &mut self,
+        stream: S,
+        peer: SocketAddr,
+        fault: Option<CertificateFault>,
+        host: &HostName,
+    ) -> Result<Line, Broken>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (sender, connection) = Builder::new()
+            .title_case_headers(true)
+            .max_buf_size(self.network.limits.head_bytes.max(8192))
+            .max_headers(256)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| Broken::Http(host.clone(), error))?;
+        // How a connection ends is told to whoever asked on it.
+        self.tasks.spawn(async move { drop(connection.await) });
+        Ok(Line { sender, peer, fault })
+    }
+
+    async fn ask(
+        &self,
+        mut line: Line,
+        request: &Request,
+        exchange: &mut Exchange,
+    ) -> Result<(Response<Incoming>, Line), Asked> {
+        let built = request.built().map_err(Asked::Broken)?;
+        exchange.dialled = Some(line.peer);
+        let response = line.sender.try_send_request(built).await.map_err(|error| match error.message() {
+            Some(_) => Asked::Unsent,
+            None => Asked::Broken(Broken::Http(request.url.host.clone(), error.into_error())),
+        })?;
+        exchange.status = response.status().as_u16();
+        // hyper keeps a reason phrase only where it is not the usual one.
+        exchange.reason = match response.extensions().get::<ReasonPhrase>() {
+            Some(phrase) => String::from_utf8_lossy(phrase.as_bytes()).into_owned(),
+            None => response.status().canonical_reason().unwrap_or_default().to_owned(),
+        };
+        let headers = response.headers();
+        exchange.location = text(headers, LOCATION.as_str())
+            .or_else(|| text(headers, "x-ms-location"))
+            .map(|location| self.without_secrets(location));
+        Ok((response, line))
+    }
+}
+
+/// Why a connection gave no answer.
+enum Asked {
+    /// It was gone before the request was written.
+    Unsent,
+    /// It broke later.
+    Broken(Broken),
+}
+
+impl Asked {
+    fn broken(self) -> Broken {
+        match self {
+            Asked::Broken(broken) => broken,
+            Asked::Unsent => Broken::Closed,
+        }
+    }
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+async fn whole(mut body: Incoming, most: usize, host: &HostName) -> Result<Bytes, Broken> {
+    let mut read = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Broken::Http(host.clone(), error))?;
+        if let Some(data) = frame.data_ref() {
+            if read.len() + data.len() > most {
+                return Err(Broken::TooLong(host.clone(), most));
+            }
+            read.extend_from_slice(data);
+        }
+    }
+    Ok(read.freeze())
+}

@@ -1,0 +1,29 @@
+//! The only clock of this crate: limits, the row of attempts at a thing that has no event, and today.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::time::{Interval, MissedTickBehavior};
+
+/// How long a DNS client may keep a TCP connection idle.
+pub(crate) const DNS_IDLE: Duration = Duration::from_secs(10);
+
+/// Between two attempts to connect to a process that does not tell when it is ready.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
+
+/// What a future gives, or `None` once the limit has passed.
+pub async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
+    tokio::time::timeout(limit, future).await.ok()
+}
+
+/// Paces attempts at what gives no event; the first one is due at once.
+pub(crate) fn attempts() -> Interval {
+    let mut attempts = tokio::time::interval(BETWEEN_ATTEMPTS);
+    attempts.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    attempts
+}
+
+/// The moment from which certificates count their validity.
+pub(crate) fn now() -> OffsetDateTime {
+    OffsetDateTime::now_utc()
+}

@@ -1,0 +1,178 @@
+//! The ground a lab stands on: where its canonical addresses and ports are real, and where they are mapped.
+//!
+//! *Own network* is a network namespace with every port free and nothing else in it. *This machine* is the host's
+//! loopback, for those who may bind low ports. *Mapped* is anything else: a dial table leads from the canonical address
+//! and port to the real ones. A ground is chosen once, before anything else a process does; a lab then claims a block.
+
+mod block;
+mod dials;
+#[cfg(target_os = "linux")]
+mod own;
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::str::FromStr;
+
+use model::names::BadName;
+
+pub use block::Block;
+pub use dials::Dials;
+#[cfg(target_os = "linux")]
+pub(crate) use own::low_ports_are_free;
+
+/// The three grounds, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GroundKind {
+    /// A network of the process's own.
+    Own,
+    /// The host's loopback, canonical ports.
+    Machine,
+    /// The host's loopback, any ports, and a dial table.
+    Mapped,
+}
+
+impl GroundKind {
+    /// The word of `--ground`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            GroundKind::Own => "own",
+            GroundKind::Machine => "machine",
+            GroundKind::Mapped => "mapped",
+        }
+    }
+}
+
+impl FromStr for GroundKind {
+    type Err = BadName;
+    fn from_str(given: &str) -> Result<Self, BadName> {
+        let bad = || BadName { given: given.to_owned(), what: "ground", example: "own (or machine, mapped)" };
+        let kinds = [GroundKind::Own, GroundKind::Machine, GroundKind::Mapped];
+        kinds.into_iter().find(|kind| kind.as_str() == given).ok_or_else(bad)
+    }
+}
+
+impl fmt::Display for GroundKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why there is no ground, or no place on it.
+#[derive(Debug, thiserror::Error)]
+pub enum GroundError {
+    /// The system refuses a network of one's own.
+    #[error("no network of our own: {why}; `--ground mapped` needs none")]
+    Own {
+        /// What was refused, and by whom.
+        why: String,
+    },
+    /// The canonical ports of this machine are not ours.
+    #[error("cannot use the canonical ports of this machine ({source}); `--ground mapped` needs none")]
+    Machine {
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// Every block is taken, or none can be claimed.
+    #[error("no free block of addresses from 127.80.1.0/24 on ({source}); are many labs running, or is port {port} taken on every address?")]
+    NoBlock {
+        /// The port by which a block is claimed.
+        port: u16,
+        /// What the operating system said of the last one.
+        source: io::Error,
+    },
+    /// The lab's DNS could not be made the system's.
+    #[error("cannot make {resolver} the resolver of our own network: {source}")]
+    Resolver {
+        /// The lab's DNS server.
+        resolver: IpAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+}
+
+/// The ground of this process.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    kind: GroundKind,
+}
+
+impl Ground {
+    /// Chooses the ground; call it first in `main`, before any thread starts.
+    ///
+    /// On Linux this starts the program again in a network of its own where the system allows that, with the same
+    /// process id, arguments and environment, so exit codes and signals are its own; then it does not return. Inside, the
+    /// same call brings the loopback up and returns.
+    ///
+    /// # Errors
+    /// The wanted ground cannot be had. Without a wish there is always one.
+    pub fn choose(wanted: Option<GroundKind>) -> Result<Ground, GroundError> {
+        match wanted {
+            Some(GroundKind::Own) => Ground::own(),
+            Some(GroundKind::Machine) => Ground::machine(),
+            Some(GroundKind::Mapped) => Ok(Ground::mapped()),
+            None => Ok(Ground::own().or_else(|_| Ground::machine()).unwrap_or_else(|_| Ground::mapped())),
+        }
+    }
+
+    /// The ground that is always there, and on which crate tests stand.
+    pub fn mapped() -> Ground {
+        Ground { kind: GroundKind::Mapped }
+    }
+
+    /// Which one it is.
+    pub fn kind(&self) -> GroundKind {
+        self.kind
+    }
+
+    /// Claims a block of addresses for a lab. It is free again when the block is dropped.
+    ///
+    /// # Errors
+    /// All are taken.
+    pub fn claim(&self) -> Result<Block, GroundError> {
+        Block::claim(self.kind)
+    }
+
+    /// Makes a DNS server that of every program on this ground, where the ground is a network of our own; says whether it
+    /// did. What the system reads is kept in `folder`. A later call replaces the resolver.
+    ///
+    /// # Errors
+    /// What the operating system says of putting its files over the machine's.
+    pub fn use_resolver(&self, resolver: IpAddr, folder: &Path) -> Result<bool, GroundError> {
+        #[cfg(target_os = "linux")]
+        if self.kind == GroundKind::Own {
+            let put = own::put_resolver(resolver, folder);
+            return put.map(|()| true).map_err(|source| GroundError::Resolver { resolver, source });
+        }
+        let _ = (resolver, folder);
+        Ok(false)
+    }
+
+    fn machine() -> Result<Ground, GroundError> {
+        block::try_canonical_ports().map_err(|source| GroundError::Machine { source })?;
+        Ok(Ground { kind: GroundKind::Machine })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn own() -> Result<Ground, GroundError> {
+        own::enter().map(|()| Ground { kind: GroundKind::Own })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn own() -> Result<Ground, GroundError> {
+        Err(GroundError::Own { why: "only Linux has network namespaces".into() })
+    }
+}
+
+/// An address that the subject is to listen on: the canonical one, and where it really is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reserved {
+    /// What URLs and verdicts say.
+    pub canonical: SocketAddr,
+    /// What the subject binds.
+    pub real: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests;

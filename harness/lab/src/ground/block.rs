@@ -1,0 +1,179 @@
+//! A block of addresses, 127.a.b.0/24, claimed by a socket that it holds; every listener of a lab is bound here.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as HeldListener};
+
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
+
+use super::{Dials, GroundError, GroundKind, Reserved};
+
+/// The port on a block's first address that whoever holds the block listens on.
+const CLAIM_PORT: u16 = 20080;
+/// Blocks are looked for from 127.80.1 to 127.111.254, apart from what other programs use of 127/8.
+const SECOND_BYTES: std::ops::RangeInclusive<u8> = 80..=111;
+const THIRD_BYTES: std::ops::RangeInclusive<u8> = 1..=254;
+/// What a lab listens on: web, DNS, the back end of MBX2013, MS-RPC.
+const CANONICAL_PORTS: [u16; 5] = [80, 443, 53, 444, 6001];
+/// Added to a canonical port where the subject cannot have it: 10443, 10080.
+const MAPPED_OFFSET: u16 = 10_000;
+/// Connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
+/// How often a free pair of one UDP and one TCP port is looked for.
+const PAIR_ATTEMPTS: usize = 32;
+
+/// A claimed /24 of loopback addresses. Dropping it frees it.
+#[derive(Debug)]
+pub struct Block {
+    kind: GroundKind,
+    network: [u8; 3],
+    /// False where the system has 127.0.0.1 alone (macOS): then everything really listens there.
+    addresses_are_real: bool,
+    dials: Dials,
+    /// Held, never accepted from: it is the claim.
+    _claim: HeldListener,
+}
+
+impl Block {
+    /// The n-th address of the block.
+    pub fn address(&self, n: u8) -> IpAddr {
+        let [a, b, c] = self.network;
+        IpAddr::V4(Ipv4Addr::new(a, b, c, n))
+    }
+
+    /// Which ground it is on.
+    pub fn kind(&self) -> GroundKind {
+        self.kind
+    }
+
+    /// What a program of ours that plays `ip` binds before it connects.
+    pub fn source(&self, ip: IpAddr) -> IpAddr {
+        if self.addresses_are_real { ip } else { IpAddr::V4(Ipv4Addr::LOCALHOST) }
+    }
+
+    /// Listens on an address of the block; on mapped ground on any free port, which the dial table then knows. Call it
+    /// within a tokio runtime.
+    ///
+    /// # Errors
+    /// What the operating system says of binding.
+    pub fn listen(&self, ip: IpAddr, canonical_port: u16) -> io::Result<TcpListener> {
+        let listener = bind(SocketAddr::new(self.source(ip), self.own_port(canonical_port)))?;
+        self.enter(ip, canonical_port, listener.local_addr()?);
+        Ok(listener)
+    }
+
+    /// Listens for DNS: UDP and TCP on one port.
+    ///
+    /// # Errors
+    /// What the operating system says of binding either.
+    pub fn listen_dns(&self, ip: IpAddr, canonical_port: u16) -> io::Result<(UdpSocket, TcpListener)> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let listener = bind(SocketAddr::new(self.source(ip), self.own_port(canonical_port)))?;
+            let real = listener.local_addr()?;
+            // On mapped ground another program may hold the same number for UDP: then both are drawn again.
+            match std::net::UdpSocket::bind(real) {
+                Ok(udp) => {
+                    udp.set_nonblocking(true)?;
+                    self.enter(ip, canonical_port, real);
+                    return Ok((UdpSocket::from_std(udp)?, listener));
+                }
+                Err(_) if self.kind == GroundKind::Mapped && attempt < PAIR_ATTEMPTS => {}
+                Err(refused) => return Err(refused),
+            }
+        }
+    }
+
+    /// Sets an address aside for the subject, which binds it itself.
+    ///
+    /// # Errors
+    /// Where the system has 127.0.0.1 alone: what it says of looking for a free port.
+    pub fn reserve(&self, ip: IpAddr, canonical_port: u16) -> io::Result<Reserved> {
+        let canonical = SocketAddr::new(ip, canonical_port);
+        let real = match (self.kind, self.addresses_are_real) {
+            (GroundKind::Own | GroundKind::Machine, _) => canonical,
+            // The address is this lab's alone, so any number on it is.
+            (GroundKind::Mapped, true) => SocketAddr::new(ip, canonical_port + MAPPED_OFFSET),
+            // A socket cannot be handed to a program that knows nothing of us. The system hands out a port that was
+            // just freed last of all, so the subject will find it free.
+            (GroundKind::Mapped, false) => hold(SocketAddr::new(self.source(ip), 0))?.local_addr()?,
+        };
+        self.enter(ip, canonical_port, real);
+        Ok(Reserved { canonical, real })
+    }
+
+    /// Where the block's listeners really are.
+    pub fn dials(&self) -> Dials {
+        self.dials.clone()
+    }
+
+    pub(super) fn claim(kind: GroundKind) -> Result<Block, GroundError> {
+        let mut last = io::Error::from(io::ErrorKind::AddrInUse);
+        for (second, third) in blocks() {
+            let network = [127, second, third];
+            match hold(SocketAddr::from(([127, second, third, 1], CLAIM_PORT))) {
+                Ok(claim) => {
+                    let dials = Dials::default();
+                    return Ok(Block { kind, network, addresses_are_real: true, dials, _claim: claim });
+                }
+                Err(refused) if refused.kind() == io::ErrorKind::AddrNotAvailable => {
+                    return Block::claim_by_port(kind, network);
+                }
+                Err(refused) => last = refused,
+            }
+        }
+        Err(GroundError::NoBlock { port: CLAIM_PORT, source: last })
+    }
+
+    /// Where all addresses are 127.0.0.1, every port is drawn, so labs cannot meet and the network is only a name.
+    fn claim_by_port(kind: GroundKind, network: [u8; 3]) -> Result<Block, GroundError> {
+        let claim = hold(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let claim = claim.map_err(|source| GroundError::NoBlock { port: 0, source })?;
+        Ok(Block { kind, network, addresses_are_real: false, dials: Dials::default(), _claim: claim })
+    }
+
+    fn own_port(&self, canonical_port: u16) -> u16 {
+        if self.kind == GroundKind::Mapped { 0 } else { canonical_port }
+    }
+
+    fn enter(&self, ip: IpAddr, canonical_port: u16, real: SocketAddr) {
+        if self.kind == GroundKind::Mapped {
+            self.dials.enter(SocketAddr::new(ip, canonical_port), real);
+        }
+    }
+}
+
+/// Whether this process may bind every canonical port beside what else listens on this machine: a program on 0.0.0.0:80
+/// would be in the way.
+pub(super) fn try_canonical_ports() -> io::Result<()> {
+    for (second, third) in blocks() {
+        match hold(SocketAddr::from(([127, second, third, 1], CLAIM_PORT))) {
+            // While the claim is held no other lab has the block, so what is in the way is no lab.
+            Ok(_claim) => {
+                return CANONICAL_PORTS.iter().try_for_each(|port| {
+                    hold(SocketAddr::from(([127, second, third, 1], *port))).map(drop)
+                });
+            }
+            Err(taken) if taken.kind() == io::ErrorKind::AddrInUse => {}
+            Err(refused) => return Err(refused),
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::AddrInUse))
+}
+
+fn blocks() -> impl Iterator<Item = (u8, u8)> {
+    SECOND_BYTES.flat_map(|second| THIRD_BYTES.map(move |third| (second, third)))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the ground is where ports are bound")]
+fn hold(address: SocketAddr) -> io::Result<HeldListener> {
+    HeldListener::bind(address)
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A lab that starts where one just ended finds that one's connections in TIME_WAIT.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}

@@ -1,0 +1,126 @@
+//! A network of the process's own, on Linux: the program starts itself again under `unshare`, which needs no root.
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use rustix::mount::mount_bind;
+use rustix::net::netlink::SocketAddrNetlink;
+use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, sendto, socket};
+
+use super::GroundError;
+
+/// Set to `own` for the program inside.
+const GROUND: &str = "COEXIST_GROUND";
+/// The network namespace outside, `net:[4026531840]`: the proof that `COEXIST_GROUND=own` is no wish of a user's.
+const OUTSIDE: &str = "COEXIST_GROUND_OUTSIDE";
+const NAMESPACE: &str = "/proc/self/ns/net";
+/// The first port that an ordinary user may bind, in this network only.
+const FIRST_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+
+/// Enters an own network: starts the program again inside one, or, inside, makes it usable.
+pub(super) fn enter() -> Result<(), GroundError> {
+    let refused = |why: String| GroundError::Own { why };
+    let here = std::fs::read_link(NAMESPACE).map_err(|error| refused(format!("{NAMESPACE}: {error}")))?;
+    let outside = std::env::var_os(OUTSIDE).map(PathBuf::from);
+    if std::env::var_os(GROUND).is_some_and(|ground| ground == "own") && outside.is_some_and(|it| it != here) {
+        bring_loopback_up().map_err(|error| refused(format!("the loopback stays down: {error}")))?;
+        // The subject is an ordinary user. Where /proc/sys cannot be written it keeps the right to bind low ports
+        // instead, see `ordinary`.
+        let _ = std::fs::write(FIRST_PORT, "0");
+        return Ok(());
+    }
+    match start_again(&here)? {}
+}
+
+/// Whether an ordinary user may bind port 80 on this ground.
+pub(crate) fn low_ports_are_free() -> bool {
+    std::fs::read_to_string(FIRST_PORT).is_ok_and(|first| first.trim().parse::<u16>().is_ok_and(|port| port <= 80))
+}
+
+/// Puts a resolver over the machine's: /etc/resolv.conf names it alone, and /etc/nsswitch.conf, where there is one, asks
+/// DNS, since systemd's own module reaches the machine's resolver over a Unix socket, which no network can hide.
+pub(super) fn put_resolver(resolver: IpAddr, folder: &Path) -> io::Result<()> {
+    put_over(folder, "resolv.conf", &format!("nameserver {resolver}\noptions timeout:1 attempts:2\n"))?;
+    if Path::new("/etc/nsswitch.conf").exists() {
+        put_over(folder, "nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")?;
+    }
+    Ok(())
+}
+
+fn put_over(folder: &Path, name: &str, text: &str) -> io::Result<()> {
+    let ours = folder.join(name);
+    std::fs::write(&ours, text)?;
+    mount_bind(&ours, Path::new("/etc").join(name))?;
+    Ok(())
+}
+
+fn start_again(here: &Path) -> Result<Infallible, GroundError> {
+    let refused = |why: String| GroundError::Own { why };
+    let program = std::env::current_exe().map_err(|error| refused(format!("where is this program? {error}")))?;
+    let flags = usable_flags()?;
+    let error = Command::new("unshare")
+        .args(flags)
+        .arg("--")
+        .arg(&program)
+        .args(std::env::args_os().skip(1))
+        .env(GROUND, "own")
+        .env(OUTSIDE, OsString::from(here))
+        .exec();
+    Err(refused(format!("cannot start `unshare`: {error}")))
+}
+
+/// What `unshare` is asked for. Root needs no user namespace, and without one keeps its rights over others' files.
+fn usable_flags() -> Result<&'static [&'static str], GroundError> {
+    const AS_ROOT: &[&str] = &["--net", "--mount"];
+    const AS_ANYONE: &[&str] = &["--user", "--map-root-user", "--net", "--mount"];
+    let root = rustix::process::geteuid().is_root();
+    let mut why = String::new();
+    for flags in [AS_ROOT, AS_ANYONE].into_iter().skip(usize::from(!root)) {
+        match Command::new("unshare").args(flags).args(["--", "true"]).stdin(Stdio::null()).output() {
+            Ok(tried) if tried.status.success() => return Ok(flags),
+            Ok(tried) => why = String::from_utf8_lossy(&tried.stderr).trim().to_owned(),
+            Err(error) => why = format!("cannot start `unshare` (of util-linux): {error}"),
+        }
+    }
+    Err(GroundError::Own { why })
+}
+
+/// `ip link set lo up`, without the program: one RTM_NEWLINK message and its acknowledgement (rtnetlink(7), netlink(7)).
+fn bring_loopback_up() -> io::Result<()> {
+    const RTM_NEWLINK: u16 = 16;
+    const REQUEST_AND_ACKNOWLEDGE: u16 = 1 | 4;
+    const NLMSG_ERROR: u16 = 2;
+    const LOOPBACK: i32 = 1; // the first interface of every network namespace
+    const UP: u32 = 1;
+    let mut message = Vec::with_capacity(32);
+    message.extend(32_u32.to_ne_bytes()); // nlmsghdr: length, type, flags, sequence, port
+    message.extend(RTM_NEWLINK.to_ne_bytes());
+    message.extend(REQUEST_AND_ACKNOWLEDGE.to_ne_bytes());
+    message.extend(1_u32.to_ne_bytes());
+    message.extend(0_u32.to_ne_bytes());
+    message.extend([0; 4]); // ifinfomsg: family and padding, device type
+    message.extend(LOOPBACK.to_ne_bytes());
+    message.extend(UP.to_ne_bytes()); // flags
+    message.extend(UP.to_ne_bytes()); // which of them change
+
+    let kernel = SocketAddrNetlink::new(0, 0);
+    let netlink = socket(AddressFamily::NETLINK, SocketType::RAW, None)?;
+    sendto(&netlink, &message, SendFlags::empty(), &kernel)?;
+    let mut answer = [0_u8; 256];
+    let (length, _) = recv(&netlink, &mut answer[..], RecvFlags::empty())?;
+    // nlmsgerr: the header, then zero or a negated error number.
+    match answer.get(..length) {
+        Some([_, _, _, _, a, b, _, _, _, _, _, _, _, _, _, _, error @ ..])
+            if u16::from_ne_bytes([*a, *b]) == NLMSG_ERROR =>
+        {
+            let number = error.first_chunk().map_or(0, |bytes| i32::from_ne_bytes(*bytes));
+            if number == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(-number)) }
+        }
+        _ => Err(io::Error::other("the kernel's answer is none")),
+    }
+}

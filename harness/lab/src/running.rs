@@ -1,0 +1,405 @@
+//! A lab: planned, then running. Everything it starts it owns, and joins when it stops.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use directory::{Account, Directory};
+use exchange::fault::Fault;
+use exchange::{BACK_END_PORT, Listener, Machine, RPC_PORT, Stores, World};
+use ledger::{Lease, Ledger};
+use model::case::Typed;
+use model::subject::Subject;
+use model::topology::ServerRole;
+use model::{CaseId, HostName, MailboxName, Protocol, ServerName, Topology, Version, View};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::dns::{self, Names};
+use crate::ground::{Block, Dials, Ground};
+use crate::pki::Authority;
+use crate::seat::{self, Seat, SeatError};
+
+/// What a lab is to be.
+pub struct Plan {
+    /// The topology that is brought up.
+    pub topology: Topology,
+    /// Who sits in the seat, and the folder that its paths are relative to; nobody where `None`.
+    pub subject: Option<(Subject, PathBuf)>,
+    /// Mailboxes that cases draw for themselves. None can be added later: a subject may hold static maps.
+    pub leases: Vec<LeaseWanted>,
+    /// Misbehaviour of servers.
+    pub faults: Vec<(ServerName, Protocol, Vec<Fault>)>,
+    /// Where arrivals are recorded.
+    pub ledger: Ledger,
+    /// A folder of the lab's own: certificates, `lab.json`, the subject's files and logs.
+    pub folder: PathBuf,
+}
+
+/// A mailbox that a case draws.
+#[derive(Debug, Clone)]
+pub struct LeaseWanted {
+    /// The case.
+    pub case: CaseId,
+    /// The mailbox that it is to be like.
+    pub mailbox: MailboxName,
+    /// What its user is called and types, where that matters.
+    pub typed: Option<Typed>,
+}
+
+/// Why a lab did not start, or did not last.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// A lease that cannot be drawn.
+    #[error("{0}")]
+    Lease(String),
+    /// A socket, a file, a folder.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was wanted.
+        what: String,
+        /// What the operating system says.
+        error: std::io::Error,
+    },
+    /// No ground to stand on.
+    #[error(transparent)]
+    Ground(#[from] crate::ground::GroundError),
+    /// A certificate that cannot be made.
+    #[error(transparent)]
+    Pki(#[from] crate::pki::PkiError),
+    /// A subject that does not start.
+    #[error(transparent)]
+    Seat(#[from] SeatError),
+}
+
+fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> LabError {
+    let what = what.into();
+    move |error| LabError::Io { what, error }
+}
+
+/// A lab while it runs. Call [`Lab::stop`]: it joins what it spawned.
+pub struct Lab {
+    ledger: Ledger,
+    directory: Directory,
+    accounts: BTreeMap<(CaseId, MailboxName), Account>,
+    addresses: BTreeMap<ServerName, IpAddr>,
+    names: Names,
+    block: Block,
+    authority: Authority,
+    doors: Doors,
+    folder: PathBuf,
+    subject: Option<seat::Running>,
+    tasks: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+/// Where a lab can be reached beside its servers.
+#[derive(Debug, Clone, Copy)]
+pub struct Doors {
+    /// The internal view's DNS server.
+    pub dns_internal: SocketAddr,
+    /// The external view's.
+    pub dns_external: SocketAddr,
+    /// The directory over HTTP/JSON.
+    pub directory: SocketAddr,
+}
+
+/// Host numbers in a lab's block of addresses.
+const DNS_INTERNAL: u8 = 2;
+const DNS_EXTERNAL: u8 = 3;
+const DIRECTORY: u8 = 4;
+const CLIENT_INTERNAL: u8 = 6;
+const CLIENT_EXTERNAL: u8 = 7;
+const FIRST_SERVER: u8 = 10;
+
+impl Lab {
+    /// Brings a lab up. When it returns, every server listens and the subject is ready.
+    ///
+    /// # Errors
+    /// What could not be had, and where. What was started is stopped again.
+    pub async fn start(ground: &Ground, plan: Plan) -> Result<Lab, LabError> {
+        let block = ground.claim()?;
+        let authority = Authority::new()?;
+        std::fs::create_dir_all(&plan.folder).map_err(io(plan.folder.display().to_string()))?;
+        let topology = plan.topology;
+        let addresses: BTreeMap<ServerName, IpAddr> =
+            topology.servers.keys().cloned().zip((FIRST_SERVER..).map(|number| block.address(number))).collect();
+        let names = Names::of(&topology, |server| addresses[server]);
+        let directory = Directory::new(topology.clone());
+        let accounts = lease(&directory, &plan.ledger, &plan.leases)?;
+        let world = world(&plan.ledger, &directory, &authority, &names, block.dials(), plan.faults);
+        let stop = CancellationToken::new();
+        let mut tasks = JoinSet::new();
+        let doors = open_doors(&block, &names, &directory, &plan.ledger, &stop, &mut tasks).await?;
+        for (name, address) in &addresses {
+            if *name == topology.seat && plan.subject.is_some() {
+                continue;
+            }
+            let machine = machine(&block, &authority, &topology, name, *address).await?;
+            tasks.spawn(exchange::serve(world.clone(), machine, stop.clone()));
+        }
+        let mut lab = Lab {
+            ledger: plan.ledger,
+            directory,
+            accounts,
+            addresses,
+            names,
+            block,
+            authority,
+            doors,
+            folder: plan.folder,
+            subject: None,
+            tasks,
+            stop,
+        };
+        if let Some((subject, folder)) = plan.subject {
+            match lab.seat(subject, folder).await {
+                Ok(running) => lab.subject = Some(running),
+                Err(error) => {
+                    lab.stop().await;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(lab)
+    }
+
+    async fn seat(&self, subject: Subject, folder: PathBuf) -> Result<seat::Running, LabError> {
+        let topology = self.directory.topology();
+        let address = self.addresses[&topology.seat];
+        let seat_facts = &topology.servers[&topology.seat];
+        let leaf = self.authority.leaf(&topology.names_of(&topology.seat), seat_facts.certificate)?;
+        let certificate = leaf.write(&self.folder, "seat")?;
+        let ca = self.folder.join("ca.pem");
+        std::fs::write(&ca, self.authority.root_pem()).map_err(io(ca.display().to_string()))?;
+        let https = self.block.reserve(address, 443)?;
+        let http = self.block.reserve(address, 80)?;
+        let accounts: Vec<_> = self
+            .directory
+            .accounts()
+            .iter()
+            .filter_map(|account| serde_json::to_value(self.directory.facts(account.name.as_str())?).ok())
+            .collect();
+        let facts = seat::LabFacts {
+            topology: (*topology).clone(),
+            https,
+            http,
+            certificate,
+            ca,
+            dns: self.doors.dns_internal,
+            directory: format!("http://{}", self.doors.directory),
+            service_user: self.directory.service().user,
+            service_password: self.directory.service().password,
+            source: address,
+            dial: self.dial_table(),
+            mailboxes: accounts,
+        };
+        Ok(Seat::new(subject, folder, self.folder.clone(), facts).start().await?)
+    }
+
+    /// Every name and canonical port of the inside, and where it really leads.
+    fn dial_table(&self) -> Vec<(HostName, u16, SocketAddr)> {
+        let topology = self.directory.topology();
+        let mut table = vec![];
+        for (name, address) in &self.addresses {
+            for host in topology.names_of(name) {
+                for port in [443, 80, BACK_END_PORT, RPC_PORT] {
+                    if let Some(real) = self.block.dials().known(*address, port) {
+                        table.push((host.clone(), port, real));
+                    }
+                }
+            }
+        }
+        table
+    }
+
+    /// The ledger.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The mailbox that a case drew.
+    pub fn account(&self, case: &CaseId, mailbox: &MailboxName) -> Option<&Account> {
+        self.accounts.get(&(case.clone(), mailbox.clone()))
+    }
+
+    /// Who sits at an address.
+    pub fn positions(&self) -> BTreeMap<IpAddr, ServerName> {
+        self.addresses.iter().map(|(name, address)| (*address, name.clone())).collect()
+    }
+
+    /// Where a server is.
+    pub fn address(&self, server: &ServerName) -> Option<IpAddr> {
+        self.addresses.get(server).copied()
+    }
+
+    /// The address that clients of a view dial from.
+    pub fn client_address(&self, view: View) -> IpAddr {
+        self.block.address(match view {
+            View::Internal => CLIENT_INTERNAL,
+            View::External => CLIENT_EXTERNAL,
+        })
+    }
+
+    /// Where it can be reached beside its servers.
+    pub fn doors(&self) -> Doors {
+        self.doors
+    }
+
+    /// Canonical addresses to where they really lead.
+    pub fn dials(&self) -> Dials {
+        self.block.dials()
+    }
+
+    /// The DNS records, which can be changed.
+    pub fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// Whose certificates clients trust.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// The lab's folder.
+    pub fn folder(&self) -> &PathBuf {
+        &self.folder
+    }
+
+    /// How the subject ended, if it did, and its last words.
+    pub fn subject_died(&self) -> Option<String> {
+        self.subject.as_ref().and_then(seat::Running::died)
+    }
+
+    /// Stops the subject, then every server, and joins them. A panic of a server is raised again.
+    pub async fn stop(mut self) {
+        if let Some(subject) = self.subject.take() {
+            subject.stop().await;
+        }
+        self.stop.cancel();
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
+    }
+}
+
+fn lease(
+    directory: &Directory,
+    ledger: &Ledger,
+    wanted: &[LeaseWanted],
+) -> Result<BTreeMap<(CaseId, MailboxName), Account>, LabError> {
+    let mut accounts = BTreeMap::new();
+    for lease in wanted {
+        let account =
+            directory.lease(&lease.case, &lease.mailbox, lease.typed.as_ref()).map_err(LabError::Lease)?;
+        ledger.lease(Lease {
+            case: lease.case.clone(),
+            mailbox: account.name.clone(),
+            forms: account.forms(),
+        });
+        accounts.insert((lease.case.clone(), lease.mailbox.clone()), account);
+    }
+    Ok(accounts)
+}
+
+fn world(
+    ledger: &Ledger,
+    directory: &Directory,
+    authority: &Authority,
+    names: &Names,
+    dials: Dials,
+    scripts: Vec<(ServerName, Protocol, Vec<Fault>)>,
+) -> Arc<World> {
+    let faults = exchange::Faults::default();
+    for (server, protocol, script) in scripts {
+        faults.set(server, protocol, script);
+    }
+    let names = names.clone();
+    Arc::new(World {
+        ledger: ledger.clone(),
+        directory: directory.clone(),
+        dials: Arc::new(move |host, port| {
+            let address = names.addresses(View::Internal, host).first().copied()?;
+            Some(dials.real(address, port))
+        }),
+        trust: authority.root_store(),
+        faults,
+        stores: Stores::default(),
+        routes: exchange::route::table(),
+    })
+}
+
+async fn machine(
+    block: &Block,
+    authority: &Authority,
+    topology: &Topology,
+    name: &ServerName,
+    address: IpAddr,
+) -> Result<Machine, LabError> {
+    let server = &topology.servers[name];
+    let listen = |port: u16| async move {
+        block.listen(address, port).await.map_err(io(format!("{name} cannot listen on {address} port {port}")))
+    };
+    let mut listeners = vec![];
+    let leaf = authority.leaf(&topology.names_of(name), server.certificate)?;
+    if server.is(ServerRole::ClientAccess) {
+        listeners.push(Listener::Https(listen(443).await?, leaf.server_config()));
+        listeners.push(Listener::Http(listen(80).await?));
+    }
+    if server.is(ServerRole::Mailbox) {
+        listeners.push(match server.version {
+            Version::Exchange2013 => Listener::BackEnd(listen(BACK_END_PORT).await?, leaf.server_config()),
+            _ => Listener::Rpc(listen(RPC_PORT).await?),
+        });
+    }
+    Ok(Machine { name: name.clone(), source: address, listeners })
+}
+
+async fn open_doors(
+    block: &Block,
+    names: &Names,
+    directory: &Directory,
+    ledger: &Ledger,
+    stop: &CancellationToken,
+    tasks: &mut JoinSet<()>,
+) -> Result<Doors, LabError> {
+    let mut servers = [block.address(DNS_INTERNAL), block.address(DNS_EXTERNAL)].map(|ip| SocketAddr::new(ip, 53));
+    for (view, at) in [(View::Internal, 0), (View::External, 1)] {
+        let ip = servers[at].ip();
+        let udp = block.listen_udp(ip, 53).await.map_err(io(format!("DNS cannot listen on {ip} port 53")))?;
+        let tcp = block.listen(ip, 53).await.map_err(io(format!("DNS cannot listen on {ip} port 53")))?;
+        servers[at] = udp.local_addr().map_err(io("DNS"))?;
+        let (names, ledger, stop) = (names.clone(), ledger.clone(), stop.clone());
+        tasks.spawn(async move {
+            if let Err(error) = dns::serve(view, names, udp, tcp, ledger, stop).await {
+                panic!("the {view} DNS server ended: {error}");
+            }
+        });
+    }
+    let ip = block.address(DIRECTORY);
+    let listener = block.listen(ip, 80).await.map_err(io(format!("the directory cannot listen on {ip}")))?;
+    let at = listener.local_addr().map_err(io("directory"))?;
+    let door = directory::http::door(directory.clone());
+    let stopped = stop.clone();
+    tasks.spawn(async move {
+        tokio::select! {
+            () = stopped.cancelled() => {}
+            ended = async { directory::http::serve(listener, door).await } => {
+                if let Err(error) = ended {
+                    panic!("the directory's door ended: {error}");
+                }
+            }
+        }
+    });
+    Ok(Doors { dns_internal: servers[0], dns_external: servers[1], directory: at })
+}

@@ -1,0 +1,128 @@
+//! How a subject's program is started: found, given its folder, log and environment, and made to die with the lab.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use super::process::Process;
+use super::{Seat, SeatError};
+use crate::ground::GroundKind;
+
+/// A command that is ready to be started.
+pub(super) struct Launch {
+    command: Command,
+    program: PathBuf,
+}
+
+impl Launch {
+    pub(super) fn new(
+        seat: &Seat,
+        words: Vec<String>,
+        env: Vec<(String, String)>,
+        log: &Path,
+    ) -> Result<Launch, SeatError> {
+        let subject = &seat.subject.name;
+        let Some((program, arguments)) = words.split_first() else {
+            let why = "run.command is empty".to_owned();
+            return Err(SeatError::NoProgram { subject: subject.clone(), looked_up: "nothing".into(), why });
+        };
+        let program = find(program, &seat.folder)
+            .map_err(|(looked_up, why)| SeatError::NoProgram { subject: subject.clone(), looked_up, why })?;
+        let file = |source| SeatError::File { subject: subject.clone(), path: log.to_owned(), source };
+        let out = File::create(log).map_err(file)?;
+        let err = out.try_clone().map_err(file)?;
+
+        let wrap = wrap(seat.ground);
+        let mut command = match wrap.split_first() {
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(&program);
+                command
+            }
+            None => Command::new(&program),
+        };
+        command.args(arguments).envs(env).current_dir(&seat.work).stdin(Stdio::null()).stdout(out).stderr(err);
+        // A group of its own: a signal to it reaches what it starts too, and Ctrl-C at the terminal reaches only us.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        Ok(Launch { command, program })
+    }
+
+    pub(super) fn start(self, subject: &str) -> Result<Process, SeatError> {
+        let Launch { command, program } = self;
+        Process::start(command).map_err(|error| SeatError::NoProgram {
+            subject: subject.to_owned(),
+            looked_up: program.display().to_string(),
+            why: error.to_string(),
+        })
+    }
+}
+
+/// Where a program is: a path is relative to the subject file's folder, a bare name is looked for in PATH.
+fn find(program: &str, folder: &Path) -> Result<PathBuf, (String, String)> {
+    if program.contains('/') {
+        let path = folder.join(program);
+        let path = std::path::absolute(&path).unwrap_or(path);
+        return match runnable(&path) {
+            Ok(()) => Ok(path),
+            Err(why) => Err((path.display().to_string(), why)),
+        };
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| runnable(path).is_ok());
+    found.ok_or_else(|| {
+        let looked_up = format!("`{program}` in PATH ({})", folders.to_string_lossy());
+        (looked_up, "not found; a program beside the subject file is written `./my-proxy`".to_owned())
+    })
+}
+
+fn runnable(path: &Path) -> Result<(), String> {
+    let facts = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if !facts.is_file() {
+        return Err("this is no file".to_owned());
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&facts.permissions()) & 0o111 == 0 {
+        return Err("this is not executable; chmod +x".to_owned());
+    }
+    Ok(())
+}
+
+/// What stands before the program. `setpriv` has the kernel kill it when the lab is killed; on an own network `unshare`
+/// makes it an ordinary user, who is uid 1000 to itself and who nonetheless owns what the lab's user owns. Whatever the
+/// system refuses is left out. Tried once a process.
+#[cfg(target_os = "linux")]
+fn wrap(ground: GroundKind) -> &'static [&'static str] {
+    const DIES_WITH_US: &[&str] = &["setpriv", "--pdeathsig", "KILL", "--"];
+    const ORDINARY: &[&str] = &["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"];
+    const BOTH: &[&str] = &[
+        "unshare", "--user", "--map-user=1000", "--map-group=1000", "--", "setpriv", "--pdeathsig", "KILL", "--",
+    ];
+    static ON_OWN: OnceLock<&[&str]> = OnceLock::new();
+    static ELSEWHERE: OnceLock<&[&str]> = OnceLock::new();
+    let first_that_works = |candidates: &[&'static [&'static str]]| {
+        candidates.iter().copied().find(|words| works(words)).unwrap_or_default()
+    };
+    match ground {
+        // An ordinary user who may not bind port 443 would be no use as a front end.
+        GroundKind::Own if crate::ground::low_ports_are_free() => {
+            ON_OWN.get_or_init(|| first_that_works(&[BOTH, ORDINARY, DIES_WITH_US]))
+        }
+        _ => ELSEWHERE.get_or_init(|| first_that_works(&[DIES_WITH_US])),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn wrap(_: GroundKind) -> &'static [&'static str] {
+    static NOTHING: OnceLock<&[&str]> = OnceLock::new();
+    NOTHING.get_or_init(|| &[])
+}
+
+#[cfg(target_os = "linux")]
+fn works(words: &[&str]) -> bool {
+    let Some((program, arguments)) = words.split_first() else { return false };
+    let mut trial = Command::new(program);
+    trial.args(arguments).arg("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    trial.status().is_ok_and(|status| status.success())
+}

@@ -1,0 +1,114 @@
+//! A process of a foreign program, its group, and the thread that waits for it.
+
+use std::io;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use model::subject::StopSignal;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use tokio::sync::watch;
+
+/// A started process, leader of its own group.
+#[derive(Debug)]
+pub(super) struct Process {
+    pid: Pid,
+    /// Whether it may still be signalled: once it is reaped its number may be another's.
+    reaped: Arc<Mutex<bool>>,
+    status: watch::Receiver<Option<ExitStatus>>,
+    waiter: Option<JoinHandle<()>>,
+}
+
+impl Process {
+    /// Starts it from a thread of its own, which then waits for it: the kernel kills the program when the *thread* that
+    /// started it ends (prctl(2), PR_SET_PDEATHSIG), and a runtime's threads may end early.
+    pub(super) fn start(mut command: Command) -> io::Result<Process> {
+        let (started, starting) = std::sync::mpsc::sync_channel(1);
+        let (tell, status) = watch::channel(None);
+        let reaped = Arc::new(Mutex::new(false));
+        let gone = reaped.clone();
+        let waiter = std::thread::Builder::new().name("seat".into()).spawn(move || {
+            let child = command.spawn();
+            // The command holds the log open; what the subject holds is its own.
+            drop(command);
+            match child {
+                Ok(child) => {
+                    let _ = started.send(Ok(child.id()));
+                    let _ = tell.send(reap(child, &gone));
+                }
+                Err(error) => {
+                    let _ = started.send(Err(error));
+                }
+            }
+        })?;
+        let id = starting.recv().map_err(|_| io::Error::other("the thread of the seat is gone"))??;
+        let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| io::Error::other("a process without a number"))?;
+        Ok(Process { pid, reaped, status, waiter: Some(waiter) })
+    }
+
+    pub(super) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    pub(super) fn has_ended(&self) -> Option<ExitStatus> {
+        *self.status.borrow()
+    }
+
+    /// Its end. What it had started in its group has ended too by then.
+    pub(super) fn ended(&self) -> impl Future<Output = ExitStatus> + Send + use<> {
+        let mut status = self.status.clone();
+        async move {
+            match status.wait_for(Option::is_some).await.map(|ended| *ended) {
+                Ok(Some(ended)) => ended,
+                // The thread always tells before it ends, unless it panicked.
+                _ => std::future::pending().await,
+            }
+        }
+    }
+
+    pub(super) fn signal(&self, signal: StopSignal) {
+        self.send(match signal {
+            StopSignal::Term => Signal::TERM,
+            StopSignal::Int => Signal::INT,
+            StopSignal::Quit => Signal::QUIT,
+        });
+    }
+
+    pub(super) fn kill(&self) {
+        self.send(Signal::KILL);
+    }
+
+    fn send(&self, signal: Signal) {
+        let reaped = lock(&self.reaped);
+        if !*reaped {
+            // Nothing to do if it just ended: then it is about to be reaped.
+            let _ = kill_process_group(self.pid, signal);
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        if let Some(waiter) = self.waiter.take() {
+            let _ = waiter.join();
+        }
+    }
+}
+
+/// Waits for the end, then ends the rest of the group while its number still is the group's, then reaps.
+fn reap(mut child: Child, reaped: &Mutex<bool>) -> Option<ExitStatus> {
+    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
+        let _ = kill_process_group(pid, Signal::KILL);
+    }
+    let mut reaped = lock(reaped);
+    let status = child.wait().ok();
+    *reaped = true;
+    status
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,82 @@
+//! Templates of a subject's own configuration: Jinja, with lab.json as what they can name.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+
+use super::variables::Variables;
+use super::SeatError;
+
+/// The most that a template may hold.
+const MOST_BYTES: u64 = 1 << 20;
+/// Variables of the command line that lab.json does not hold.
+const BESIDE_LAB_JSON: [&str; 3] = ["work", "coexist", "lab"];
+
+/// Renders one template.
+pub(super) fn render(
+    subject: &str,
+    path: &Path,
+    told: &serde_json::Value,
+    variables: &Variables,
+) -> Result<String, SeatError> {
+    let wrong = |line, message| SeatError::Template {
+        subject: subject.to_owned(),
+        path: path.to_owned(),
+        line,
+        message,
+    };
+    let text = read(path).map_err(|error| wrong(None, error.to_string()))?;
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // What is written is a proxy's configuration in any format; `tojson` quotes where that is wanted.
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_keep_trailing_newline(true);
+    let mut facts = told.as_object().cloned().unwrap_or_default();
+    for name in BESIDE_LAB_JSON {
+        facts.insert(name.to_owned(), variables.value(name).into());
+    }
+    let rendered = environment
+        .template_from_named_str(&path.to_string_lossy(), &text)
+        .and_then(|template| template.render(value(&facts.into())));
+    rendered.map_err(|error| {
+        let message = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
+        wrong(error.line(), message)
+    })
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    let length = std::fs::metadata(path)?.len();
+    if length > MOST_BYTES {
+        return Err(std::io::Error::other(format!("{length} bytes are too many; a template has at most {MOST_BYTES}")));
+    }
+    std::fs::read_to_string(path)
+}
+
+/// A JSON object whose keys can be written as Jinja names: `service_account` finds `service-account`.
+#[derive(Debug)]
+struct Names(serde_json::Map<String, serde_json::Value>);
+
+impl Object for Names {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Map
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let key = key.as_str()?;
+        self.0.get(key).or_else(|| self.0.get(&key.replace('_', "-"))).map(value)
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.0.keys().map(|key| Value::from(key.as_str())).collect())
+    }
+}
+
+fn value(json: &serde_json::Value) -> Value {
+    match json {
+        serde_json::Value::Object(object) => Value::from_object(Names(object.clone())),
+        serde_json::Value::Array(array) => array.iter().map(value).collect(),
+        other => Value::from_serialize(other),
+    }
+}

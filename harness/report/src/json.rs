@@ -1,0 +1,162 @@
+//! `report.json`: what a run was, and one entry a case. Its shape is `schema/report.schema.json`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use model::CaseId;
+use model::verdict::{Counts, RunFacts, Verdict};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// The report as text. `evidence` names the folder of each case that left one, relative to the report.
+pub fn report(run: &RunFacts, verdicts: &[Verdict], evidence: &BTreeMap<CaseId, String>) -> String {
+    let cases: Vec<Value> = verdicts.iter().map(|verdict| case(verdict, evidence.get(&verdict.id))).collect();
+    let whole = json!({ "run": run_entry(run), "cases": cases });
+    format!("{whole:#}\n")
+}
+
+fn run_entry(run: &RunFacts) -> Value {
+    json!({
+        "tree": run.tree,
+        "seed": run.seed,
+        "subject": run.subject,
+        "topology": run.topologies,
+        "host": run.host,
+        "ground": run.ground,
+        "counts": counts(&run.counts),
+        "arrivals": run.arrivals,
+        "unclaimed": run.unclaimed,
+        "duration-ms": milliseconds(run.took),
+        "exit": run.exit,
+    })
+}
+
+fn counts(counts: &Counts) -> Value {
+    json!({
+        "selected": counts.selected,
+        "pass": counts.pass,
+        "fail": counts.fail,
+        "expected-fail": counts.expected_fail,
+        "unexpected-pass": counts.unexpected_pass,
+        "skip": counts.skip,
+        "setup": counts.setup,
+        "unobserved": counts.unobserved,
+    })
+}
+
+fn case(verdict: &Verdict, evidence: Option<&String>) -> Value {
+    let observed: Vec<Value> = verdict
+        .observed
+        .iter()
+        .map(|seen| {
+            json!({
+                "dials": seen.dials,
+                "reached": seen.reached,
+                "hops": as_value(&seen.hops),
+                "prompts": { "credentials": seen.prompts.0, "certificate": seen.prompts.1 },
+                "told": seen.told,
+                "note": seen.note,
+            })
+        })
+        .collect();
+    json!({
+        "id": verdict.id,
+        "title": verdict.title,
+        "rules": verdict.rules,
+        "source": verdict.source,
+        "outcome": verdict.outcome,
+        "why": as_value(&verdict.why),
+        "likely": verdict.likely,
+        "expected": as_value(&verdict.expected),
+        "observed": observed,
+        "duration-ms": milliseconds(verdict.took),
+        "again": verdict.again,
+        "evidence": evidence,
+    })
+}
+
+fn as_value<T: Serialize>(value: &T) -> Value {
+    serde_json::to_value(value).expect("nouns of the model have text keys and finite numbers")
+}
+
+/// Milliseconds, to the microsecond.
+fn milliseconds(took: Duration) -> f64 {
+    took.as_micros() as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use model::case::{Answer, By, Cell, Position, Told};
+
+    use super::*;
+    use crate::sample::{leg, proxied_purple, run};
+    use crate::schema::{REPORT, violations};
+
+    fn written(verdicts: &[Verdict]) -> Value {
+        let evidence =
+            BTreeMap::from([(verdicts[0].id.clone(), "evidence/coexistence/owa/purple".to_owned())]);
+        serde_json::from_str(&report(&run(1, verdicts), verdicts, &evidence)).unwrap()
+    }
+
+    fn schema() -> Value {
+        serde_json::from_str(REPORT).unwrap()
+    }
+
+    #[test]
+    fn a_report_of_every_kind_of_leg_holds_its_schema() {
+        let url = || "https://mail.contoso.com/owa/".parse().unwrap();
+        let answer = Answer {
+            by: Position(vec!["mbx2013-s1".parse().unwrap(), "mbx2013-s1b".parse().unwrap()]),
+            outlook_anywhere: Cell::Absent,
+            ews: Cell::Host("legacy.contoso.com".parse().unwrap()),
+            oab: Cell::Absent,
+            eas: Cell::Absent,
+            exhttp: vec!["mail.contoso.com".parse().unwrap()],
+        };
+        let all = [
+            Told::Mailbox("red".parse().unwrap()),
+            Told::Answer(answer),
+            Told::Oab("oab-s1".parse().unwrap()),
+            Told::Found(url()),
+            Told::SilentRedirect(url()),
+            Told::ManualRedirect(url()),
+            Told::Http451(url()),
+            Told::Http451Nowhere(451),
+            Told::LogonPage(2),
+            Told::Refused(401),
+            Told::Versions("14.1".to_owned()),
+            Told::Failed(0),
+        ];
+        let mut verdict = proxied_purple();
+        verdict.expected = all
+            .into_iter()
+            .map(|told| leg("mail.contoso.com", &["cas2013-s1", "cas2010-s1"], told))
+            .collect();
+        verdict.expected[0].hops[1].by = Some(By::InternalUrl);
+        verdict.expected[0].hops[0].at.0.push("cas2013-s1b".parse().unwrap());
+        assert_eq!(violations(&schema(), &written(&[verdict])), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_report_says_what_the_verdict_says() {
+        let value = written(&[proxied_purple()]);
+        let case = &value["cases"][0];
+        assert_eq!(case["id"], "coexistence/owa/purple");
+        assert_eq!(case["outcome"], "fail");
+        assert_eq!(case["expected"][0]["told"]["silent-redirect"], "https://legacy.contoso.com/owa/");
+        assert_eq!(case["observed"][0]["hops"][1]["server"], "cas2007-s1");
+        assert_eq!(case["duration-ms"], 12.5);
+        assert_eq!(case["evidence"], "evidence/coexistence/owa/purple");
+        assert_eq!(value["run"]["counts"]["fail"], 1);
+    }
+
+    #[test]
+    fn a_report_that_lost_a_field_or_has_a_new_one_breaks_its_schema() {
+        let mut value = written(&[proxied_purple()]);
+        value["cases"][0].as_object_mut().unwrap().remove("rules");
+        value["run"]["mood"] = json!("good");
+        value["cases"][0]["outcome"] = json!("perhaps");
+        let found = violations(&schema(), &value);
+        assert_eq!(found.len(), 3, "{found:?}");
+    }
+}

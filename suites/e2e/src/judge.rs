@@ -1,0 +1,343 @@
+//! The judge: what was expected beside what was observed. Pure. It knows literals and arrivals, and no rule.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ledger::{Arrival, Claim};
+use model::case::{Answer, By, Case, CertificateFault, Hop, Leg, Over, Position, Step, Told};
+use model::journal::{ClientLeg, Journal, Order};
+use model::topology::ServerRole;
+use model::verdict::{Difference, SeenHop, SeenLeg};
+use model::{HostName, Protocol, Role, ServerName, Topology, Version};
+
+/// Everything that is known of one case's run.
+pub struct Trace {
+    /// The topology that it ran in.
+    pub topology: Arc<Topology>,
+    /// Who sits at an address.
+    pub positions: BTreeMap<IpAddr, ServerName>,
+    /// What its clients saw, one journal a step.
+    pub journals: Vec<Journal>,
+    /// Its arrivals in order.
+    pub arrivals: Vec<Arc<Arrival>>,
+}
+
+/// What the judge found.
+pub struct Judged {
+    /// Differences; none is a pass.
+    pub differences: Vec<Difference>,
+    /// The legs as they were.
+    pub seen: Vec<SeenLeg>,
+    /// Whether anything at all was there to judge.
+    pub observed: bool,
+}
+
+/// Judges a case by its trace.
+pub fn judge(case: &Case, trace: &Trace) -> Judged {
+    let mut judged = Judged { differences: vec![], seen: vec![], observed: false };
+    for (step, journal) in case.steps.iter().zip(&trace.journals) {
+        judge_step(step, journal, trace, &mut judged);
+    }
+    strays(trace, &mut judged);
+    strangers(trace, &mut judged);
+    invariants(trace, &mut judged);
+    judged
+}
+
+fn judge_step(step: &Step, journal: &Journal, trace: &Trace, judged: &mut Judged) {
+    for at in 0..step.then.len().max(journal.legs.len()) {
+        let number = judged.seen.len() + 1;
+        let mut differs = |what: &str, says: String| {
+            judged.differences.push(Difference { leg: number, what: what.to_owned(), says });
+        };
+        match (step.then.get(at), journal.legs.get(at)) {
+            (Some(expected), Some(seen)) => {
+                judged.observed |= seen.exchanges.iter().any(|exchange| exchange.dialled.is_some());
+                let paths = paths_of(seen, trace);
+                compare(expected, seen, &paths, trace, &mut differs);
+                let seen = picture(seen, paths.last(), Some(expected), trace);
+                judged.seen.push(seen);
+            }
+            (Some(missing), None) => {
+                differs("dials", format!("the client never came to {}", missing.dials));
+                break;
+            }
+            (None, Some(extra)) => {
+                differs("dials", format!("the client also came to {}, which no leg expects", extra.dials));
+                let paths = paths_of(extra, trace);
+                let seen = picture(extra, paths.last(), None, trace);
+                judged.seen.push(seen);
+            }
+            (None, None) => {}
+        }
+    }
+}
+
+/// One request's way: the position dialled, and the arrivals behind it, each a child of the one before.
+#[derive(Debug, Clone, Default)]
+struct Path {
+    first: Option<ServerName>,
+    behind: Vec<Arc<Arrival>>,
+}
+
+impl Path {
+    fn servers(&self) -> Vec<ServerName> {
+        let mut servers: Vec<ServerName> = self.first.iter().cloned().collect();
+        servers.extend(self.behind.iter().map(|arrival| arrival.server.clone()));
+        servers
+    }
+}
+
+/// The ways of a leg's requests: for each request all of them, the longest last; the last request's last.
+fn paths_of(leg: &ClientLeg, trace: &Trace) -> Vec<Path> {
+    let mut paths = vec![];
+    for exchange in &leg.exchanges {
+        let Some(dialled) = exchange.dialled else { continue };
+        let first = trace.positions.get(&dialled.ip()).cloned();
+        let within = |order: Order| order >= exchange.began && order < exchange.ended;
+        let own: Vec<&Arc<Arrival>> = trace.arrivals.iter().filter(|a| within(a.order)).collect();
+        let direct = |arrival: &Arrival| arrival.claimed_by == Claim::Socket;
+        // What the client's own socket reached is the first hop itself; what else has no parent came from the seat.
+        let mut own_paths: Vec<Path> = vec![];
+        for leaf in own.iter().filter(|a| !own.iter().any(|b| b.parent == Some(a.order))) {
+            let mut behind = vec![(*leaf).clone()];
+            while let Some(parent) = behind[0].parent {
+                match trace.arrivals.iter().find(|arrival| arrival.order == parent) {
+                    Some(parent) => behind.insert(0, parent.clone()),
+                    None => break,
+                }
+            }
+            if direct(&behind[0]) {
+                behind.remove(0);
+            }
+            own_paths.push(Path { first: first.clone(), behind });
+        }
+        if own_paths.is_empty() {
+            own_paths.push(Path { first: first.clone(), behind: vec![] });
+        }
+        own_paths.sort_by_key(|path| path.behind.len());
+        paths.extend(own_paths);
+    }
+    paths
+}
+
+fn compare(
+    expected: &Leg,
+    seen: &ClientLeg,
+    paths: &[Path],
+    trace: &Trace,
+    differs: &mut impl FnMut(&str, String),
+) {
+    if expected.dials != seen.dials {
+        differs("dials", format!("the client came to {}, expected {}", seen.dials, expected.dials));
+    }
+    if expected.reached != seen.reached {
+        differs("reached", format!("{} was {}, expected {}", seen.dials, seen.reached, expected.reached));
+    }
+    hops(expected, paths, trace, differs);
+    let asked = (expected.prompts.credentials, expected.prompts.certificate);
+    let was = (seen.credential_prompts, count(&seen.certificate_prompts));
+    if asked != was {
+        differs("prompts", format!("{} asked for credentials and {} about a certificate, expected {} and {}", times(was.0), times(was.1), asked.0, asked.1));
+    }
+    if let (Some(reason), Some(said)) = (expected.prompts.reason, seen.certificate_prompts.first())
+        && reason != *said
+    {
+        differs("prompts", format!("the certificate was wrong by {said}, expected {reason}"));
+    }
+    if let Some(way) = expected.signs_in
+        && way != seen.signed_in
+    {
+        differs("signs-in", format!("signed in by {}, expected {way}", seen.signed_in));
+    }
+    let told = with_writer(&seen.told, paths);
+    if !fits(&expected.told, &told) {
+        let note = seen.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
+        differs("told", format!("{told}{note}, expected {}", expected.told));
+    }
+}
+
+fn hops(expected: &Leg, paths: &[Path], trace: &Trace, differs: &mut impl FnMut(&str, String)) {
+    for path in paths {
+        let servers = path.servers();
+        for (at, server) in servers.iter().enumerate() {
+            let wanted = expected.hops.get(at);
+            if !wanted.is_some_and(|hop| hop.at.admits(server)) {
+                let expects = wanted.map_or("nothing there".to_owned(), |hop| hop.at.to_string());
+                differs("hops", format!("hop {} was {server}, expected {expects}", at + 1));
+                return;
+            }
+        }
+        for (arrival, at) in path.behind.iter().zip(1..) {
+            if let Some(wrong) = named_wrong(&expected.hops[at], arrival, trace) {
+                differs("hops", wrong);
+                return;
+            }
+        }
+    }
+    let last = paths.last().map(Path::servers).unwrap_or_default();
+    if last.len() < expected.hops.len() {
+        let missing: Vec<String> = expected.hops[last.len()..].iter().map(|hop| hop.at.to_string()).collect();
+        differs("hops", format!("{} never saw the request that counted", missing.join(", then ")));
+    }
+}
+
+/// Whether a hop was reached by another name, or over another transport, than it must be.
+fn named_wrong(expected: &Hop, arrival: &Arrival, trace: &Trace) -> Option<String> {
+    let server = trace.topology.server(&arrival.server)?;
+    let legacy_mailbox = !server.is(ServerRole::ClientAccess) && server.version != Version::Exchange2013;
+    let usual = if legacy_mailbox { By::Rpc } else { By::Fqdn };
+    let wanted = expected.by.unwrap_or(usual);
+    let was = name_of(arrival, &trace.topology);
+    if wanted != By::Any && was != wanted.as_str() {
+        return Some(format!("{} was reached by {was}, expected {wanted}", arrival.server));
+    }
+    let over = if arrival.tls { Over::Tls } else { Over::Plain };
+    let wanted = expected.over.unwrap_or(Over::Tls);
+    if arrival.protocol != Protocol::Rpc && over != wanted {
+        return Some(format!("{} was reached over {over}, expected {wanted}", arrival.server));
+    }
+    None
+}
+
+/// By which name a server was reached: Host and, over TLS, the greeting must agree.
+fn name_of(arrival: &Arrival, topology: &Topology) -> String {
+    if arrival.protocol == Protocol::Rpc {
+        return By::Rpc.to_string();
+    }
+    let folded = |name: &Option<String>| {
+        name.as_deref().and_then(|name| HostName::folded(name.split(':').next().unwrap_or_default()).ok())
+    };
+    let (host, sni) = (folded(&arrival.host), folded(&arrival.sni));
+    if arrival.tls && host != sni {
+        let written = |name: &Option<HostName>| name.as_ref().map_or("nothing".to_owned(), HostName::to_string);
+        return format!("Host {} and SNI {}", written(&host), written(&sni));
+    }
+    let Some(host) = host else { return "no Host".to_owned() };
+    if host == topology.fqdn(&arrival.server) {
+        return By::Fqdn.to_string();
+    }
+    let internal = topology
+        .server(&arrival.server)
+        .and_then(|server| server.directory(arrival.protocol))
+        .and_then(|directory| directory.internal_url.as_ref());
+    match internal.is_some_and(|url| url.0.host == host) {
+        true => By::InternalUrl.to_string(),
+        false => host.to_string(),
+    }
+}
+
+/// An Autodiscover answer's writer is the last hop of the request that counted.
+fn with_writer(told: &Told, paths: &[Path]) -> Told {
+    match told {
+        Told::Answer(answer) => {
+            let writer = paths.last().and_then(|path| path.servers().pop());
+            Told::Answer(Answer { by: Position(writer.into_iter().collect()), ..answer.clone() })
+        }
+        other => other.clone(),
+    }
+}
+
+fn fits(expected: &Told, seen: &Told) -> bool {
+    match (expected, seen) {
+        (Told::Answer(expected), Told::Answer(seen)) => {
+            let by = seen.by.0.first().is_some_and(|writer| expected.by.admits(writer));
+            by && Answer { by: expected.by.clone(), ..seen.clone() } == *expected
+        }
+        (expected, seen) => expected == seen,
+    }
+}
+
+/// The world is closed: an arrival that belongs to the case and to no request of its clients fails it.
+fn strays(trace: &Trace, judged: &mut Judged) {
+    let exchanges = || trace.journals.iter().flat_map(|journal| &journal.legs).flat_map(|leg| &leg.exchanges);
+    for arrival in &trace.arrivals {
+        if !exchanges().any(|exchange| arrival.order >= exchange.began && arrival.order < exchange.ended) {
+            let says = format!("{} {} arrived at {} outside every request", arrival.verb, arrival.target, arrival.server);
+            judged.differences.push(Difference { leg: 0, what: "hops".to_owned(), says });
+        }
+    }
+}
+
+/// One user's request, carried as another's: before everything else (rule X-SEC-4).
+fn strangers(trace: &Trace, judged: &mut Judged) {
+    for arrival in &trace.arrivals {
+        if let (Some(asked), Some(believed)) = (&arrival.identity.asked_by, &arrival.identity.believed_to_be)
+            && asked != believed
+        {
+            let says = format!("{} asked at {} and was served as {believed} (X-SEC-4)", asked, arrival.server);
+            judged.differences.insert(0, Difference { leg: 0, what: "stranger".to_owned(), says });
+        }
+    }
+}
+
+/// What no literal needs to say, since it holds in every case of a role.
+fn invariants(trace: &Trace, judged: &mut Judged) {
+    if trace.topology.role != Role::FrontEnd2013 {
+        return;
+    }
+    let mut broken = |says: String| {
+        judged.differences.push(Difference { leg: 0, what: "invariant".to_owned(), says });
+    };
+    let seat = |ip: &IpAddr| trace.positions.get(ip) == Some(&trace.topology.seat);
+    for leg in trace.journals.iter().flat_map(|journal| &journal.legs) {
+        if let Some(moved) = leg.exchanges.iter().find(|e| e.status == 451 && e.dialled.is_some_and(|to| seat(&to.ip()))) {
+            broken(format!("Exchange 2013 never answers 451, and did to {} {} (CX-EAS-7)", moved.verb, moved.target));
+        }
+    }
+    for arrival in trace.arrivals.iter().filter(|a| a.parent.is_none() && a.claimed_by != Claim::Socket) {
+        if arrival.protocol == Protocol::Rpc {
+            broken(format!("MS-RPC to {} began at the 2013 front end (CX-OA-7)", arrival.server));
+            continue;
+        }
+        let legacy = trace.topology.server(&arrival.server).is_some_and(|s| s.version != Version::Exchange2013);
+        let name = name_of(arrival, &trace.topology);
+        if legacy && name != By::Fqdn.as_str() {
+            broken(format!("{} was reached by {name}, not by its FQDN (CX-TGT-1)", arrival.server));
+        }
+    }
+}
+
+/// A leg as a person reads it; hops that the expectation does not name there are marked.
+fn picture(seen: &ClientLeg, path: Option<&Path>, expected: Option<&Leg>, trace: &Trace) -> SeenLeg {
+    let empty = Path::default();
+    let path = path.unwrap_or(&empty);
+    let wanted = |at: usize, server: &ServerName| {
+        expected.and_then(|leg| leg.hops.get(at)).is_some_and(|hop| hop.at.admits(server))
+    };
+    let mut hops = vec![];
+    if let Some(first) = &path.first {
+        let what = seen.exchanges.last().map(|e| format!("{} {}", e.verb, e.target)).unwrap_or_default();
+        let by = By::Fqdn.to_string();
+        hops.push(SeenHop { server: first.to_string(), what, by, expected: wanted(0, first) });
+    }
+    for (arrival, at) in path.behind.iter().zip(1..) {
+        hops.push(SeenHop {
+            server: arrival.server.to_string(),
+            what: format!("{} {}", arrival.verb, arrival.target),
+            by: name_of(arrival, &trace.topology),
+            expected: wanted(at, &arrival.server),
+        });
+    }
+    let told = with_writer(&seen.told, std::slice::from_ref(path));
+    SeenLeg {
+        dials: seen.dials.to_string(),
+        reached: seen.reached.to_string(),
+        hops,
+        prompts: (seen.credential_prompts, count(&seen.certificate_prompts)),
+        told: told.to_string(),
+        note: seen.note.clone(),
+    }
+}
+
+fn count(faults: &[CertificateFault]) -> u8 {
+    u8::try_from(faults.len()).unwrap_or(u8::MAX)
+}
+
+fn times(count: u8) -> String {
+    match count {
+        1 => "once".to_owned(),
+        many => format!("{many} times"),
+    }
+}

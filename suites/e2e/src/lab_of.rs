@@ -1,0 +1,91 @@
+//! Which cases share a lab, and what that lab is.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use lab::{LeaseWanted, Plan};
+use ledger::Ledger;
+use model::Protocol;
+use model::case::{Action, Case, Password, Told};
+use model::subject::Subject;
+
+use crate::suite::{Suite, SuiteError};
+
+/// Cases that run in one lab.
+pub struct Group {
+    /// The cases.
+    pub cases: Vec<Arc<Case>>,
+    /// Whether more than one case may be in it.
+    pub shared: bool,
+}
+
+/// Whether a case leaves nothing behind: no fault, no 5xx, no reset, no answer held longer than a second, no wrong
+/// password.
+pub fn may_share(case: &Case) -> bool {
+    let quiet = |action| !matches!(action, Action::Ping | Action::StreamingEvents);
+    case.given.faults.is_empty()
+        && case.steps.iter().all(|step| {
+            step.when.password != Password::Wrong
+                && quiet(step.when.does)
+                && !step.then.iter().any(|leg| matches!(leg.told, Told::Failed(_)))
+        })
+}
+
+/// Puts cases together that may share a lab; with `isolate` each has its own.
+pub fn groups(cases: &[Arc<Case>], isolate: bool) -> Vec<Group> {
+    let mut groups: Vec<(String, Group)> = vec![];
+    for case in cases {
+        let shared = !isolate && may_share(case);
+        let key = format!("{} {:?}", case.topology_name(), case.given.settings);
+        match groups.iter_mut().find(|(known, group)| shared && group.shared && *known == key) {
+            Some((_, group)) => group.cases.push(case.clone()),
+            None => groups.push((key, Group { cases: vec![case.clone()], shared })),
+        }
+    }
+    // The largest first: what runs longest should not begin last.
+    groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.cases.len()));
+    groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// The plan of a group's lab.
+///
+/// # Errors
+/// A topology that cannot be built, or a fault that is none.
+pub fn plan(
+    suite: &Suite,
+    group: &Group,
+    subject: Option<(Subject, &Path)>,
+    folder: &Path,
+    ledger: Ledger,
+) -> Result<Plan, SuiteError> {
+    let first = group.cases.first().ok_or_else(|| SuiteError::Unknown("a lab for no case".to_owned()))?;
+    let mut leases = vec![];
+    let mut faults = vec![];
+    for case in &group.cases {
+        for step in &case.steps {
+            leases.push(LeaseWanted {
+                case: case.id.clone(),
+                mailbox: step.when.mailbox.clone(),
+                typed: step.when.types.clone(),
+            });
+        }
+        for (place, script) in &case.given.faults {
+            let wrong = |says: String| SuiteError::Unknown(format!("cases/{}.toml: given.faults: {says}", case.id));
+            let (server, protocol) = place
+                .split_once('/')
+                .ok_or_else(|| wrong(format!("`{place}` is no place; a right one: cas2007-s1/eas")))?;
+            let server = server.parse().map_err(|error| wrong(format!("{error}")))?;
+            let protocol: Protocol = protocol.parse().map_err(|error| wrong(format!("{error}")))?;
+            let script = script.iter().map(|word| word.parse()).collect::<Result<_, _>>().map_err(wrong)?;
+            faults.push((server, protocol, script));
+        }
+    }
+    Ok(Plan {
+        topology: suite.topology_of(first)?,
+        subject: subject.map(|(subject, folder)| (subject, folder.to_owned())),
+        leases,
+        faults,
+        ledger,
+        folder: folder.to_owned(),
+    })
+}

@@ -1,0 +1,165 @@
+//! One case in a running lab: its clients, its trace, its verdict.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clients::{Limits, Network, Person};
+use lab::Lab;
+use model::case::{Case, Resolves};
+use model::verdict::{Difference, Outcome, Verdict};
+use model::{HostName, MailboxName, ServerName, View};
+
+use crate::hint;
+use crate::judge::{Judged, Trace, judge};
+
+/// What came of a case.
+pub struct Played {
+    /// Its verdict.
+    pub verdict: Verdict,
+    /// What the verdict was made of.
+    pub trace: Trace,
+}
+
+/// Plays a case and judges it. `shared` is whether other cases use the same lab meanwhile.
+pub async fn play(lab: &Lab, case: &Case, shared: bool, again: String) -> Played {
+    let started = Instant::now();
+    let mut journals = vec![];
+    for step in &case.steps {
+        let network = network(lab, step.when.view);
+        let Some(person) = person(lab, case, &step.when.mailbox) else { break };
+        journals.push(clients::play(&network, &case.id, &step.when, &person).await);
+    }
+    let mut wrong_names = vec![];
+    for resolves in &case.resolves {
+        wrong_names.extend(resolve(lab, resolves).await);
+    }
+    let trace = Trace {
+        topology: lab.directory().topology(),
+        positions: lab.positions(),
+        journals,
+        arrivals: lab.ledger().of_case(&case.id),
+    };
+    let mut judged = judge(case, &trace);
+    judged.differences.extend(wrong_names);
+    judged.observed |= !case.resolves.is_empty();
+    let outcome = outcome(lab, &mut judged, &trace, shared);
+    let verdict = Verdict {
+        id: case.id.clone(),
+        title: case.title.clone(),
+        rules: case.rules.clone(),
+        source: case.source.clone(),
+        outcome,
+        likely: hint::likely(case, &judged.differences, &judged.seen),
+        why: judged.differences,
+        expected: case.steps.iter().flat_map(|step| step.then.clone()).collect(),
+        observed: judged.seen,
+        took: started.elapsed(),
+        again,
+    };
+    Played { verdict, trace }
+}
+
+fn outcome(lab: &Lab, judged: &mut Judged, trace: &Trace, shared: bool) -> Outcome {
+    if let Some(died) = lab.subject_died() {
+        judged.differences.insert(0, setup(format!("the subject died: {died}")));
+        return Outcome::Setup;
+    }
+    if !judged.observed {
+        let says = "no client reached anything that could be judged".to_owned();
+        judged.differences.insert(0, Difference { leg: 0, what: "unobserved".to_owned(), says });
+        return Outcome::Unobserved;
+    }
+    if !judged.differences.is_empty() {
+        return Outcome::Fail;
+    }
+    let exchanges = || trace.journals.iter().flat_map(|j| &j.legs).flat_map(|leg| &leg.exchanges);
+    if shared && let Some(loud) = exchanges().find(|e| e.dialled.is_some() && (e.status == 0 || e.status >= 500)) {
+        let says = format!("{} {} ended with {}: a case that does so may not share a lab", loud.verb, loud.target, loud.status);
+        judged.differences.push(setup(says));
+        return Outcome::Setup;
+    }
+    Outcome::Pass
+}
+
+/// A difference that says nothing of a rule.
+pub fn setup(says: String) -> Difference {
+    Difference { leg: 0, what: "setup".to_owned(), says }
+}
+
+/// A verdict for a case whose lab never came up.
+pub fn unplayed(case: &Case, says: String, again: String) -> Verdict {
+    Verdict {
+        id: case.id.clone(),
+        title: case.title.clone(),
+        rules: case.rules.clone(),
+        source: case.source.clone(),
+        outcome: Outcome::Setup,
+        why: vec![setup(says)],
+        likely: None,
+        expected: vec![],
+        observed: vec![],
+        took: Duration::ZERO,
+        again,
+    }
+}
+
+/// A lab's network as clients of a view know it.
+pub fn network(lab: &Lab, view: View) -> Network {
+    let dials = lab.dials();
+    let topology = lab.directory().topology();
+    Network {
+        ledger: lab.ledger().clone(),
+        source: lab.client_address(view),
+        view,
+        dns: match view {
+            View::Internal => lab.doors().dns_internal,
+            View::External => lab.doors().dns_external,
+        },
+        trust: lab.authority().root_store(),
+        ports: Arc::new(move |ip, port| dials.real(ip, port)),
+        directory: (view == View::Internal).then(|| lab.doors().directory),
+        site: topology.servers[&topology.seat].site.clone(),
+        limits: Limits::default(),
+    }
+}
+
+/// The person behind a case's mailbox.
+pub fn person(lab: &Lab, case: &Case, mailbox: &MailboxName) -> Option<Person> {
+    let account = lab.account(&case.id, mailbox)?;
+    Some(Person {
+        address: account.address.clone(),
+        account: account.account.clone(),
+        upn: account.upn.clone(),
+        password: account.password.clone(),
+        device_id: account.device_id.clone(),
+        domain: lab.directory().topology().domain.clone(),
+        mailbox: mailbox.clone(),
+    })
+}
+
+async fn resolve(lab: &Lab, expected: &Resolves) -> Option<Difference> {
+    let found = clients::resolve(&network(lab, expected.view), &expected.name).await;
+    let differs = |says: String| Some(Difference { leg: 0, what: "resolves".to_owned(), says });
+    let addresses = match found {
+        Ok(addresses) => addresses,
+        Err(error) => return differs(format!("{} ({}): {error}", expected.name, expected.view)),
+    };
+    let mut seen: Vec<String> = addresses.iter().map(|ip| server_at(lab, ip)).collect();
+    let mut wanted: Vec<String> = expected.servers.iter().map(ServerName::to_string).collect();
+    seen.sort();
+    wanted.sort();
+    let listed = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    match seen == wanted {
+        true => None,
+        false => differs(format!("{} leads to {} in the {} view, expected {}", name(&expected.name), listed(&seen), expected.view, listed(&wanted))),
+    }
+}
+
+fn name(host: &HostName) -> &str {
+    host.as_str()
+}
+
+fn server_at(lab: &Lab, ip: &IpAddr) -> String {
+    lab.positions().get(ip).map_or_else(|| ip.to_string(), ServerName::to_string)
+}

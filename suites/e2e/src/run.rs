@@ -1,0 +1,285 @@
+//! A run: labs side by side, cases side by side in each, verdicts in an order drawn from the seed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use lab::Lab;
+use lab::ground::Ground;
+use ledger::{Arrival, Claim, Ledger, claimed_by_connection};
+use model::CaseId;
+use model::case::Case;
+use model::subject::{Feature, Subject};
+use model::verdict::{Outcome, Verdict};
+use tokio::sync::{Mutex, Semaphore};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::Ending;
+use crate::judge::Trace;
+use crate::lab_of::{self, Group};
+use crate::play;
+use crate::select::shuffle;
+use crate::suite::Suite;
+
+/// How a run is to be.
+#[derive(Clone)]
+pub struct How {
+    /// The order's seed.
+    pub seed: u64,
+    /// Cases at once, over all labs.
+    pub jobs: usize,
+    /// Labs at once.
+    pub labs: usize,
+    /// A lab for every case.
+    pub isolate: bool,
+    /// A folder for what labs write.
+    pub folder: PathBuf,
+    /// Where to keep evidence; `None` keeps none.
+    pub ledger_lines: bool,
+}
+
+/// A subject and the cases that it is to run.
+pub struct Work {
+    /// The subject, and the folder that its paths are relative to.
+    pub subject: (Subject, PathBuf),
+    /// The cases.
+    pub cases: Vec<Arc<Case>>,
+}
+
+/// What a run came to.
+#[derive(Default)]
+pub struct Came {
+    /// One verdict a case.
+    pub verdicts: Vec<Verdict>,
+    /// What the verdicts were made of, for the faults of the harness.
+    pub traces: BTreeMap<CaseId, Trace>,
+    /// What decides the exit code.
+    pub ending: Ending,
+    /// The ledger's lines, where they are kept.
+    pub ledger: Vec<String>,
+    /// From the first lab's start to the last verdict.
+    pub took: Duration,
+    /// Labs brought up.
+    pub labs: usize,
+    /// Arrivals recorded.
+    pub arrivals: u64,
+}
+
+/// Told after each verdict: how many are done, of how many, how many are not as expected.
+pub type Progress = Arc<dyn Fn(usize, usize, usize) + Send + Sync>;
+
+/// Runs everything. Returns early, with what there is, when `stop` is cancelled.
+pub async fn run(
+    suite: Arc<Suite>,
+    ground: Arc<Ground>,
+    work: Vec<Work>,
+    how: How,
+    stop: CancellationToken,
+    progress: Progress,
+) -> Came {
+    let started = Instant::now();
+    let selected: usize = work.iter().map(|work| work.cases.len()).sum();
+    let state = Arc::new(State {
+        suite,
+        ground,
+        jobs: Semaphore::new(how.jobs.max(1)),
+        labs: Semaphore::new(how.labs.max(1)),
+        how,
+        stop,
+        came: Mutex::new(Came::default()),
+        done: AtomicUsize::new(0),
+        wrong: AtomicUsize::new(0),
+        answered: AtomicBool::new(false),
+        asked: AtomicBool::new(false),
+        numbers: AtomicU64::new(0),
+        selected,
+        progress,
+    });
+    let mut running = JoinSet::new();
+    for work in work {
+        let subject = Arc::new(work.subject);
+        let (mut wanted, skipped): (Vec<_>, Vec<_>) =
+            work.cases.into_iter().partition(|case| missing(case, &subject.0).is_empty());
+        for case in skipped {
+            state.add(skip(&case, &subject.0, state.how.seed), None).await;
+        }
+        shuffle(&mut wanted, state.how.seed);
+        for group in lab_of::groups(&wanted, state.how.isolate) {
+            running.spawn(state.clone().run_group(subject.clone(), group));
+        }
+    }
+    joined(running).await;
+    let interrupted = state.stop.is_cancelled();
+    let answered = state.answered.load(Ordering::Relaxed) || !state.asked.load(Ordering::Relaxed);
+    let mut came = std::mem::take(&mut *state.came.lock().await);
+    came.verdicts.sort_by(|a, b| a.id.cmp(&b.id));
+    came.took = started.elapsed();
+    came.ending.selected = selected;
+    came.ending.interrupted = interrupted;
+    came.ending.subject_answered = answered;
+    came
+}
+
+struct State {
+    suite: Arc<Suite>,
+    ground: Arc<Ground>,
+    how: How,
+    stop: CancellationToken,
+    jobs: Semaphore,
+    labs: Semaphore,
+    came: Mutex<Came>,
+    done: AtomicUsize,
+    wrong: AtomicUsize,
+    /// Whether the subject ever answered, and whether it was ever asked.
+    answered: AtomicBool,
+    asked: AtomicBool,
+    numbers: AtomicU64,
+    selected: usize,
+    progress: Progress,
+}
+
+impl State {
+    async fn run_group(self: Arc<Self>, subject: Arc<(Subject, PathBuf)>, group: Group) {
+        let Ok(_turn) = self.labs.acquire().await else { return };
+        if self.stop.is_cancelled() {
+            return;
+        }
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let folder = self.how.folder.join(format!("lab-{number}"));
+        let ledger = Ledger::default();
+        let lab = match self.bring_up(&subject, &group, &folder, &ledger).await {
+            Ok(lab) => Arc::new(lab),
+            Err(says) => {
+                for case in &group.cases {
+                    self.add(play::unplayed(case, says.clone(), self.again(&case.id)), None).await;
+                }
+                return;
+            }
+        };
+        let mut cases = JoinSet::new();
+        for case in group.cases {
+            cases.spawn(self.clone().run_case(lab.clone(), subject.clone(), case, group.shared));
+        }
+        joined(cases).await;
+        if let Some(lab) = Arc::into_inner(lab) {
+            lab.stop().await;
+        }
+        self.keep(&ledger).await;
+        // A folder that cannot be removed is left to whoever cleans temporary files.
+        let removed = std::fs::remove_dir_all(&folder);
+        drop(removed);
+    }
+
+    async fn bring_up(
+        &self,
+        (subject, path): &(Subject, PathBuf),
+        group: &Group,
+        folder: &Path,
+        ledger: &Ledger,
+    ) -> Result<Lab, String> {
+        let subject = Some((subject.clone(), path.as_path()));
+        let plan = lab_of::plan(self.suite, group, subject, folder, ledger.clone()).map_err(|e| e.to_string())?;
+        Lab::start(self.ground, plan).await.map_err(|error| error.to_string())
+    }
+
+    async fn run_case(
+        self: Arc<Self>,
+        lab: Arc<Lab>,
+        subject: Arc<(Subject, PathBuf)>,
+        case: Arc<Case>,
+        shared: bool,
+    ) {
+        let Ok(_turn) = self.jobs.acquire().await else { return };
+        let played = tokio::select! {
+            () = self.stop.cancelled() => return,
+            played = play::play(&lab, &case, shared, self.again(&case.id)) => played,
+        };
+        let seat = lab.address(&lab.directory().topology().seat);
+        for exchange in played.trace.journals.iter().flat_map(|j| &j.legs).flat_map(|leg| &leg.exchanges) {
+            if exchange.dialled.is_some_and(|to| Some(to.ip()) == seat) {
+                self.asked.store(true, Ordering::Relaxed);
+                if exchange.status != 0 {
+                    self.answered.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        let mut verdict = played.verdict;
+        if let Some(deviation) = subject.0.deviations.get(&case.id) {
+            match verdict.outcome {
+                Outcome::Fail => {
+                    verdict.outcome = Outcome::ExpectedFail;
+                    verdict.likely = Some(deviation.why.clone());
+                }
+                Outcome::Pass => {
+                    verdict.outcome = Outcome::UnexpectedPass;
+                    let says = format!("{} is listed as a deviation ({}) and passes: remove it", case.id, deviation.why);
+                    verdict.why.push(play::setup(says));
+                }
+                _ => {}
+            }
+        }
+        self.add(verdict, Some(played.trace)).await;
+    }
+
+    async fn add(&self, verdict: Verdict, trace: Option<Trace>) {
+        let wrong = usize::from(!verdict.outcome.as_expected());
+        let mut came = self.came.lock().await;
+        if let Some(trace) = trace {
+            came.traces.insert(verdict.id.clone(), trace);
+        }
+        came.verdicts.push(verdict);
+        let wrong = self.wrong.fetch_add(wrong, Ordering::Relaxed) + wrong;
+        (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1, self.selected, wrong);
+    }
+
+    async fn keep(&self, ledger: &Ledger) {
+        let arrivals = claimed_by_connection(&ledger.all());
+        let mut came = self.came.lock().await;
+        came.labs += 1;
+        came.arrivals += arrivals.len() as u64;
+        came.ending.recorded += arrivals.len() as u64 + ledger.queries().len() as u64;
+        came.ending.unclaimed += arrivals.iter().filter(|arrival| is_unclaimed(arrival)).count() as u64;
+        if self.how.ledger_lines {
+            came.ledger.extend(arrivals.iter().filter_map(|arrival| serde_json::to_string(&**arrival).ok()));
+        }
+    }
+
+    fn again(&self, case: &CaseId) -> String {
+        format!("cargo xtask e2e --case {case} --seed {:04x}", self.how.seed)
+    }
+}
+
+/// Whether an arrival belongs to nobody, and is of no kind that may: a connection without credentials that asks for
+/// what anybody may ask for.
+fn is_unclaimed(arrival: &Arrival) -> bool {
+    let anybody = matches!(arrival.verb.as_str(), "GET" | "HEAD" | "OPTIONS");
+    arrival.claimed_by == Claim::Nobody && !anybody
+}
+
+/// The features that a case needs and the subject does not claim.
+fn missing(case: &Case, subject: &Subject) -> Vec<Feature> {
+    case.needs.iter().filter(|feature| !subject.features.contains(feature)).copied().collect()
+}
+
+fn skip(case: &Case, subject: &Subject, seed: u64) -> Verdict {
+    let features: Vec<&str> = missing(case, subject).iter().map(|feature| feature.as_str()).collect();
+    let says = format!("{} does not claim {}", subject.name, features.join(", "));
+    let again = format!("cargo xtask e2e --case {} --seed {seed:04x}", case.id);
+    let mut verdict = play::unplayed(case, says, again);
+    verdict.outcome = Outcome::Skip;
+    verdict
+}
+
+/// Joins everything; a panic is raised again.
+async fn joined(mut tasks: JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! What the oracle derives of a topology, for itself: site, version, internet-facing, candidates, fit for single sign-on.
+
+use std::collections::BTreeSet;
+
+use model::case::{CertificateFault, Device as ClientDevice};
+use model::topology::{
+    Authentication, Certificate, Database, Devices451, RedirectType, Server, ServerRole, VirtualDirectory,
+};
+use model::{
+    Build, HostName, MailboxName, OabName, Position, Protocol, Role, ServerName, SiteName, Topology, Version,
+    View, WebUrl,
+};
+
+use crate::Unpredicted;
+
+/// A topology, seen by one mailbox.
+pub(crate) struct Facts<'t> {
+    pub(crate) topology: &'t Topology,
+    /// The subject's position.
+    pub(crate) seat: &'t Server,
+    /// The server that holds the active copy of the mailbox's database.
+    pub(crate) home: &'t ServerName,
+    pub(crate) version: Version,
+    pub(crate) site: &'t SiteName,
+    database: &'t Database,
+}
+
+/// The servers behind a name: alike in version and site, so that it does not matter which one the client gets.
+pub(crate) struct Here<'t> {
+    pub(crate) servers: Position,
+    pub(crate) first: &'t Server,
+    /// Whether the subject is among them.
+    pub(crate) subject: bool,
+}
+
+impl<'t> Facts<'t> {
+    pub(crate) fn of(topology: &'t Topology, mailbox: &MailboxName) -> Result<Facts<'t>, Unpredicted> {
+        let seat = topology
+            .server(&topology.seat)
+            .ok_or_else(|| Unpredicted::new(format!("the seat {} is no server of it", topology.seat)))?;
+        let held = topology.mailboxes.get(mailbox).and_then(|m| topology.databases.get(&m.database));
+        let database =
+            held.ok_or_else(|| Unpredicted::new(format!("mailbox {mailbox} is in no database of it")))?;
+        let home = &database.active;
+        let server = topology
+            .server(home)
+            .ok_or_else(|| Unpredicted::new(format!("mailbox {mailbox} is on no server of it")))?;
+        Ok(Facts { topology, seat, home, version: server.version, site: &server.site, database })
+    }
+
+    /// Whether a 2013 front end is in the seat; the rules of the other era claim nothing then.
+    pub(crate) fn with_2013(&self) -> bool {
+        self.topology.role == Role::FrontEnd2013
+    }
+
+    /// Whether a name leads anywhere in a view.
+    pub(crate) fn resolves(&self, host: &HostName, view: View) -> bool {
+        !self.behind_name(host, view).is_empty()
+    }
+
+    /// The servers that a client which dials this name reaches.
+    pub(crate) fn behind(&self, host: &HostName, view: View) -> Result<Here<'t>, Unpredicted> {
+        let names = self.behind_name(host, view);
+        let found: Vec<(&ServerName, &'t Server)> =
+            names.iter().filter_map(|name| Some((name, self.topology.servers.get(name)?))).collect();
+        let Some((_, first)) = found.first().copied() else {
+            return Err(Unpredicted::new(format!("{host} does not resolve in the {view} view")));
+        };
+        if !first.is(ServerRole::ClientAccess) {
+            return Err(Unpredicted::new(format!("{host} leads to a server without Client Access")));
+        }
+        if found.iter().any(|(_, s)| (s.version, &s.site) != (first.version, &first.site)) {
+            return Err(Unpredicted::new(format!("{host} leads to servers of several versions or sites")));
+        }
+        let subject = names.contains(&self.topology.seat);
+        Ok(Here { servers: Position(names), first, subject })
+    }
+
+    fn behind_name(&self, host: &HostName, view: View) -> Vec<ServerName> {
+        if let Some(leads) = self.topology.namespaces.get(host) {
+            return match view {
+                View::Internal => leads.internal.clone(),
+                View::External => leads.external.clone(),
+            };
+        }
+        // A server's own name is known inside only (DNS-1).
+        let own = (view == View::Internal).then(|| self.topology.server_with_fqdn(host)).flatten();
+        own.cloned().into_iter().collect()
+    }
+
+    /// Client Access servers of a version in a site, those out of service left out (CX-OOS-1).
+    pub(crate) fn client_access(&self, version: Version, site: &SiteName) -> Vec<ServerName> {
+        self.in_site(site)
+            .filter(|(_, s)| s.version == version && s.is(ServerRole::ClientAccess) && !s.out_of_service)
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+
+    /// The candidates for a request that is passed on for this mailbox.
+    pub(crate) fn candidates(&self) -> Result<Position, Unpredicted> {
+        some(self.client_access(self.version, self.site), || {
+            format!("no Client Access server of Exchange {} in {}", self.version, self.site)
+        })
+    }
+
+    /// The 2013 Mailbox servers of a site.
+    pub(crate) fn mailbox_2013(&self, site: &SiteName) -> Result<Position, Unpredicted> {
+        let names = self
+            .in_site(site)
+            .filter(|(_, s)| s.version == Version::Exchange2013 && s.is(ServerRole::Mailbox))
+            .map(|(name, _)| name.clone())
+            .collect();
+        some(names, || format!("no Exchange 2013 Mailbox server in {site}"))
+    }
+
+    /// The mailbox's Offline Address Book.
+    pub(crate) fn oab(&self) -> Result<&'t OabName, Unpredicted> {
+        let none = || Unpredicted::new("the mailbox's database has no Offline Address Book");
+        self.database.oab.as_ref().ok_or_else(none)
+    }
+
+    /// Legacy Client Access servers of a site that distribute the mailbox's Offline Address Book (CX-OAB-1).
+    pub(crate) fn distribution_points(&self, site: &SiteName) -> Result<Position, Unpredicted> {
+        let oab = self.oab()?;
+        let points = self.topology.oabs.get(oab).map(|oab| &oab.distribution_points[..]).unwrap_or_default();
+        let here = self
+            .in_site(site)
+            .filter(|(name, s)| points.contains(name) && **name != self.topology.seat && !s.out_of_service)
+            .map(|(name, _)| name.clone())
+            .collect();
+        some(here, || format!("no server of {site} distributes {oab}"))
+    }
+
+    /// The server with the active copy of the organization mailbox's database (CX-OAB-7).
+    pub(crate) fn organization_mailbox(&self) -> Result<Position, Unpredicted> {
+        let oab = self.oab()?;
+        let database = self.topology.oabs.get(oab).and_then(|oab| oab.organization_mailbox.as_ref());
+        let active = database.and_then(|name| self.topology.databases.get(name)).map(|d| d.active.clone());
+        some(active.into_iter().collect(), || format!("{oab} has no organization mailbox"))
+    }
+
+    /// The ExternalURL under which Client Access servers of a version publish a protocol in a site, and whose it is. A
+    /// site is internet-facing for the protocol exactly when there is one (TOP-1).
+    pub(crate) fn published(
+        &self,
+        version: Version,
+        site: &SiteName,
+        protocol: Protocol,
+    ) -> Option<(&'t Server, &'t WebUrl)> {
+        let mut servers =
+            self.in_site(site).filter(|(_, s)| s.version == version && s.is(ServerRole::ClientAccess));
+        servers.find_map(|(_, server)| Some((server, external_url(server, protocol)?)))
+    }
+
+    /// The same for Outlook Anywhere, which has a host instead of an address.
+    pub(crate) fn published_outlook_anywhere(
+        &self,
+        version: Version,
+        site: &SiteName,
+    ) -> Option<&'t HostName> {
+        let mut servers =
+            self.in_site(site).filter(|(_, s)| s.version == version && s.is(ServerRole::ClientAccess));
+        servers.find_map(|(_, server)| server.outlook_anywhere.as_ref()?.external_host.as_ref())
+    }
+
+    /// Where a browser that entered by this protocol is moved to: 2007 has no `/ecp`, its users are moved to `/owa`.
+    pub(crate) fn browser_target(
+        &self,
+        site: &SiteName,
+        protocol: Protocol,
+    ) -> Option<(&'t Server, &'t WebUrl)> {
+        let has_ecp = self
+            .in_site(site)
+            .any(|(_, s)| s.version == self.version && s.directory(Protocol::Ecp).is_some());
+        let protocol = if has_ecp { protocol } else { Protocol::Owa };
+        self.published(self.version, site, protocol)
+    }
+
+    /// SCP records as Outlook in the subject's site takes them: those of its own site first.
+    pub(crate) fn service_connection_points(&self) -> Vec<&'t WebUrl> {
+        let near = self.topology.servers.values().filter(|s| s.site == self.seat.site);
+        let far = self.topology.servers.values().filter(|s| s.site != self.seat.site);
+        let mut seen = BTreeSet::new();
+        near.chain(far).filter_map(|s| s.scp.as_ref()).filter(|url| seen.insert(*url)).collect()
+    }
+
+    /// A mailbox that the article has in no topology of this era: 2007 in another site before 2013; with it, 2007 in
+    /// another site that is internet-facing.
+    pub(crate) fn is_open_in_the_article(&self) -> bool {
+        let faces = |protocol| self.published(self.version, self.site, protocol).is_some();
+        self.version == Version::Exchange2007
+            && *self.site != self.seat.site
+            && (!self.with_2013()
+                || [Protocol::Owa, Protocol::Eas, Protocol::Ews, Protocol::Oab].into_iter().any(faces))
+    }
+
+    fn in_site<'s>(
+        &self,
+        site: &'s SiteName,
+    ) -> impl Iterator<Item = (&'t ServerName, &'t Server)> + use<'t, 's> {
+        self.topology.servers.iter().filter(move |(_, server)| server.site == *site)
+    }
+}
+
+/// A protocol's ExternalURL on a server.
+pub(crate) fn external_url(server: &Server, protocol: Protocol) -> Option<&WebUrl> {
+    server.directory(protocol)?.external_url.as_ref().map(|url| &url.0)
+}
+
+/// Whether browsers sign in by forms here; ECP's sign-in is OWA's.
+pub(crate) fn signs_in_by_forms(server: &Server) -> bool {
+    server.directory(Protocol::Owa).is_some_and(|owa| owa.forms)
+}
+
+/// Whether a target takes the silent form: Fba among its ExternalAuthenticationMethods, and forms on (X-OWA-1).
+pub(crate) fn takes_the_silent_form(target: &Server) -> bool {
+    let fit =
+        |owa: &VirtualDirectory| owa.forms && owa.external_authentication.contains(&Authentication::Fba);
+    target.directory(Protocol::Owa).is_some_and(fit)
+}
+
+/// CrossSiteRedirectType: manual unless set.
+pub(crate) fn cross_site_redirect(server: &Server) -> RedirectType {
+    server.directory(Protocol::Owa).and_then(|owa| owa.cross_site_redirect).unwrap_or(RedirectType::Manual)
+}
+
+/// LegacyRedirectType: silent unless set.
+pub(crate) fn legacy_redirect(server: &Server) -> RedirectType {
+    server.directory(Protocol::Owa).and_then(|owa| owa.legacy_redirect).unwrap_or(RedirectType::Silent)
+}
+
+/// Whether a server answers this device 451, by the preset of its virtual directory (X-EAS-1).
+pub(crate) fn moves(server: &Server, device: &ClientDevice) -> bool {
+    let preset = server.directory(Protocol::Eas).and_then(|eas| eas.devices_451);
+    match preset.unwrap_or(Devices451::ArticleList) {
+        Devices451::ArticleList => device.on_451_list && device.autodiscover,
+        Devices451::From121 => speaks(device) >= (12, 1),
+        Devices451::After121 => speaks(device) > (12, 1),
+    }
+}
+
+/// A device's protocol as two numbers; what is none counts as none.
+pub(crate) fn speaks(device: &ClientDevice) -> (u16, u16) {
+    let (major, minor) = device.protocol.split_once('.').unwrap_or((&device.protocol, "0"));
+    (major.parse().unwrap_or(0), minor.parse().unwrap_or(0))
+}
+
+/// From this build on ExHTTP needs `X-ClientCanHandle: ExHttpInfo` (X-AD-1).
+const EXHTTP_ASKS_FROM: Build = Build { major: 15, minor: 0, build: 995, revision: 14 };
+
+/// Whether a 2013 server of this build writes ExHTTP for a client that says this of itself.
+pub(crate) fn exhttp_passes(build: Build, can_handle: Option<&str>) -> bool {
+    let asked =
+        can_handle.unwrap_or_default().split(',').any(|word| word.trim().eq_ignore_ascii_case("ExHttpInfo"));
+    build < EXHTTP_ASKS_FROM || asked
+}
+
+/// What a person is asked about a server's certificate.
+pub(crate) fn fault(certificate: Certificate) -> Option<CertificateFault> {
+    match certificate {
+        Certificate::Valid => None,
+        Certificate::Expired | Certificate::NotYetValid => Some(CertificateFault::Date),
+        Certificate::WrongName => Some(CertificateFault::Name),
+        Certificate::Untrusted | Certificate::MissingIntermediate => Some(CertificateFault::Trust),
+    }
+}
+
+fn some(names: Vec<ServerName>, otherwise: impl Fn() -> String) -> Result<Position, Unpredicted> {
+    if names.is_empty() { Err(Unpredicted::new(otherwise())) } else { Ok(Position(names)) }
+}

@@ -1,0 +1,151 @@
+//! What people usually do: every mailbox with every client, from either side, opening what such a client opens.
+
+use std::collections::BTreeSet;
+
+use model::case::{Action, ClientKind, Device, Lookup, Opens, Password, QueryForm};
+use model::{MailboxName, Protocol, ServerName, Topology, Version, View, WebUrl, When};
+
+use crate::facts::{Facts, external_url};
+
+/// The usual journeys of a topology. What a rule does not reach (a 2013 mailbox at a 2010 namespace) is not usual.
+pub fn journeys(topology: &Topology) -> Vec<When> {
+    let mut all = Vec::new();
+    for mailbox in topology.mailboxes.keys() {
+        let Ok(facts) = Facts::of(topology, mailbox) else { continue };
+        for view in View::ALL {
+            let usual = Usual { facts: &facts, mailbox, view: *view };
+            usual.browser(&mut all);
+            usual.outlook(&mut all);
+            usual.devices(&mut all);
+        }
+    }
+    all
+}
+
+struct Usual<'a> {
+    facts: &'a Facts<'a>,
+    mailbox: &'a MailboxName,
+    view: View,
+}
+
+impl Usual<'_> {
+    /// Opens the subject's address, and the one of the mailbox's own site; with a wrong password, the first.
+    fn browser(&self, all: &mut Vec<When>) {
+        for protocol in [Protocol::Owa, Protocol::Ecp] {
+            for url in self.typed(protocol) {
+                let url = url.virtual_directory();
+                let follows_link = true;
+                all.push(When {
+                    follows_link,
+                    ..self.when(ClientKind::Browser, Opens::Url(url), Action::OpenMailbox)
+                });
+            }
+        }
+        if let Some(url) = external_url(self.facts.seat, Protocol::Owa).filter(|url| self.resolves(url)) {
+            let right =
+                self.when(ClientKind::Browser, Opens::Url(url.virtual_directory()), Action::OpenMailbox);
+            all.push(When { password: Password::Wrong, ..right });
+        }
+    }
+
+    /// Set up by Autodiscover; and EWS, OAB and Autodiscover typed where the answer would not send it.
+    fn outlook(&self, all: &mut Vec<When>) {
+        let set_up = |does| self.when(ClientKind::Outlook, Opens::Outlook(self.mailbox.clone()), does);
+        for does in [Action::Autodiscover, Action::AutodiscoverSoap, Action::GetFolder, Action::DownloadOab] {
+            all.push(set_up(does));
+        }
+        all.push(When {
+            can_handle: Some("Negotiate,ExHttpInfo".to_owned()),
+            ..set_up(Action::Autodiscover)
+        });
+        all.push(When { password: Password::Wrong, ..set_up(Action::Autodiscover) });
+        let excludes = vec![Lookup::Scp, Lookup::HttpsRoot, Lookup::HttpsAutodiscover];
+        all.push(When { excludes, ..set_up(Action::Autodiscover) });
+        let mut typed = |url: WebUrl, does| all.push(self.when(ClientKind::Outlook, Opens::Url(url), does));
+        if self.facts.version == Version::Exchange2010 {
+            for url in self.typed(Protocol::Ews) {
+                typed(url, Action::GetFolder);
+            }
+            let guid =
+                self.facts.oab().ok().and_then(|oab| self.facts.topology.oabs.get(oab)).map(|oab| &oab.guid);
+            for (url, guid) in self.typed(Protocol::Oab).into_iter().zip(guid.into_iter().cycle()) {
+                typed(
+                    url.at(&format!("{}{guid}/oab.xml", url.virtual_directory().path)),
+                    Action::DownloadOab,
+                );
+            }
+        }
+        // An old SCP record or bookmark leads to CAS2007 (X-AD-2).
+        if let Some(url) = self.legacy(Protocol::Ews) {
+            typed(url.at("/autodiscover/autodiscover.xml"), Action::Autodiscover);
+        }
+    }
+
+    /// Set up by Autodiscover, or years ago: at the subject, at the mailbox's own site, at CAS2007 (X-EAS-2).
+    fn devices(&self, all: &mut Vec<When>) {
+        let mut urls: BTreeSet<WebUrl> = self.typed(Protocol::Eas).into_iter().collect();
+        urls.extend(self.legacy(Protocol::Eas));
+        let device = |protocol: &str, kind: &str, on_451_list, autodiscover| Device {
+            protocol: protocol.to_owned(),
+            kind: kind.to_owned(),
+            on_451_list,
+            autodiscover,
+            query: QueryForm::Plain,
+        };
+        let devices = [
+            device("14.1", "iPhone", true, true),
+            device("12.1", "SmartPhone", true, false),
+            device("12.0", "PocketPC", false, true),
+        ];
+        for device in devices {
+            let with = |opens, does| When {
+                device: Some(device.clone()),
+                ..self.when(ClientKind::Device, opens, does)
+            };
+            for url in &urls {
+                all.push(with(Opens::Url(url.clone()), Action::FolderSync));
+                all.push(with(Opens::Url(url.clone()), Action::Options));
+            }
+            if device.autodiscover {
+                all.push(with(Opens::Device(self.mailbox.clone()), Action::FolderSync));
+            }
+        }
+    }
+
+    /// The addresses that a user of this mailbox may have learnt: the subject's, and for 2007 and 2010 the one of the
+    /// mailbox's site. 2007 is not reached at the subject by EWS or OAB.
+    fn typed(&self, protocol: Protocol) -> BTreeSet<WebUrl> {
+        let facts = self.facts;
+        let own = facts.published(facts.version, facts.site, protocol).map(|(_, url)| url);
+        let subject = external_url(facts.seat, protocol);
+        subject.into_iter().chain(own).filter(|url| self.resolves(url)).cloned().collect()
+    }
+
+    /// The address of CAS2007 in the subject's site.
+    fn legacy(&self, protocol: Protocol) -> Option<WebUrl> {
+        let found = self.facts.published(Version::Exchange2007, &self.facts.seat.site, protocol);
+        found.map(|(_, url)| url.clone()).filter(|url| self.resolves(url))
+    }
+
+    fn resolves(&self, url: &WebUrl) -> bool {
+        let reaches = |name: &ServerName| self.facts.topology.server(name).is_some();
+        self.facts.behind(&url.host, self.view).is_ok_and(|here| here.servers.0.iter().all(reaches))
+    }
+
+    fn when(&self, client: ClientKind, opens: Opens, does: Action) -> When {
+        When {
+            mailbox: self.mailbox.clone(),
+            client,
+            view: self.view,
+            opens,
+            does,
+            password: Password::Right,
+            types: None,
+            device: None,
+            can_handle: None,
+            excludes: vec![],
+            follows_link: false,
+            times: 1,
+        }
+    }
+}

@@ -1,0 +1,381 @@
+//! Follows a client from leg to leg: what it opens, what the table decides there, where it goes next.
+
+use std::collections::BTreeMap;
+
+use model::case::{Action, Answer, Cell, ClientKind, Lookup, Opens, Password, SignsIn};
+use model::topology::{RedirectType, Server};
+use model::{HostName, Leg, Prompts, Protocol, Role, ServerName, Told, Topology, Version, When};
+
+use crate::Unpredicted;
+use crate::columns::{
+    Asks, Conditions, Credentials, CrossSite, Device, Holds, Outcome, Place, PlainRedirect, Reached, Seat,
+    SingleSignOn, Speaks,
+};
+use crate::facts::{
+    Facts, Here, cross_site_redirect, fault, legacy_redirect, moves, signs_in_by_forms, speaks,
+    takes_the_silent_form,
+};
+use crate::outcome::hop;
+use crate::table::Table;
+
+/// What the rule book says a client sees.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prediction {
+    /// The legs, in order.
+    pub legs: Vec<Leg>,
+    /// The ids of the rows that decided, in order.
+    pub rows: Vec<&'static str>,
+    /// Where the article is silent: from which row it was extended. No literal claims such a prediction.
+    pub unclaimed: Option<String>,
+}
+
+/// Predicts the legs of one client in one topology, its servers being healthy.
+///
+/// # Errors
+/// What the table has no row for: a protocol or role that is not in it yet, a name that does not resolve, a server that
+/// the rules send the client to and the topology lacks.
+pub fn predict(table: &Table, topology: &Topology, when: &When) -> Result<Prediction, Unpredicted> {
+    predict_under(table, topology, when, &BTreeMap::new())
+}
+
+/// The same under a case's faults, of which rules speak of one alone: ActiveSync's `451-without-location` (X-EAS-3).
+///
+/// # Errors
+/// As `predict`, and every other fault.
+pub fn predict_under(
+    table: &Table,
+    topology: &Topology,
+    when: &When,
+    faults: &BTreeMap<String, Vec<String>>,
+) -> Result<Prediction, Unpredicted> {
+    let known = |at: &str, script: &[String]| at.ends_with("/eas") && script == ["451-without-location"];
+    if let Some((at, script)) = faults.iter().find(|(at, script)| !known(at, script)) {
+        return Err(Unpredicted::new(format!("no rule of the table speaks of the fault {at} = {script:?}")));
+    }
+    if topology.role == Role::Edge {
+        return Err(Unpredicted::new("the table has no row for the edge role yet"));
+    }
+    let facts = Facts::of(topology, &when.mailbox)?;
+    let mut walk = Walk { table, facts, when, faults, legs: vec![], rows: vec![], unclaimed: None };
+    let mut next = Some(walk.enter()?);
+    while let Some(visit) = next {
+        if walk.legs.len() >= MOST_LEGS {
+            return Err(Unpredicted::new(format!("no end after {MOST_LEGS} legs")));
+        }
+        next = walk.leg(visit)?;
+    }
+    Ok(Prediction { legs: walk.legs, rows: walk.rows, unclaimed: walk.unclaimed })
+}
+
+/// A client gives up a round trip through redirects after ten (wire facts 3.3).
+const MOST_LEGS: usize = 10;
+
+/// A prediction while it is made.
+pub(crate) struct Walk<'a> {
+    table: &'a Table,
+    pub(crate) facts: Facts<'a>,
+    pub(crate) when: &'a When,
+    faults: &'a BTreeMap<String, Vec<String>>,
+    pub(crate) legs: Vec<Leg>,
+    rows: Vec<&'static str>,
+    unclaimed: Option<String>,
+}
+
+/// A client about to dial.
+pub(crate) struct Visit {
+    pub(crate) host: HostName,
+    pub(crate) protocol: Protocol,
+    pub(crate) reached: model::Reached,
+    /// It comes with a form that submits itself: nobody is asked again.
+    pub(crate) silent: bool,
+    /// Over plain HTTP: no certificate is seen, and nobody signs in.
+    pub(crate) plain: bool,
+}
+
+impl Visit {
+    pub(crate) fn told(host: HostName, protocol: Protocol) -> Visit {
+        Visit { host, protocol, reached: model::Reached::Told, silent: false, plain: false }
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn enter(&mut self) -> Result<Visit, Unpredicted> {
+        match &self.when.opens {
+            Opens::Url(url) if !url.tls => Err(Unpredicted::new(format!("{url} is plain HTTP"))),
+            Opens::Url(url) => {
+                let protocol = Protocol::of_path(&url.path)
+                    .ok_or_else(|| Unpredicted::new(format!("{url} enters no virtual directory")))?;
+                Ok(Visit {
+                    host: url.host.clone(),
+                    protocol,
+                    reached: model::Reached::Typed,
+                    silent: false,
+                    plain: false,
+                })
+            }
+            Opens::Outlook(mailbox) | Opens::Device(mailbox) if *mailbox != self.when.mailbox => {
+                Err(Unpredicted::new(format!("it is set up for {mailbox}, which is another mailbox")))
+            }
+            Opens::Outlook(_) => self.look_up(true),
+            Opens::Device(_) => self.look_up(false),
+        }
+    }
+
+    /// The lookup of Autodiscover: SCP, root domain, `autodiscover.` name, plain HTTP, SRV (X-AD-3).
+    fn look_up(&mut self, knows_scp: bool) -> Result<Visit, Unpredicted> {
+        if self.when.device.as_ref().is_some_and(|device| !device.autodiscover) {
+            return Err(Unpredicted::new("the device does not support Autodiscover"));
+        }
+        let (topology, view) = (self.facts.topology, self.when.view);
+        let asks = |step: Lookup| !self.when.excludes.contains(&step);
+        let mut names: Vec<(HostName, model::Reached)> = Vec::new();
+        if knows_scp && view == model::View::Internal && asks(Lookup::Scp) {
+            let named = self.facts.service_connection_points();
+            names.extend(named.into_iter().map(|url| (url.host.clone(), model::Reached::Scp)));
+        }
+        let own = format!("autodiscover.{}", topology.domain).parse::<HostName>();
+        let own = own.map_err(|error| Unpredicted::new(error.to_string()))?;
+        if asks(Lookup::HttpsRoot) {
+            names.push((topology.domain.clone(), model::Reached::Dns));
+        }
+        if asks(Lookup::HttpsAutodiscover) {
+            names.push((own.clone(), model::Reached::Dns));
+        }
+        for (host, reached) in names {
+            if !self.facts.resolves(&host, view) {
+                continue;
+            }
+            let here = self.facts.behind(&host, view)?;
+            if here.first.directory(Protocol::Autodiscover).is_some() {
+                return Ok(Visit {
+                    host,
+                    protocol: Protocol::Autodiscover,
+                    reached,
+                    silent: false,
+                    plain: false,
+                });
+            }
+            let prompts = self.prompts(&here, 0);
+            self.legs.push(Leg {
+                dials: host,
+                reached,
+                hops: vec![hop(here.servers)],
+                prompts,
+                signs_in: None,
+                told: Told::Failed(404),
+            });
+        }
+        if asks(Lookup::HttpRedirect) && self.facts.resolves(&own, view) {
+            let reached = model::Reached::Dns;
+            return Ok(Visit {
+                host: own,
+                protocol: Protocol::Autodiscover,
+                reached,
+                silent: false,
+                plain: true,
+            });
+        }
+        let service = format!("_autodiscover._tcp.{}", topology.domain).parse().ok();
+        match service.and_then(|name: HostName| topology.services.get(&name)).filter(|_| asks(Lookup::Srv)) {
+            Some(service) => Ok(Visit {
+                host: service.target.clone(),
+                protocol: Protocol::Autodiscover,
+                reached: model::Reached::Dns,
+                silent: false,
+                plain: false,
+            }),
+            None => Err(Unpredicted::new("the lookup of Autodiscover finds no server")),
+        }
+    }
+
+    /// One leg: signs in, lets the table decide, and says where the client goes next.
+    fn leg(&mut self, visit: Visit) -> Result<Option<Visit>, Unpredicted> {
+        let here = self.facts.behind(&visit.host, self.when.view)?;
+        if visit.plain {
+            let outcome = self.decide(&Conditions { asks: Asks::AutodiscoverOverHttp, ..Conditions::ANY })?;
+            return self.carry_out(outcome, visit, here);
+        }
+        if let Some(next) = self.fault_answers(&visit, &here)? {
+            return Ok(Some(next));
+        }
+        let credentials = match self.when.password {
+            Password::Right => Credentials::Right,
+            Password::Wrong | Password::None => Credentials::Bad,
+        };
+        let so = Conditions { asks: Asks::SignIn, credentials, ..Conditions::ANY };
+        if let Some(row) = self.table.row(&so) {
+            self.rows.push(row.id);
+            if row.then == Outcome::Refuse {
+                self.refuse(visit, here);
+                return Ok(None);
+            }
+        }
+        let so = self.situation(&visit, &here)?;
+        let outcome = self.decide(&so)?;
+        self.carry_out(outcome, visit, here)
+    }
+
+    /// With wrong or no credentials the answer is the same whatever the mailbox (GEN-1).
+    fn refuse(&mut self, visit: Visit, here: Here<'_>) {
+        let page = self.when.client == ClientKind::Browser && signs_in_by_forms(here.first);
+        let (told, signs_in) = match (page, self.when.password) {
+            (true, Password::None) => (Told::LogonPage(0), None),
+            (true, _) => (Told::LogonPage(2), Some(SignsIn::Forms)),
+            (false, _) => (Told::Refused(401), None),
+        };
+        // Who leaves a logon page as it is was asked for nothing that he typed.
+        let prompts = self.prompts(&here, u8::from(told != Told::LogonPage(0)));
+        let hops = vec![hop(here.servers)];
+        self.legs.push(Leg { dials: visit.host, reached: visit.reached, hops, prompts, signs_in, told });
+    }
+
+    /// A scripted 451 without an address: the device runs Autodiscover again (X-EAS-3). Told once; a script is one word
+    /// an answer.
+    fn fault_answers(&mut self, visit: &Visit, here: &Here<'_>) -> Result<Option<Visit>, Unpredicted> {
+        let scripted = |name: &ServerName| self.faults.contains_key(&format!("{name}/{}", visit.protocol));
+        let been = self.legs.iter().any(|leg| matches!(leg.told, Told::Http451Nowhere(_)));
+        if been || !here.servers.0.iter().any(scripted) {
+            return Ok(None);
+        }
+        let prompts = self.prompts(here, 0);
+        let told = Told::Http451Nowhere(0);
+        let (dials, hops) = (visit.host.clone(), vec![hop(here.servers.clone())]);
+        self.legs.push(Leg { dials, reached: visit.reached, hops, prompts, signs_in: None, told });
+        self.look_up(false).map(Some)
+    }
+
+    fn situation(&self, visit: &Visit, here: &Here<'_>) -> Result<Conditions, Unpredicted> {
+        let asks = match visit.protocol {
+            Protocol::Autodiscover => Asks::Autodiscover,
+            Protocol::Owa | Protocol::Ecp => Asks::Owa,
+            Protocol::Eas => Asks::Eas,
+            Protocol::Ews => Asks::Ews,
+            Protocol::Oab => Asks::Oab,
+            other => return Err(Unpredicted::new(format!("the table has no row for {other} yet"))),
+        };
+        let mut so = Conditions {
+            asks,
+            at: match here.first.version {
+                Version::Exchange2007 => Reached::Cas2007,
+                Version::Exchange2010 => Reached::Cas2010,
+                Version::Exchange2013 => Reached::Cas2013,
+            },
+            seat: if here.subject { Seat::Subject } else { Seat::Elsewhere },
+            mailbox: self.holds(),
+            place: self.place(here.first, visit.protocol),
+            ..Conditions::ANY
+        };
+        match asks {
+            Asks::Owa => {
+                so.cross_site = match cross_site_redirect(here.first) {
+                    RedirectType::Silent => CrossSite::Silent,
+                    RedirectType::Manual => CrossSite::Manual,
+                };
+            }
+            Asks::Eas => {
+                let device = self.when.device.as_ref();
+                let device = device.ok_or_else(|| Unpredicted::new("ActiveSync without a device"))?;
+                so.device = if moves(here.first, device) { Device::Moved } else { Device::Left };
+                so.speaks = if speaks(device) >= (12, 1) { Speaks::From121 } else { Speaks::Before121 };
+            }
+            // X-AD-2 holds from SP2 on; what an older build did is in no source.
+            Asks::Autodiscover if here.first.version == Version::Exchange2007 => {
+                if so.mailbox != Holds::V2007 && here.first.build.minor < 2 {
+                    return Err(Unpredicted::new(
+                        "Autodiscover of Exchange 2007 before SP2, for a newer mailbox",
+                    ));
+                }
+                if self.when.does == Action::AutodiscoverSoap {
+                    return Err(Unpredicted::new("Exchange 2007 has no Autodiscover over SOAP"));
+                }
+            }
+            _ => {}
+        }
+        Ok(so)
+    }
+
+    /// What the table says where this is so; notes the row, and whether the article claims it.
+    pub(crate) fn decide(&mut self, so: &Conditions) -> Result<Outcome, Unpredicted> {
+        let row = self.table.row(so).ok_or_else(|| Unpredicted::new(format!("no row for: {so}")))?;
+        self.rows.push(row.id);
+        let redirects = matches!(so.asks, Asks::Owa | Asks::Redirect);
+        // Of a 2007 mailbox elsewhere before 2013, X-OWA-2 alone speaks.
+        let open = self.facts.is_open_in_the_article() && (self.facts.with_2013() || !redirects);
+        let strayed = so.at == Reached::Cas2010 && so.seat == Seat::Elsewhere && so.place != Place::Same;
+        if !row.claimed(self.facts.with_2013()) || open || strayed {
+            let near = if row.rules.is_empty() { row.near } else { row.id };
+            self.unclaimed.get_or_insert_with(|| format!("the article is silent; extended from {near}"));
+        }
+        Ok(row.then)
+    }
+
+    pub(crate) fn holds(&self) -> Holds {
+        match self.facts.version {
+            Version::Exchange2007 => Holds::V2007,
+            Version::Exchange2010 => Holds::V2010,
+            Version::Exchange2013 => Holds::V2013,
+        }
+    }
+
+    /// The mailbox's site as seen from a server.
+    pub(crate) fn place(&self, from: &Server, protocol: Protocol) -> Place {
+        let (facts, site) = (&self.facts, self.facts.site);
+        let faces = match protocol {
+            Protocol::OutlookAnywhere => facts.published_outlook_anywhere(facts.version, site).is_some(),
+            Protocol::Owa | Protocol::Ecp => facts.browser_target(site, protocol).is_some(),
+            other => facts.published(facts.version, site, other).is_some(),
+        };
+        match (from.site == *site, faces) {
+            (true, _) => Place::Same,
+            (false, true) => Place::Facing,
+            (false, false) => Place::Hidden,
+        }
+    }
+
+    /// How a browser that signed in here is moved to a target.
+    pub(crate) fn manner(&mut self, from: &Server, target: &Server) -> Result<Outcome, Unpredicted> {
+        let fit = signs_in_by_forms(from) && takes_the_silent_form(target);
+        let plain = match legacy_redirect(from) {
+            RedirectType::Silent => PlainRedirect::Silent,
+            RedirectType::Manual => PlainRedirect::Manual,
+        };
+        let sso = if fit { SingleSignOn::Fit } else { SingleSignOn::Unfit };
+        self.decide(&Conditions { asks: Asks::Redirect, sso, plain, ..Conditions::ANY })
+    }
+
+    /// How the client signed in with right credentials, and how often a person was asked.
+    pub(crate) fn signed_in(&self, visit: &Visit, here: &Here<'_>) -> (Prompts, Option<SignsIn>) {
+        if visit.plain {
+            return (Prompts { credentials: 0, certificate: 0, reason: None }, None);
+        }
+        match self.when.client {
+            ClientKind::Browser if visit.silent => (self.prompts(here, 0), Some(SignsIn::Silent)),
+            ClientKind::Browser => {
+                let forms = signs_in_by_forms(here.first).then_some(SignsIn::Forms);
+                (self.prompts(here, 1), forms)
+            }
+            ClientKind::Outlook | ClientKind::Device => (self.prompts(here, 0), None),
+        }
+    }
+
+    fn prompts(&self, here: &Here<'_>, credentials: u8) -> Prompts {
+        let reason = fault(here.first.certificate);
+        Prompts { credentials, certificate: u8::from(reason.is_some()), reason }
+    }
+
+    /// Where a client goes with the answer it was given.
+    pub(crate) fn after(&self, answer: &Answer) -> Result<Option<Visit>, Unpredicted> {
+        let protocol = self.when.does.protocol();
+        let cell = match protocol {
+            Protocol::Autodiscover => return Ok(None),
+            Protocol::Ews => &answer.ews,
+            Protocol::Oab => &answer.oab,
+            Protocol::Eas => &answer.eas,
+            other => return Err(Unpredicted::new(format!("no client takes {other} from an answer"))),
+        };
+        match cell {
+            Cell::Host(host) => Ok(Some(Visit::told(host.clone(), protocol))),
+            Cell::Absent => Err(Unpredicted::new(format!("the answer names no host for {protocol}"))),
+        }
+    }
+}
