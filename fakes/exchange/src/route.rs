@@ -77,7 +77,8 @@ pub fn table() -> Vec<Row> {
     use Does::{BySetting, Distribute, FoundNewer, Manual, Moved, PassOn, Refuse, Serve, Silent, Write};
     use Place::{Any, Facing, Inside, Other, Own};
     use Version::{Exchange2007 as E12, Exchange2010 as E14, Exchange2013 as E15};
-    let row = |at, protocols, mailbox, place, does, source| Row { at, protocols, mailbox, place, does, source };
+    let row =
+        |at, protocols, mailbox, place, does, source| Row { at, protocols, mailbox, place, does, source };
     vec![
         // Exchange 2007 Client Access
         row(E12, AD, Some(E12), Any, Write, "Autodiscover of 2007 answers for 2007"),
@@ -156,7 +157,7 @@ pub fn route(
     at: &ServerName,
     protocol: Protocol,
     facts: &Facts,
-    device_protocol: Option<&str>,
+    device: Option<protocols::eas::Protocol>,
 ) -> Route {
     let Some(server) = topology.servers.get(at) else { return Route::Refuse(500) };
     let own = match server.version {
@@ -200,9 +201,13 @@ pub fn route(
             let setting = server.directory(protocol).and_then(|directory| directory.cross_site_redirect);
             if setting == Some(RedirectType::Silent) { silent() } else { manual() }
         }
-        Does::FoundNewer => newer(topology, at, Protocol::Autodiscover).map_or(Route::Refuse(403), Route::Found),
-        Does::Moved => match device_protocol.and_then(|version| version.parse::<f32>().ok()) {
-            Some(version) if version >= 12.1 => Route::Http451(newer(topology, at, Protocol::Eas)),
+        Does::FoundNewer => {
+            newer(topology, at, Protocol::Autodiscover).map_or(Route::Refuse(403), Route::Found)
+        }
+        Does::Moved => match device {
+            Some(version) if version >= protocols::eas::Protocol::V12_1 => {
+                Route::Http451(newer(topology, at, Protocol::Eas))
+            }
             _ => Route::Refuse(403),
         },
         Does::Refuse(status) => Route::Refuse(status),
@@ -219,7 +224,9 @@ fn sibling<'a>(
         .servers
         .iter()
         .filter(|(_, server)| {
-            server.is(ServerRole::ClientAccess) && server.version == facts.version && server.site == facts.site
+            server.is(ServerRole::ClientAccess)
+                && server.version == facts.version
+                && server.site == facts.site
         })
         .find_map(|(name, server)| Some((name, server.directory(protocol)?)))
 }
@@ -236,9 +243,7 @@ fn newer(topology: &Topology, at: &ServerName, protocol: Protocol) -> Option<Web
         .collect();
     newest.sort_by_key(|server| std::cmp::Reverse(server.version));
     newest.into_iter().find_map(|server| match protocol {
-        Protocol::Autodiscover => {
-            server.scp.as_ref().map(|scp| scp.at("/autodiscover/autodiscover.xml"))
-        }
+        Protocol::Autodiscover => server.scp.as_ref().map(|scp| scp.at("/autodiscover/autodiscover.xml")),
         _ => server.directory(protocol)?.external_url.as_ref().map(|url| url.0.clone()),
     })
 }

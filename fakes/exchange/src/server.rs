@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use directory::Account;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
@@ -109,7 +109,10 @@ impl Server {
         }
         match self.unauthenticated(connection, &request, host.as_deref(), protocol) {
             Some(answer) => self.dressed(connection, answer),
-            None => self.authenticated(connection, &request, host.as_deref(), protocol, methods, asker, order).await,
+            None => {
+                self.authenticated(connection, &request, host.as_deref(), protocol, methods, asker, order)
+                    .await
+            }
         }
     }
 
@@ -180,11 +183,12 @@ impl Server {
         };
         if matches!(protocol, Protocol::Owa | Protocol::Ecp) {
             if fba::is_logon_page(path) && request.method() == Method::GET {
-                let query = request.uri().query().unwrap_or_default();
-                let (wanted, reason) = fba::wanted(query, host);
+                let (wanted, reason) = fba::wanted(request.uri().query().unwrap_or_default());
+                let wanted = wanted.unwrap_or_else(|| format!("https://{host}/owa/"));
+                let reason = reason.unwrap_or_default();
                 return Some(fba::logon_page(self.version, self.build, &wanted, reason, self.asks_public()));
             }
-            return owa::public(self.version, self.build, request);
+            return owa::unauthenticated(self.version, self.build, path);
         }
         (path.to_ascii_lowercase().ends_with("/healthcheck.htm") && self.version == Version::Exchange2013)
             .then(|| iis::health_page(self.fqdn.as_str()))
@@ -226,18 +230,22 @@ impl Server {
     }
 
     /// How a request without a right sign-in is answered: the same for every mailbox (rule GEN-1).
-    fn challenge(&self, request: &Request<Bytes>, host: &str, methods: &[Authentication], typed: bool) -> Answer {
+    fn challenge(
+        &self,
+        request: &Request<Bytes>,
+        host: &str,
+        methods: &[Authentication],
+        typed: bool,
+    ) -> Answer {
         if methods.contains(&Authentication::Fba) {
             let wanted = format!("https://{host}{}", request.uri());
             let reason = if typed { 2 } else { 0 };
             let wanted = if typed { format!("https://{host}/owa/") } else { wanted };
             if request.method() != Method::GET && !typed {
-                // Wire facts 1.2: a verb that is no GET, without a session.
-                let mut answer = iis::status(StatusCode::from_u16(440).unwrap_or(StatusCode::UNAUTHORIZED));
-                answer.extensions_mut().insert(iis::Reason("Login Timeout".to_owned()));
-                return answer;
+                return fba::login_timeout();
             }
-            return fba::to_logon(self.version, host, &wanted, reason);
+            let own = HostName::folded(host).unwrap_or_else(|_| self.fqdn.clone());
+            return fba::to_logon(self.version, &own, &wanted, reason);
         }
         iis::challenge(methods, host)
     }
@@ -248,7 +256,7 @@ impl Server {
         };
         let topology = self.world.directory.topology();
         let eas = EasRequest::read(held.request).ok();
-        let device = eas.as_ref().map(|eas| eas.protocol.as_str());
+        let device = eas.map(|eas| eas.protocol);
         let route = route::route(&self.world.routes, &topology, &self.name, held.protocol, &facts, device);
         let typed = held.form.as_ref();
         let answer = match route {
@@ -256,7 +264,7 @@ impl Server {
                 (Some(form), _) => self.open_session(form, host),
                 (None, true) => {
                     let inbox = self.world.stores.inbox(&held.account);
-                    self.serve(&held, Local::from(inbox)).await
+                    self.serve(&held, Local(inbox)).await
                 }
                 (None, false) => {
                     let behind = topology.fqdn(&facts.server);
@@ -292,17 +300,11 @@ impl Server {
     }
 
     fn open_session(&self, form: &fba::LogonForm, host: &str) -> Answer {
-        let landing = match WebUrl::folded(&form.destination) {
-            Ok(url) if HostName::folded(host).is_ok_and(|own| own == url.host) => url.to_string(),
-            _ => format!("https://{host}/owa/"),
-        };
-        let mut answer = iis::found(&landing);
-        for cookie in self.sessions.open(&form.username, &form.password) {
-            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-                answer.headers_mut().append(header::SET_COOKIE, cookie);
-            }
-        }
-        answer
+        let own = HostName::folded(host).unwrap_or_else(|_| self.fqdn.clone());
+        let home = WebUrl { tls: true, host: own, path: "/owa/".to_owned() };
+        let landing =
+            WebUrl::folded(&form.destination).ok().filter(|url| url.host == home.host).unwrap_or(home);
+        fba::signed_in(&landing, &self.sessions.open(&form.username, &form.password))
     }
 
     /// Silent single sign-on needs forms at both ends; else a plain redirect (rules X-OWA-1, X-OWA-3).
@@ -319,7 +321,7 @@ impl Server {
         });
         match (typed, target) {
             (Some(form), Some(target)) if forms => {
-                fba::silent_form(&fba::logon_endpoint(target.version, url), form, url)
+                fba::silent_form(target.version, &fba::logon_endpoint(target.version, url), form, url)
             }
             _ => iis::found(&url.to_string()),
         }
@@ -335,11 +337,16 @@ impl Server {
 
     async fn serve<M: Mailbox>(&self, held: &Held<'_>, mailbox: M) -> Answer {
         match held.protocol {
-            Protocol::Owa | Protocol::Ecp => owa::serve(self.version, self.build, held.request, mailbox).await,
-            Protocol::Eas if held.request.method() == Method::OPTIONS => eas::options(self.version, self.build),
+            Protocol::Owa | Protocol::Ecp => {
+                owa::serve(self.version, self.build, held.request, mailbox).await
+            }
+            Protocol::Eas if held.request.method() == Method::OPTIONS => {
+                eas::options(self.version, self.build)
+            }
             Protocol::Eas => eas::serve(self.version, self.build, held.request, mailbox, &self.devices).await,
             Protocol::Ews => {
-                protocols::ews::serve(self.version, self.build, held.request, mailbox, &self.subscriptions).await
+                protocols::ews::serve(self.version, self.build, held.request, mailbox, &self.subscriptions)
+                    .await
             }
             _ => iis::not_found(),
         }

@@ -54,8 +54,7 @@ fn signs_in(
     let nobody = |asked, conveyed| Asker { account: None, conveyed, asked, form: None };
     if let Some(value) = &authorization {
         if let Some((user, password)) = iis::basic(value) {
-            let account =
-                directory.authenticate(&user, &password).filter(|_| takes(Authentication::Basic));
+            let account = directory.authenticate(&user, &password).filter(|_| takes(Authentication::Basic));
             return Asker { account, conveyed: Conveyed::Basic, asked: vec![user], form: None };
         }
         let Some(ticket) = ticket(value) else { return nobody(vec![], Conveyed::Nothing) };
@@ -83,12 +82,9 @@ fn signs_in(
         return Asker { account, conveyed: Conveyed::Form, asked, form: Some(form) };
     }
     match connection.signed_in() {
-        Some(account) => Asker {
-            asked: vec![],
-            account: Some(account),
-            conveyed: Conveyed::Ticket,
-            form: None,
-        },
+        Some(account) => {
+            Asker { asked: vec![], account: Some(account), conveyed: Conveyed::Ticket, form: None }
+        }
         None => nobody(vec![], Conveyed::Nothing),
     }
 }
@@ -103,11 +99,11 @@ fn ticket(authorization: &str) -> Option<&str> {
 fn names(request: &Request<Bytes>, protocol: Option<Protocol>) -> Vec<String> {
     match protocol {
         Some(Protocol::Eas) => match EasRequest::read(request) {
-            Ok(eas) => vec![eas.user, eas.device_id],
+            Ok(eas) => eas.user.into_iter().chain([eas.device_id]).collect(),
             Err(_) => vec![],
         },
         Some(Protocol::Autodiscover) => match PoxRequest::read(request.body()) {
-            Ok(pox) => vec![pox.address],
+            Ok(pox) => pox.legacy_dn.into_iter().chain(pox.address).collect(),
             Err(_) => vec![],
         },
         _ => vec![],

@@ -73,7 +73,11 @@ impl<IO> Tap<IO> {
 }
 
 impl<IO: AsyncRead + Unpin> AsyncRead for Tap<IO> {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         let polled = Pin::new(&mut self.io).poll_read(cx, into);
         if let Poll::Ready(Ok(())) = polled {

@@ -368,6 +368,20 @@ mod tests {
     }
 
     #[test]
+    fn no_single_wrong_byte_breaks_the_decoder_and_what_it_reads_can_be_written() {
+        let whole = hex(PUBLISHED);
+        for place in 0..whole.len() {
+            for value in 0..=u8::MAX {
+                let mut wrong = whole.clone();
+                wrong[place] = value;
+                if let Ok(root) = Element::decode(&wrong) {
+                    assert_eq!(Element::decode(&root.encode()), Ok(root), "{value:#04x} at {place}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_active_sync_does_not_use_is_refused() {
         let refused = |digits: &str| Element::decode(&hex(digits)).unwrap_err();
         assert_eq!(refused("02016a00 05"), WbxmlError::Header);

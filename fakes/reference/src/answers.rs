@@ -18,14 +18,9 @@ use crate::ports::{BodyError, Flow};
 pub(crate) fn flow<B>(body: B) -> Flow
 where
     B: Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BodyError>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    body.map_err(Into::into).boxed_unsync()
-}
-
-/// No body.
-pub(crate) fn nothing() -> Flow {
-    flow(Full::new(Bytes::new()))
+    body.map_err(BodyError::of).boxed_unsync()
 }
 
 /// An answer of ours as hyper sends it.

@@ -22,6 +22,8 @@ pub use device::Device;
 pub struct Account {
     /// Primary address.
     pub address: String,
+    /// User principal name.
+    pub upn: String,
     /// `CONTOSO\purple`
     pub account: String,
     /// legacyExchangeDN

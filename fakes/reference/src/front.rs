@@ -134,7 +134,7 @@ async fn serve(
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(clock::HEAD);
-    builder.max_buf_size(LONGEST_HEAD).preserve_header_case(true).half_close(true);
+    builder.max_buf_size(LONGEST_HEAD).preserve_header_case(true);
     // A client that breaks off is nothing to report: the lab sees what it was told.
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;
 }

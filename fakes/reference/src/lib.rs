@@ -30,6 +30,9 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
+use protocols::eas::DeviceState;
+use protocols::ews::Subscriptions;
+
 use back::{Behind, Dial};
 use decide::Rules;
 use discover::Directory;
@@ -104,6 +107,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         kept,
         porter: Porter::new(version),
         standing,
+        devices: DeviceState::default(),
+        subscriptions: Subscriptions::default(),
         turn: AtomicUsize::new(0),
     });
     let ending = CancellationToken::new();

@@ -35,7 +35,16 @@ pub struct Ports {
 pub type Waiting<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Why a body ended early.
-pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct BodyError(Box<dyn std::error::Error + Send + Sync>);
+
+impl BodyError {
+    /// Whatever ended it.
+    pub fn of(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> BodyError {
+        BodyError(why.into())
+    }
+}
 
 /// A body on its way through, never collected.
 pub type Flow = UnsyncBoxBody<Bytes, BodyError>;

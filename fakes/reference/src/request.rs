@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Limited};
-use hyper::ext::ReasonPhrase;
 use model::topology::{Authentication, Server};
 use model::{HostName, Protocol, Role, Topology, Version, WebUrl};
 use protocols::answer::Answer;
+use protocols::eas::DeviceState;
+use protocols::ews::Subscriptions;
 use protocols::fba::{self, LogonForm};
 use protocols::iis::{self, Place};
-use protocols::owa;
+use protocols::{eas, owa};
 
 use crate::answers;
 use crate::back::Dial;
@@ -40,6 +41,9 @@ pub(crate) struct FrontEnd {
     pub(crate) porter: Porter,
     /// The topology as it was at the start: for what needs no mailbox.
     pub(crate) standing: Arc<Topology>,
+    /// What devices and streaming clients left here: a 2010 front end's.
+    pub(crate) devices: DeviceState,
+    pub(crate) subscriptions: Subscriptions,
     /// Whose turn it is among several candidates.
     pub(crate) turn: AtomicUsize,
 }
@@ -217,8 +221,12 @@ impl FrontEnd {
             }
             Decision::Found(url) => self.own(fba::found(&url)),
             Decision::Manual(url) => self.own(fba::manual_page(&url)),
-            Decision::Http451(location) => self.own_flow(moved_device(location.as_ref())),
-            Decision::Refuse(code) => self.own_flow(answers::status(code)),
+            Decision::Http451(location) => {
+                self.own(eas::http451(location.map(|url| url.to_string()).as_deref()))
+            }
+            Decision::Refuse(code) => self.own(iis::status(
+                StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            )),
             // What was typed is right and the mailbox is had from here: the session begins.
             Decision::Proxy(_) | Decision::Serve(_) | Decision::WriteAutodiscover if request.is_none() => {
                 let host = visit.asked.host.as_ref().unwrap_or(&self.seat.fqdn);
@@ -290,15 +298,6 @@ impl FrontEnd {
         answers::own(iis::dress(self.version, server.build, self.seat.fqdn.as_str(), place, answer))
     }
 
-    fn own_flow(&self, answer: Response<Flow>) -> Response<Flow> {
-        let (mut head, body) = answer.into_parts();
-        let dressed = self.own(Response::new(protocols::answer::Body::empty())).into_parts().0;
-        for (name, value) in &dressed.headers {
-            head.headers.entry(name).or_insert_with(|| value.clone());
-        }
-        Response::from_parts(head, body)
-    }
-
     pub(crate) fn own_server(&self) -> Option<&Server> {
         self.standing.server(&self.seat.server)
     }
@@ -364,18 +363,6 @@ fn landing_at(url: &WebUrl, wanted: &str) -> WebUrl {
         true => url.at(wanted),
         false => url.clone(),
     }
-}
-
-/// Wire facts 2.2: no reason phrase, no body.
-fn moved_device(location: Option<&WebUrl>) -> Response<Flow> {
-    let mut answer = Response::new(answers::nothing());
-    *answer.status_mut() = StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS;
-    answer.extensions_mut().insert(ReasonPhrase::from_static(b""));
-    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
-    if let Some(Ok(location)) = location.map(|url| HeaderValue::from_str(&url.to_string())) {
-        answer.headers_mut().insert(HeaderName::from_static("x-ms-location"), location);
-    }
-    answer
 }
 
 /// An address that names the server behind is of no use to the client: it is rewritten to the host that it called.

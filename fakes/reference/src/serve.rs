@@ -5,7 +5,7 @@ use model::{HostName, Protocol};
 use protocols::answer::Answer;
 use protocols::mailbox::Unreachable;
 use protocols::msrpc::Session;
-use protocols::{iis, oab, owa};
+use protocols::{eas, ews, iis, oab, owa};
 use tokio::net::TcpStream;
 
 use crate::clock;
@@ -48,6 +48,8 @@ impl FrontEnd {
         };
         match question.protocol {
             Protocol::Owa | Protocol::Ecp => owa::serve(self.version, build, &request, mailbox).await,
+            Protocol::Eas => eas::serve(self.version, build, &request, mailbox, &self.devices).await,
+            Protocol::Ews => ews::serve(self.version, build, &request, mailbox, &self.subscriptions).await,
             _ => iis::status(StatusCode::NOT_IMPLEMENTED),
         }
     }

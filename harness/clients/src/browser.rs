@@ -8,15 +8,14 @@ use model::journal::ClientLeg;
 
 use crate::cookies::Jar;
 use crate::html::{Form, Page};
-use crate::legs::Leg;
+use crate::legs::{Ending, Leg, mailbox_read};
 use crate::network::Person;
 use crate::session::{basic, password, urlencoded};
 use crate::wire::{Reply, Request, Wire};
 
 const MOST_LEGS: usize = 10;
 const MOST_REQUESTS: usize = 20;
-const USER_AGENT: &str =
-    "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko";
+const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko";
 
 /// Opens the address until a mailbox is read, or somebody gives up.
 pub(crate) async fn play(wire: &mut Wire<'_>, when: &When, person: &Person) -> Vec<ClientLeg> {
@@ -24,19 +23,15 @@ pub(crate) async fn play(wire: &mut Wire<'_>, when: &When, person: &Person) -> V
         let leg = Leg::new(&person.domain, Reached::Typed);
         return vec![leg.tells_because(Told::Failed(0), "a browser opens an address")];
     };
-    let mut browser = Browser { when, person, password: password(when, person), jar: Jar::default() };
+    let left = usize::from(when.times.max(1));
+    let mut browser = Browser { when, person, password: password(when, person), jar: Jar::default(), left };
     let mut legs = vec![];
-    for _ in 0..when.times.max(1) {
-        let mut next = Some((Ask::Get(url.clone()), Reached::Typed));
-        while let Some((ask, reached)) = next.take() {
-            if legs.len() == MOST_LEGS {
-                break;
-            }
-            let leg = Leg::new(&ask.url().host, reached);
-            let (leg, after) = browser.converse(wire, leg, ask).await;
-            legs.push(leg);
-            next = after.map(|ask| (ask, Reached::Told));
-        }
+    let mut next = Some((Ask::Get(url.clone()), Reached::Typed));
+    while let Some((ask, reached)) = next.take().filter(|_| legs.len() < MOST_LEGS) {
+        let leg = Leg::new(&ask.url().host, reached);
+        let (leg, after) = browser.converse(wire, leg, ask).await;
+        legs.push(leg);
+        next = after.map(|ask| (ask, Reached::Told));
     }
     legs
 }
@@ -62,15 +57,15 @@ enum Turn {
     /// Another request of the same leg.
     On(Ask),
     /// The end of the leg, a sentence on why, and the leg after it.
-    End(Told, Option<String>, Option<Ask>),
+    End(Ending, Option<Ask>),
 }
 
 fn end(told: Told) -> Turn {
-    Turn::End(told, None, None)
+    Turn::End(Ending::told(told), None)
 }
 
 fn end_because(told: Told, note: impl Into<String>) -> Turn {
-    Turn::End(told, Some(note.into()), None)
+    Turn::End(Ending::because(told, note), None)
 }
 
 struct Browser<'a> {
@@ -78,6 +73,8 @@ struct Browser<'a> {
     person: &'a Person,
     password: Option<String>,
     jar: Jar,
+    /// How often the mailbox is still to be seen.
+    left: usize,
 }
 
 /// What has been typed in a leg so far.
@@ -96,22 +93,16 @@ impl Browser<'_> {
         }
         let mut typed = Typed::default();
         let mut ask = first;
-        for _ in 0..MOST_REQUESTS {
+        for _ in 0..MOST_REQUESTS + self.left {
             let request = self.request(&ask, &typed);
             let reply = match wire.exchange(&mut leg, request).await {
                 Ok(reply) => reply,
-                Err(broken) => return (leg.breaks(&broken), None),
+                Err(broken) => return (leg.ends(broken.into()), None),
             };
             self.jar.take(ask.url(), &reply.headers);
             match self.turn(&mut leg, &mut typed, &ask, &reply) {
                 Turn::On(next) => ask = next,
-                Turn::End(told, note, next) => {
-                    let leg = match note {
-                        Some(note) => leg.tells_because(told, note),
-                        None => leg.tells(told),
-                    };
-                    return (leg, next);
-                }
+                Turn::End(ending, next) => return (leg.ends(ending), next),
             }
         }
         let note = format!("{MOST_REQUESTS} requests led nowhere: the browser stops, as at a redirect loop");
@@ -125,9 +116,8 @@ impl Browser<'_> {
             .header("accept-language", "en-US")
             .header("user-agent", USER_AGENT);
         if let Ask::Post(_, fields) = ask {
-            request = request
-                .header("content-type", "application/x-www-form-urlencoded")
-                .with(urlencoded(fields));
+            request =
+                request.header("content-type", "application/x-www-form-urlencoded").with(urlencoded(fields));
         }
         if let Some(value) = typed.basic.as_ref().filter(|_| ask.url().tls) {
             request = request.header("authorization", value);
@@ -165,8 +155,12 @@ impl Browser<'_> {
     fn shown(&mut self, leg: &mut Leg, typed: &mut Typed, ask: &Ask, page: &Page) -> Turn {
         let here = ask.url();
         if let Some(mark) = page.marked("mailbox") {
-            let (told, note) = crate::legs::mailbox_read(&mark.text, self.person);
-            return Turn::End(told, note, None);
+            let ending = mailbox_read(&mark.text, self.person);
+            self.left = self.left.saturating_sub(1);
+            return match self.left == 0 || ending.note.is_some() {
+                true => Turn::End(ending, None),
+                false => Turn::On(Ask::Get(here.virtual_directory())),
+            };
         }
         if let Some(form) = page.form_that_submits_itself() {
             return submitted(leg, here, form);
@@ -175,7 +169,7 @@ impl Browser<'_> {
             return match resolve(here, href) {
                 Some(url) => {
                     let next = self.when.follows_link.then(|| Ask::Get(url.clone()));
-                    Turn::End(Told::ManualRedirect(url.virtual_directory()), None, next)
+                    Turn::End(Ending::told(Told::ManualRedirect(url.virtual_directory())), next)
                 }
                 None => end_because(Told::Failed(200), format!("the page links to no web address: {href}")),
             };
@@ -260,7 +254,7 @@ fn submitted(leg: &mut Leg, here: &WebUrl, form: &Form) -> Turn {
 fn leave(told: Told, target: &WebUrl, ask: Ask) -> Turn {
     match ask {
         Ask::Post(..) if !target.tls => end_because(told, "what the user typed would travel over plain HTTP"),
-        ask => Turn::End(told, None, Some(ask)),
+        ask => Turn::End(Ending::told(told), Some(ask)),
     }
 }
 
@@ -313,7 +307,10 @@ mod tests {
         assert_eq!(seen("/owa/").as_deref(), Some("https://mail.contoso.com/owa/"));
         assert_eq!(seen("//legacy.contoso.com/owa").as_deref(), Some("https://legacy.contoso.com/owa"));
         assert_eq!(seen("HTTPS://legacy.contoso.com").as_deref(), Some("https://legacy.contoso.com/"));
-        assert_eq!(seen("logon.aspx?url=https://x/").as_deref(), Some("https://mail.contoso.com/owa/auth/logon.aspx?url=https://x/"));
+        assert_eq!(
+            seen("logon.aspx?url=https://x/").as_deref(),
+            Some("https://mail.contoso.com/owa/auth/logon.aspx?url=https://x/")
+        );
         assert_eq!(seen("javascript:alert(1)"), None);
         assert_eq!(reason(&from), 2);
     }

@@ -66,11 +66,14 @@ impl Jar {
         }
         let foreign = !cookie.host_only && !within(&url.host, &cookie.domain);
         // A cookie for a whole top level (`com`) is refused as a browser's list of public suffixes would.
-        let too_wide = !cookie.host_only && !cookie.domain.contains('.') && cookie.domain != url.host.as_str();
+        let too_wide =
+            !cookie.host_only && !cookie.domain.contains('.') && cookie.domain != url.host.as_str();
         if cookie.name.is_empty() || foreign || too_wide || (cookie.secure && !url.tls) {
             return;
         }
-        self.0.retain(|old| (&old.name, &old.domain, &old.path) != (&cookie.name, &cookie.domain, &cookie.path));
+        self.0.retain(|old| {
+            (&old.name, &old.domain, &old.path) != (&cookie.name, &cookie.domain, &cookie.path)
+        });
         // Max-Age has precedence over Expires.
         if max_age.map_or(expired, |seconds| seconds <= 0) || self.0.len() >= MOST_COOKIES {
             return;
@@ -91,7 +94,8 @@ impl Jar {
             .filter(|cookie| below(path, &cookie.path) && (url.tls || !cookie.secure))
             .collect();
         sent.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
-        let pairs: Vec<String> = sent.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
+        let pairs: Vec<String> =
+            sent.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 }
@@ -102,7 +106,8 @@ fn within(host: &HostName, domain: &str) -> bool {
 }
 
 fn below(path: &str, prefix: &str) -> bool {
-    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'))
+    path.strip_prefix(prefix)
+        .is_some_and(|rest| rest.is_empty() || prefix.ends_with('/') || rest.starts_with('/'))
 }
 
 /// The directory of the request's path (RFC 6265, section 5.1.4).

@@ -160,7 +160,10 @@ impl Tag {
             .find(|c: char| c.is_whitespace() || c == '>' || (c == '/' && !inner.starts_with('/')))
             .unwrap_or(inner.len());
         let name = inner[..name_end].to_ascii_lowercase();
-        if !name.trim_start_matches('/').starts_with(|c: char| c.is_ascii_alphabetic() || c == '!' || c == '?') {
+        if !name
+            .trim_start_matches('/')
+            .starts_with(|c: char| c.is_ascii_alphabetic() || c == '!' || c == '?')
+        {
             return None;
         }
         let mut tag = Tag { name, attributes: vec![] };
@@ -266,13 +269,16 @@ mod tests {
         );
         let form = page.logon_form().unwrap();
         assert_eq!((form.name.as_str(), form.action.as_str()), ("logonForm", "/owa/auth.owa?a=1&b=2"));
-        let fields: Vec<(&str, String)> =
-            vec![("destination", "https://mail.contoso.com/owa/?a=\"1'A&bogus;".into()), ("trusted", "0".into())]
-                .into_iter()
-                .chain([("username", String::new()), ("password", String::new())])
-                .collect();
+        let fields: Vec<(&str, String)> = vec![
+            ("destination", "https://mail.contoso.com/owa/?a=\"1'A&bogus;".into()),
+            ("trusted", "0".into()),
+        ]
+        .into_iter()
+        .chain([("username", String::new()), ("password", String::new())])
+        .collect();
         let got = form.fields();
-        let got: Vec<(&str, String)> = got.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
+        let got: Vec<(&str, String)> =
+            got.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
         assert_eq!(got, fields);
         assert_eq!(page.form_that_submits_itself(), None);
     }
@@ -301,9 +307,14 @@ mod tests {
 
     #[test]
     fn broken_pages_are_read_to_their_end() {
-        for html in ["<", "<<<a", "<form", "<input name=\"", "<a b=", "<script>", "<!--", "&#xFFFFFFFF;<é ü=ö>", "</"] {
+        for html in
+            ["<", "<<<a", "<form", "<input name=\"", "<a b=", "<script>", "<!--", "&#xFFFFFFFF;<é ü=ö>", "</"]
+        {
             let _ = Page::read(html);
         }
-        assert_eq!(decoded("&#xFFFFFFFF; &#x1F600; & &;"), "&#xFFFFFFFF; \u{1F600}; & &;".replacen("\u{1F600};", "\u{1F600}", 1));
+        assert_eq!(
+            decoded("&#xFFFFFFFF; &#x1F600; & &;"),
+            "&#xFFFFFFFF; \u{1F600}; & &;".replacen("\u{1F600};", "\u{1F600}", 1)
+        );
     }
 }

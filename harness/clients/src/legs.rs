@@ -34,6 +34,14 @@ impl Leg {
         self.exchanges.push(exchange);
     }
 
+    /// Takes over what a second connection of the same conversation saw.
+    pub(crate) fn absorb(&mut self, other: Leg) {
+        self.exchanges.extend(other.exchanges);
+        for fault in other.faults {
+            self.asks_about(fault);
+        }
+    }
+
     /// A person is asked about a certificate, once a leg for each fault.
     pub(crate) fn asks_about(&mut self, fault: CertificateFault) {
         if !self.faults.contains(&fault) {
@@ -48,20 +56,17 @@ impl Leg {
 
     /// The end.
     pub(crate) fn tells(self, told: Told) -> ClientLeg {
-        self.end(told, None)
+        self.ends(Ending { told, note: None })
     }
 
     /// The end, with a sentence on why.
     pub(crate) fn tells_because(self, told: Told, note: impl Into<String>) -> ClientLeg {
-        self.end(told, Some(note.into()))
+        self.ends(Ending::because(told, note))
     }
 
-    /// The end that a broken exchange brings.
-    pub(crate) fn breaks(self, broken: &Broken) -> ClientLeg {
-        self.end(Told::Failed(0), Some(broken.to_string()))
-    }
-
-    fn end(self, told: Told, note: Option<String>) -> ClientLeg {
+    /// The end that an action came to.
+    pub(crate) fn ends(self, ending: Ending) -> ClientLeg {
+        let Ending { told, note } = ending;
         ClientLeg {
             dials: self.dials,
             reached: self.reached,
@@ -75,6 +80,34 @@ impl Leg {
     }
 }
 
+/// What a client was told at the end of a leg, and why, where a sentence helps.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Ending {
+    pub(crate) told: Told,
+    pub(crate) note: Option<String>,
+}
+
+impl Ending {
+    pub(crate) fn told(told: Told) -> Ending {
+        Ending { told, note: None }
+    }
+
+    pub(crate) fn because(told: Told, note: impl Into<String>) -> Ending {
+        Ending { told, note: Some(note.into()) }
+    }
+
+    /// An answer came, and it is not what the client can use.
+    pub(crate) fn useless(status: u16, note: impl Into<String>) -> Ending {
+        Ending::because(Told::Failed(status), note)
+    }
+}
+
+impl From<Broken> for Ending {
+    fn from(broken: Broken) -> Ending {
+        Ending::because(Told::Failed(0), broken.to_string())
+    }
+}
+
 /// A name that did not resolve gives no leg, unless nothing else was dialled either.
 pub(crate) fn journal(legs: Vec<ClientLeg>) -> Journal {
     let dialled = |leg: &ClientLeg| leg.exchanges.iter().any(|exchange| exchange.dialled.is_some());
@@ -84,16 +117,19 @@ pub(crate) fn journal(legs: Vec<ClientLeg>) -> Journal {
     }
 }
 
-/// What reading the content of this address's mailbox says: the colour where it is the leased one, else another's name.
-pub(crate) fn mailbox_read(address: &str, person: &Person) -> (Told, Option<String>) {
+/// What reading the content of this address's mailbox says: the colour where it is the leased one, else whose it is.
+pub(crate) fn mailbox_read(address: &str, person: &Person) -> Ending {
     if address.eq_ignore_ascii_case(&person.address) {
-        return (Told::Mailbox(person.mailbox.clone()), None);
+        return Ending::told(Told::Mailbox(person.mailbox.clone()));
     }
     let local = address.split('@').next().unwrap_or_default().to_ascii_lowercase();
     let colour = local.rsplit_once('-').map_or(local.as_str(), |(colour, _)| colour);
-    let note = format!("read {address}");
-    match colour.parse() {
-        Ok(mailbox) => (Told::Mailbox(mailbox), Some(note)),
-        Err(_) => (Told::Failed(200), Some(note)),
+    // Another lease of the same colour must not pass for the person's own.
+    let name = if colour == person.mailbox.as_str() { local.as_str() } else { colour };
+    match name.parse() {
+        Ok(mailbox) if mailbox != person.mailbox => {
+            Ending::because(Told::Mailbox(mailbox), format!("read {address}"))
+        }
+        _ => Ending::useless(200, format!("read {address}")),
     }
 }

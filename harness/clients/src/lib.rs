@@ -35,7 +35,8 @@ pub async fn play(network: &Network, case: &CaseId, when: &When, person: &Person
     let mut wire = Wire::new(network, case, person);
     let legs = match when.client {
         ClientKind::Browser => browser::play(&mut wire, when, person).await,
-        ClientKind::Outlook | ClientKind::Device => vec![],
+        ClientKind::Outlook => outlook::play(&mut wire, when, person).await,
+        ClientKind::Device => device::play(&mut wire, when, person).await,
     };
     wire.close().await;
     legs::journal(legs)

@@ -185,11 +185,9 @@ impl Names {
         match self.resolver.lookup(format!("{name}."), kind).await {
             Ok(found) => Ok(found.answers().iter().map(|record| record.data.clone()).collect()),
             Err(error) if error.is_no_records_found() => Ok(vec![]),
-            Err(error) => Err(ResolveError::NoAnswer {
-                dns: self.dns,
-                name: name.clone(),
-                why: error.to_string(),
-            }),
+            Err(error) => {
+                Err(ResolveError::NoAnswer { dns: self.dns, name: name.clone(), why: error.to_string() })
+            }
         }
     }
 }

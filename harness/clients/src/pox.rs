@@ -1,1 +1,308 @@
-//! pox
+//! Autodiscover's bodies as clients write and read them: POX for Outlook, mobilesync for devices, SOAP GetUserSettings.
+
+use model::case::{Answer, Cell};
+use model::{HostName, Position, WebUrl};
+
+use crate::xml::{Element, escaped, read};
+
+/// Wire facts 3.1, 3.2 and 3.4: namespaces have `http`, whatever current documentation shows.
+const OUTLOOK_REQUEST: &str = "http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006";
+const OUTLOOK_RESPONSE: &str =
+    "http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a";
+const MOBILE_REQUEST: &str =
+    "http://schemas.microsoft.com/exchange/autodiscover/mobilesync/requestschema/2006";
+const MOBILE_RESPONSE: &str =
+    "http://schemas.microsoft.com/exchange/autodiscover/mobilesync/responseschema/2006";
+const SOAP: &str = "http://schemas.microsoft.com/exchange/2010/Autodiscover";
+
+/// Which of Autodiscover's three dialects a client speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Outlook,
+    Device,
+    Soap,
+}
+
+/// What a client takes from an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Settings {
+    pub(crate) answer: Answer,
+    /// The external EWS address.
+    pub(crate) ews: Option<WebUrl>,
+    /// The external OAB address.
+    pub(crate) oab: Option<WebUrl>,
+    /// The ActiveSync address.
+    pub(crate) eas: Option<WebUrl>,
+}
+
+/// What an answer says.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Reading {
+    Settings(Box<Settings>),
+    /// Ask at this address.
+    Elsewhere(String),
+    /// Ask for this mailbox's address.
+    Other(String),
+    /// An error of the service, by its number (500, 600, …) where it has one.
+    Error(u16, String),
+    /// Nothing that a client can use.
+    Useless(String),
+}
+
+impl Dialect {
+    /// The path of the service.
+    pub(crate) fn path(self) -> &'static str {
+        match self {
+            Dialect::Outlook | Dialect::Device => "/autodiscover/autodiscover.xml",
+            Dialect::Soap => "/autodiscover/autodiscover.svc",
+        }
+    }
+
+    /// The question for an address.
+    pub(crate) fn question(self, address: &str, host: &HostName) -> String {
+        let address = escaped(address);
+        let pox = |request: &str, response: &str| {
+            format!(
+                "<?xml version=\"1.0\" encoding=\"utf-8\"?><Autodiscover xmlns=\"{request}\"><Request>\
+                 <EMailAddress>{address}</EMailAddress><AcceptableResponseSchema>{response}</AcceptableResponseSchema>\
+                 </Request></Autodiscover>"
+            )
+        };
+        match self {
+            Dialect::Outlook => pox(OUTLOOK_REQUEST, OUTLOOK_RESPONSE),
+            Dialect::Device => pox(MOBILE_REQUEST, MOBILE_RESPONSE),
+            Dialect::Soap => format!(
+                "<?xml version=\"1.0\" encoding=\"utf-8\"?><soap:Envelope xmlns:a=\"{SOAP}\" \
+                 xmlns:wsa=\"http://www.w3.org/2005/08/addressing\" \
+                 xmlns:soap=\"http://schemas.xmlsoap.org/soap/envelope/\"><soap:Header>\
+                 <a:RequestedServerVersion>Exchange2010</a:RequestedServerVersion>\
+                 <wsa:Action>{SOAP}/Autodiscover/GetUserSettings</wsa:Action>\
+                 <wsa:To>https://{host}/autodiscover/autodiscover.svc</wsa:To></soap:Header><soap:Body>\
+                 <a:GetUserSettingsRequestMessage><a:Request><a:Users><a:User><a:Mailbox>{address}</a:Mailbox></a:User>\
+                 </a:Users><a:RequestedSettings><a:Setting>ExternalMailboxServer</a:Setting>\
+                 <a:Setting>ExternalEwsUrl</a:Setting><a:Setting>ExternalOABUrl</a:Setting></a:RequestedSettings>\
+                 </a:Request></a:GetUserSettingsRequestMessage></soap:Body></soap:Envelope>"
+            ),
+        }
+    }
+
+    /// Reads an answer.
+    pub(crate) fn read(self, body: &str) -> Reading {
+        let root = match read(body) {
+            Ok(root) => root,
+            Err(error) => return Reading::Useless(error.to_string()),
+        };
+        match self {
+            Dialect::Outlook => outlook(&root),
+            Dialect::Device => mobile(&root),
+            Dialect::Soap => soap(&root),
+        }
+    }
+}
+
+fn outlook(root: &Element) -> Reading {
+    if let Some(error) = error(root) {
+        return error;
+    }
+    let Some(response) = root.child("Response").filter(|response| response.namespace == OUTLOOK_RESPONSE)
+    else {
+        return Reading::Useless(format!("the answer has no Response in {OUTLOOK_RESPONSE}"));
+    };
+    let Some(account) = response.child("Account") else {
+        return Reading::Useless("the answer has no Account".into());
+    };
+    match account.text_of("Action").unwrap_or("settings").to_ascii_lowercase().as_str() {
+        "redirecturl" => return Reading::Elsewhere(owned(account, "RedirectUrl")),
+        "redirectaddr" => return Reading::Other(owned(account, "RedirectAddr")),
+        _ => {}
+    }
+    let of_type = |wanted: &'static str| {
+        account
+            .children("Protocol")
+            .filter(move |p| p.text_of("Type").is_some_and(|t| t.eq_ignore_ascii_case(wanted)))
+    };
+    let exhttp: Vec<&Element> = of_type("EXHTTP").collect();
+    // What Outlook uses outside: EXPR, or where a 2013 server leaves it out the last, external EXHTTP (CX-EXHTTP-1).
+    let external = of_type("EXPR").next().or(exhttp.last().copied());
+    let web =
+        of_type("WEB").next().and_then(|web| web.child("External")).and_then(|web| web.child("Protocol"));
+    // 2007 names EWS as ASUrl, the availability service.
+    let ews =
+        [external, web].into_iter().flatten().find_map(|p| url(p, "EwsUrl").or_else(|| url(p, "ASUrl")));
+    let oab = external.and_then(|protocol| url(protocol, "OABUrl"));
+    let server =
+        |protocol: &Element| protocol.text_of("Server").and_then(|server| HostName::folded(server).ok());
+    let answer = Answer {
+        by: Position(vec![]),
+        outlook_anywhere: external.and_then(server).map_or(Cell::Absent, Cell::Host),
+        ews: cell(ews.as_ref()),
+        oab: cell(oab.as_ref()),
+        eas: Cell::Absent,
+        exhttp: exhttp.iter().filter_map(|protocol| server(protocol)).collect(),
+    };
+    Reading::Settings(Box::new(Settings { answer, ews, oab, eas: None }))
+}
+
+fn mobile(root: &Element) -> Reading {
+    if let Some(error) = error(root) {
+        return error;
+    }
+    let Some(response) = root.child("Response").filter(|response| response.namespace == MOBILE_RESPONSE)
+    else {
+        return Reading::Useless(format!("the answer has no Response in {MOBILE_RESPONSE}"));
+    };
+    let Some(action) = response.child("Action") else {
+        return Reading::Useless("the answer has no Action".into());
+    };
+    if let Some(address) = action.text_of("Redirect") {
+        return Reading::Other(address.to_owned());
+    }
+    let server = action
+        .child("Settings")
+        .and_then(|settings| settings.children("Server").find(|s| s.text_of("Type") == Some("MobileSync")));
+    match server.and_then(|server| url(server, "Url")) {
+        Some(eas) => Reading::Settings(Box::new(Settings {
+            answer: Answer { eas: Cell::Host(eas.host.clone()), ..nothing() },
+            ews: None,
+            oab: None,
+            eas: Some(eas),
+        })),
+        None => Reading::Useless("the answer names no MobileSync server".into()),
+    }
+}
+
+fn soap(root: &Element) -> Reading {
+    let Some(user) = root.find("UserResponse").filter(|user| user.namespace == SOAP) else {
+        let why = root.find("faultstring").or(root.find("ErrorMessage")).map_or("", |e| e.text.trim());
+        return Reading::Useless(format!("the answer has no UserResponse in {SOAP}: {why}"));
+    };
+    let target = owned(user, "RedirectTarget");
+    match user.text_of("ErrorCode").unwrap_or("NoError") {
+        "NoError" => {}
+        "RedirectUrl" => return Reading::Elsewhere(target),
+        "RedirectAddress" => return Reading::Other(target),
+        code => return Reading::Error(500, format!("{code}: {}", owned(user, "ErrorMessage"))),
+    }
+    let setting = |name: &str| {
+        let settings = user.child("UserSettings")?;
+        settings.children("UserSetting").find(|s| s.text_of("Name") == Some(name))?.text_of("Value")
+    };
+    let address = |name: &str| setting(name).and_then(|value| WebUrl::folded(value).ok());
+    let (ews, oab) = (address("ExternalEwsUrl"), address("ExternalOABUrl"));
+    let server = setting("ExternalMailboxServer").and_then(|server| HostName::folded(server).ok());
+    let answer = Answer {
+        outlook_anywhere: server.map_or(Cell::Absent, Cell::Host),
+        ews: cell(ews.as_ref()),
+        oab: cell(oab.as_ref()),
+        ..nothing()
+    };
+    Reading::Settings(Box::new(Settings { answer, ews, oab, eas: None }))
+}
+
+/// An error element: below Response in POX, below Action for devices (wire facts 3.1, 3.4).
+fn error(root: &Element) -> Option<Reading> {
+    let error = root.find("Error")?;
+    let code = error.text_of("ErrorCode").or(error.text_of("Status")).and_then(|code| code.parse().ok());
+    Some(Reading::Error(code.unwrap_or(0), owned(error, "Message")))
+}
+
+fn nothing() -> Answer {
+    Answer {
+        by: Position(vec![]),
+        outlook_anywhere: Cell::Absent,
+        ews: Cell::Absent,
+        oab: Cell::Absent,
+        eas: Cell::Absent,
+        exhttp: vec![],
+    }
+}
+
+fn owned(element: &Element, name: &str) -> String {
+    element.text_of(name).unwrap_or_default().to_owned()
+}
+
+fn url(element: &Element, name: &str) -> Option<WebUrl> {
+    WebUrl::folded(element.text_of(name)?).ok()
+}
+
+fn cell(url: Option<&WebUrl>) -> Cell {
+    url.map_or(Cell::Absent, |url| Cell::Host(url.host.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(inner: &str) -> String {
+        format!(
+            r#"<?xml version="1.0" encoding="utf-8"?>
+            <Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/responseschema/2006">
+            <Response xmlns="http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a">
+            <Account><AccountType>email</AccountType>{inner}</Account></Response></Autodiscover>"#
+        )
+    }
+
+    fn settings(reading: Reading) -> Settings {
+        match reading {
+            Reading::Settings(settings) => *settings,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn cells_come_from_expr_and_not_from_exch() {
+        let body = account(
+            "<Action>settings</Action>
+             <Protocol><Type>EXCH</Type><Server>mbx2007-s1.contoso.com</Server><EwsUrl>https://inside.contoso.com/EWS/Exchange.asmx</EwsUrl></Protocol>
+             <Protocol><Type>EXPR</Type><Server>mail.contoso.com</Server><EwsUrl>https://Legacy.contoso.com/EWS/Exchange.asmx</EwsUrl>
+             <OABUrl>https://legacy.contoso.com/OAB/1/</OABUrl></Protocol>",
+        );
+        let read = settings(Dialect::Outlook.read(&body));
+        let host = |name: &str| Cell::Host(name.parse().unwrap());
+        assert_eq!(read.answer.outlook_anywhere, host("mail.contoso.com"));
+        assert_eq!(
+            (read.answer.ews, read.answer.oab),
+            (host("legacy.contoso.com"), host("legacy.contoso.com"))
+        );
+        assert!(read.answer.exhttp.is_empty());
+        assert_eq!(read.oab.unwrap().path, "/OAB/1/");
+    }
+
+    #[test]
+    fn two_exhttp_blocks_stand_in_order_and_the_last_is_the_external_one() {
+        let block = |host: &str| {
+            format!(
+                "<Protocol><Type>EXHTTP</Type><Server>{host}</Server><EwsUrl>https://{host}/EWS/Exchange.asmx</EwsUrl></Protocol>"
+            )
+        };
+        let body = account(&format!("{}{}", block("in.contoso.com"), block("mail.contoso.com")));
+        let read = settings(Dialect::Outlook.read(&body)).answer;
+        let names: Vec<&str> = read.exhttp.iter().map(HostName::as_str).collect();
+        assert_eq!(names, ["in.contoso.com", "mail.contoso.com"]);
+        assert_eq!(read.ews, Cell::Host("mail.contoso.com".parse().unwrap()));
+    }
+
+    /// Wire facts 3.1: the published error body.
+    #[test]
+    fn an_error_body_is_an_error_with_its_number() {
+        let body = r#"<Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/responseschema/2006"><Response>
+            <Error Time="21:25:04.8897083" Id="4130155072"><ErrorCode>600</ErrorCode><Message>Invalid Request</Message><DebugData/></Error></Response></Autodiscover>"#;
+        assert_eq!(Dialect::Outlook.read(body), Reading::Error(600, "Invalid Request".into()));
+    }
+
+    #[test]
+    fn an_answer_in_the_documentations_https_namespace_is_useless() {
+        let body = account("<Action>settings</Action>").replace("http://", "https://");
+        assert!(matches!(Dialect::Outlook.read(&body), Reading::Useless(_)));
+    }
+
+    #[test]
+    fn a_device_is_told_its_address() {
+        let body = r#"<Autodiscover xmlns="http://schemas.microsoft.com/exchange/autodiscover/responseschema/2006">
+            <Response xmlns="http://schemas.microsoft.com/exchange/autodiscover/mobilesync/responseschema/2006"><Culture>en:us</Culture>
+            <Action><Settings><Server><Type>MobileSync</Type><Url>https://mail.contoso.com/Microsoft-Server-ActiveSync</Url></Server></Settings></Action>
+            </Response></Autodiscover>"#;
+        let read = settings(Dialect::Device.read(body));
+        assert_eq!(read.eas.unwrap().to_string(), "https://mail.contoso.com/Microsoft-Server-ActiveSync");
+    }
+}

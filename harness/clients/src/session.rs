@@ -6,11 +6,11 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::HostName;
-use model::case::{Password, SignsIn, Told, When};
+use model::case::{ClientKind, Password, SignsIn, Told, When};
 
-use crate::legs::Leg;
+use crate::legs::{Ending, Leg};
 use crate::network::Person;
-use crate::wire::{Broken, Reply, Request, Wire};
+use crate::wire::{Reply, Request, Wire};
 
 /// The password that a client or its user gives, where it gives one.
 pub(crate) fn password(when: &When, person: &Person) -> Option<String> {
@@ -49,28 +49,15 @@ pub(crate) fn urlencoded(fields: &[(String, String)]) -> String {
     pairs.join("&")
 }
 
-/// Credentials that Outlook has stored. A host gets them only after it asked, and then on every request (rule X-AD-3);
+/// Credentials that a client has stored. Outlook gives them to a host only after it asked, and then on every request
+/// (rule X-AD-3); a device gives them to every host that it turns to;
 /// none gets them over plain HTTP (rule X-SEC-5).
 pub(crate) struct Stored {
     account: String,
     password: Option<String>,
     asked: HashSet<HostName>,
-}
-
-/// Why an answer ends a leg.
-pub(crate) enum Stop {
-    Broken(Broken),
-    Refused,
-}
-
-impl Stop {
-    /// The leg's end.
-    pub(crate) fn ends(self, leg: Leg) -> model::journal::ClientLeg {
-        match self {
-            Stop::Broken(broken) => leg.breaks(&broken),
-            Stop::Refused => leg.tells(Told::Refused(401)),
-        }
-    }
+    /// A device does not wait to be asked.
+    eager: bool,
 }
 
 impl Stored {
@@ -79,12 +66,13 @@ impl Stored {
             account: person.account.clone(),
             password: password(when, person),
             asked: HashSet::new(),
+            eager: when.client == ClientKind::Device,
         }
     }
 
     /// The Authorization header for a host that has asked before.
     pub(crate) fn header_for(&self, host: &HostName, tls: bool) -> Option<String> {
-        let password = self.password.as_ref().filter(|_| tls && self.asked.contains(host))?;
+        let password = self.password.as_ref().filter(|_| tls && (self.eager || self.asked.contains(host)))?;
         Some(basic(&self.account, password))
     }
 
@@ -94,7 +82,7 @@ impl Stored {
         wire: &mut Wire<'_>,
         leg: &mut Leg,
         request: Request,
-    ) -> Result<Reply, Stop> {
+    ) -> Result<Reply, Ending> {
         let host = request.url.host.clone();
         let tls = request.url.tls;
         let mut sent = self.header_for(&host, tls);
@@ -102,19 +90,19 @@ impl Stored {
             Some(value) => request.clone().header("authorization", value),
             None => request.clone(),
         };
-        let mut reply = wire.exchange(leg, first).await.map_err(Stop::Broken)?;
+        let mut reply = wire.exchange(leg, first).await?;
         if reply.status == 401 && sent.is_none() && tls && reply.offers_basic() && self.password.is_some() {
             self.asked.insert(host.clone());
             sent = self.header_for(&host, tls);
             let again = request.header("authorization", sent.as_deref().unwrap_or_default());
-            reply = wire.exchange(leg, again).await.map_err(Stop::Broken)?;
+            reply = wire.exchange(leg, again).await?;
         }
         match (reply.status, &sent) {
             (401, Some(_)) => {
                 leg.asks_for_credentials();
-                Err(Stop::Refused)
+                Err(Ending::told(Told::Refused(401)))
             }
-            (401, None) => Err(Stop::Refused),
+            (401, None) => Err(Ending::told(Told::Refused(401))),
             (_, Some(_)) => {
                 leg.signed_in = SignsIn::Basic;
                 Ok(reply)

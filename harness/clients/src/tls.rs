@@ -23,8 +23,7 @@ pub(crate) struct Tls {
 impl Tls {
     pub(crate) fn new(trust: &Arc<RootCertStore>) -> Tls {
         let provider = Arc::new(ring::default_provider());
-        let judge =
-            WebPkiServerVerifier::builder_with_provider(trust.clone(), provider.clone()).build().ok();
+        let judge = WebPkiServerVerifier::builder_with_provider(trust.clone(), provider.clone()).build().ok();
         Tls { provider, judge }
     }
 

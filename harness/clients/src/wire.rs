@@ -165,7 +165,6 @@ struct Line {
 /// An answer of which only the head has been read.
 pub(crate) struct Opened {
     pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
     pub(crate) body: Incoming,
     /// Its entry in the journal; the end is still to be set.
     pub(crate) exchange: Exchange,
@@ -206,7 +205,7 @@ impl<'a> Wire<'a> {
         let limit = self.network.limits.exchange;
         let mut exchange = self.entry(&request);
         let outcome = within(limit, async {
-            let line = self.dial(leg, &request, &mut exchange).await?;
+            let line = self.dial(leg, &request, &mut exchange).await.map_err(Asked::Broken)?;
             self.ask(line, &request, &mut exchange).await
         })
         .await
@@ -214,13 +213,7 @@ impl<'a> Wire<'a> {
         match outcome {
             Ok((response, line)) => {
                 let (parts, body) = response.into_parts();
-                Ok(Opened {
-                    status: parts.status.as_u16(),
-                    headers: parts.headers,
-                    body,
-                    exchange,
-                    line: Some(line),
-                })
+                Ok(Opened { status: parts.status.as_u16(), body, exchange, line: Some(line) })
             }
             Err(asked) => {
                 exchange.ended = self.network.ledger.mark();
@@ -243,14 +236,6 @@ impl<'a> Wire<'a> {
         match &self.names {
             Ok(names) => names.services(name).await.unwrap_or_default(),
             Err(_) => vec![],
-        }
-    }
-
-    /// Whether a name leads anywhere.
-    pub(crate) async fn resolves(&self, name: &HostName) -> bool {
-        match &self.names {
-            Ok(names) => names.addresses(name).await.is_ok_and(|found| !found.is_empty()),
-            Err(_) => false,
         }
     }
 

@@ -135,7 +135,8 @@ impl RequestHandler for Answers {
             let mut head = Metadata::response_from_request(&request.metadata);
             head.response_code = reply.code;
             head.authoritative = reply.code != ResponseCode::Refused;
-            let failed = ResponseInfo::from(hickory_proto::op::Header { metadata: head, counts: Default::default() });
+            let failed =
+                ResponseInfo::from(hickory_proto::op::Header { metadata: head, counts: Default::default() });
             let mut builder = MessageResponseBuilder::from_message_request(request);
             let mut edns = Edns::new();
             edns.set_max_payload(request.max_payload().min(MOST_UDP_BYTES));
@@ -192,7 +193,8 @@ impl Book {
 
     fn reply(&self, view: View, name: &Name, kind: RecordType) -> Reply {
         let host = HostName::folded(&name.to_ascii());
-        let addresses = host.as_ref().ok().and_then(|host| self.hosts(view).get(host)).filter(|all| !all.is_empty());
+        let addresses =
+            host.as_ref().ok().and_then(|host| self.hosts(view).get(host)).filter(|all| !all.is_empty());
         let service = host.as_ref().ok().and_then(|host| self.services.get(host));
         let record = |data| Record::from_rdata(name.clone(), TTL, data);
         let any = kind == RecordType::ANY;
@@ -200,7 +202,9 @@ impl Book {
         for address in addresses.into_iter().flatten() {
             match address {
                 IpAddr::V4(v4) if any || kind == RecordType::A => answers.push(record(RData::A(A(*v4)))),
-                IpAddr::V6(v6) if any || kind == RecordType::AAAA => answers.push(record(RData::AAAA(AAAA(*v6)))),
+                IpAddr::V6(v6) if any || kind == RecordType::AAAA => {
+                    answers.push(record(RData::AAAA(AAAA(*v6))))
+                }
                 _ => {}
             }
         }
@@ -217,7 +221,8 @@ impl Book {
         if !answers.is_empty() {
             return Reply { code: ResponseCode::NoError, answers, authority: None };
         }
-        let known = apex || addresses.is_some() || service.is_some() || self.leads_to_a_known_name(view, &host.ok());
+        let known =
+            apex || addresses.is_some() || service.is_some() || self.leads_to_a_known_name(view, &host.ok());
         let code = match (known, domain.is_some_and(|domain| domain.zone_of(name))) {
             (true, _) => ResponseCode::NoError,
             (false, true) => ResponseCode::NXDomain,
@@ -229,7 +234,9 @@ impl Book {
     /// `_tcp.contoso.com` exists although it holds nothing, since `_autodiscover._tcp.contoso.com` does (RFC 8020).
     fn leads_to_a_known_name(&self, view: View, host: &Option<HostName>) -> bool {
         let Some(host) = host else { return false };
-        let below = |name: &HostName| name.as_str().strip_suffix(host.as_str()).is_some_and(|rest| rest.ends_with('.'));
+        let below = |name: &HostName| {
+            name.as_str().strip_suffix(host.as_str()).is_some_and(|rest| rest.ends_with('.'))
+        };
         let resolving = self.hosts(view).iter().filter(|(_, all)| !all.is_empty()).map(|(name, _)| name);
         resolving.chain(self.services.keys()).any(below)
     }

@@ -75,7 +75,9 @@ pub enum GroundError {
         source: io::Error,
     },
     /// Every block is taken, or none can be claimed.
-    #[error("no free block of addresses from 127.80.1.0/24 on ({source}); are many labs running, or is port {port} taken on every address?")]
+    #[error(
+        "no free block of addresses from 127.80.1.0/24 on ({source}); are many labs running, or is port {port} taken on every address?"
+    )]
     NoBlock {
         /// The port by which a block is claimed.
         port: u16,

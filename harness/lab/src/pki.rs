@@ -139,12 +139,15 @@ impl Authority {
             }
             _ => &self.root,
         };
-        let certificate =
-            params.signed_by(&self.key, issuer).map_err(|source| PkiError::Certificate { names: listed(), source })?;
+        let certificate = params
+            .signed_by(&self.key, issuer)
+            .map_err(|source| PkiError::Certificate { names: listed(), source })?;
         let tls = |source| PkiError::Tls { names: listed(), source };
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialized_der().to_vec()));
-        let certified =
-            Arc::new(CertifiedKey::new(vec![certificate.der().clone()], ring::sign::any_ecdsa_type(&key).map_err(tls)?));
+        let certified = Arc::new(CertifiedKey::new(
+            vec![certificate.der().clone()],
+            ring::sign::any_ecdsa_type(&key).map_err(tls)?,
+        ));
         let config = ServerConfig::builder_with_provider(self.provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(tls)?
@@ -248,7 +251,8 @@ fn issuer(
     let key = KeyPair::generate().map_err(&failed)?;
     let mut params = CertificateParams::default();
     // The key's own bytes make the name unlike that of another lab's root, which a browser may hold too.
-    let own: String = rcgen::PublicKeyData::der_bytes(&key).iter().skip(1).take(4).map(|b| format!("{b:02x}")).collect();
+    let own: String =
+        rcgen::PublicKeyData::der_bytes(&key).iter().skip(1).take(4).map(|b| format!("{b:02x}")).collect();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, format!("{name} {own}"));
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

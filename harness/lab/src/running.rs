@@ -11,15 +11,15 @@ use exchange::{BACK_END_PORT, Listener, Machine, RPC_PORT, Stores, World};
 use ledger::{Lease, Ledger};
 use model::case::Typed;
 use model::subject::Subject;
-use model::topology::ServerRole;
-use model::{CaseId, HostName, MailboxName, Protocol, ServerName, Topology, Version, View};
+use model::topology::{Server, ServerRole};
+use model::{CaseId, MailboxName, Protocol, ServerName, Topology, Version, View};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::dns::{self, Names};
 use crate::ground::{Block, Dials, Ground};
 use crate::pki::Authority;
-use crate::seat::{self, Seat, SeatError};
+use crate::seat::{self, Dial, Facts, Seat, SeatError, SeatFacts, SeatListeners};
 
 /// What a lab is to be.
 pub struct Plan {
@@ -123,20 +123,24 @@ impl Lab {
         let authority = Authority::new()?;
         std::fs::create_dir_all(&plan.folder).map_err(io(plan.folder.display().to_string()))?;
         let topology = plan.topology;
-        let addresses: BTreeMap<ServerName, IpAddr> =
-            topology.servers.keys().cloned().zip((FIRST_SERVER..).map(|number| block.address(number))).collect();
+        let addresses: BTreeMap<ServerName, IpAddr> = topology
+            .servers
+            .keys()
+            .cloned()
+            .zip((FIRST_SERVER..).map(|number| block.address(number)))
+            .collect();
         let names = Names::of(&topology, |server| addresses[server]);
         let directory = Directory::new(topology.clone());
         let accounts = lease(&directory, &plan.ledger, &plan.leases)?;
         let world = world(&plan.ledger, &directory, &authority, &names, block.dials(), plan.faults);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let doors = open_doors(&block, &names, &directory, &plan.ledger, &stop, &mut tasks).await?;
+        let doors = open_doors(&block, &names, &directory, &plan.ledger, &stop, &mut tasks)?;
         for (name, address) in &addresses {
             if *name == topology.seat && plan.subject.is_some() {
                 continue;
             }
-            let machine = machine(&block, &authority, &topology, name, *address).await?;
+            let machine = machine(&block, &authority, &topology, name, *address)?;
             tasks.spawn(exchange::serve(world.clone(), machine, stop.clone()));
         }
         let mut lab = Lab {
@@ -173,42 +177,54 @@ impl Lab {
         let certificate = leaf.write(&self.folder, "seat")?;
         let ca = self.folder.join("ca.pem");
         std::fs::write(&ca, self.authority.root_pem()).map_err(io(ca.display().to_string()))?;
-        let https = self.block.reserve(address, 443)?;
-        let http = self.block.reserve(address, 80)?;
+        let reserve = |port| {
+            self.block.reserve(address, port).map_err(io(format!("the seat at {address} port {port}")))
+        };
+        let (https, http) = (reserve(443)?, reserve(80)?);
         let accounts: Vec<_> = self
             .directory
             .accounts()
             .iter()
             .filter_map(|account| serde_json::to_value(self.directory.facts(account.name.as_str())?).ok())
             .collect();
-        let facts = seat::LabFacts {
-            topology: (*topology).clone(),
-            https,
-            http,
-            certificate,
+        let service = self.directory.service();
+        let facts = Facts {
+            seat: SeatFacts {
+                server: topology.seat.clone(),
+                fqdn: topology.fqdn(&topology.seat),
+                site: seat_facts.site.clone(),
+                role: topology.role,
+                listen: SeatListeners { https: https.real, http: http.real },
+                certificate: certificate.into(),
+            },
             ca,
             dns: self.doors.dns_internal,
             directory: format!("http://{}", self.doors.directory),
-            service_user: self.directory.service().user,
-            service_password: self.directory.service().password,
-            source: address,
+            service_account: seat::Account { user: service.user, password: service.password },
+            source: self.block.source(address),
             dial: self.dial_table(),
+            domain: topology.domain.clone(),
+            topology: (*topology).clone(),
             mailboxes: accounts,
         };
-        Ok(Seat::new(subject, folder, self.folder.clone(), facts).start().await?)
+        let coexist = std::env::current_exe().map_err(io("this program's own path"))?;
+        let work = std::path::absolute(&self.folder).map_err(io("the lab's folder"))?;
+        let seat = Seat { subject, folder, work, coexist, ground: self.block.kind(), facts };
+        Ok(seat.start().await?)
     }
 
     /// Every name and canonical port of the inside, and where it really leads.
-    fn dial_table(&self) -> Vec<(HostName, u16, SocketAddr)> {
+    fn dial_table(&self) -> Vec<Dial> {
         let topology = self.directory.topology();
         let mut table = vec![];
         for (name, address) in &self.addresses {
+            let ports = ports(&topology.servers[name]);
             for host in topology.names_of(name) {
-                for port in [443, 80, BACK_END_PORT, RPC_PORT] {
-                    if let Some(real) = self.block.dials().known(*address, port) {
-                        table.push((host.clone(), port, real));
-                    }
-                }
+                table.extend(ports.iter().map(|port| Dial {
+                    name: host.clone(),
+                    port: *port,
+                    address: self.block.dials().real(*address, *port),
+                }));
             }
         }
         table
@@ -241,10 +257,11 @@ impl Lab {
 
     /// The address that clients of a view dial from.
     pub fn client_address(&self, view: View) -> IpAddr {
-        self.block.address(match view {
+        let number = match view {
             View::Internal => CLIENT_INTERNAL,
             View::External => CLIENT_EXTERNAL,
-        })
+        };
+        self.block.source(self.block.address(number))
     }
 
     /// Where it can be reached beside its servers.
@@ -274,7 +291,9 @@ impl Lab {
 
     /// How the subject ended, if it did, and its last words.
     pub fn subject_died(&self) -> Option<String> {
-        self.subject.as_ref().and_then(seat::Running::died)
+        let subject = self.subject.as_ref()?;
+        let status = subject.has_died()?;
+        Some(format!("{status}; the end of its log:\n{}", subject.log_tail()))
     }
 
     /// Stops the subject, then every server, and joins them. A panic of a server is raised again.
@@ -291,6 +310,18 @@ impl Lab {
             }
         }
     }
+}
+
+/// The canonical ports on which a server listens.
+fn ports(server: &Server) -> Vec<u16> {
+    let mut ports = vec![];
+    if server.is(ServerRole::ClientAccess) {
+        ports.extend([443, 80]);
+    }
+    if server.is(ServerRole::Mailbox) {
+        ports.push(if server.version == Version::Exchange2013 { BACK_END_PORT } else { RPC_PORT });
+    }
+    ports
 }
 
 fn lease(
@@ -339,7 +370,7 @@ fn world(
     })
 }
 
-async fn machine(
+fn machine(
     block: &Block,
     authority: &Authority,
     topology: &Topology,
@@ -347,25 +378,25 @@ async fn machine(
     address: IpAddr,
 ) -> Result<Machine, LabError> {
     let server = &topology.servers[name];
-    let listen = |port: u16| async move {
-        block.listen(address, port).await.map_err(io(format!("{name} cannot listen on {address} port {port}")))
+    let listen = |port| {
+        block.listen(address, port).map_err(io(format!("{name} cannot listen on {address} port {port}")))
     };
     let mut listeners = vec![];
     let leaf = authority.leaf(&topology.names_of(name), server.certificate)?;
     if server.is(ServerRole::ClientAccess) {
-        listeners.push(Listener::Https(listen(443).await?, leaf.server_config()));
-        listeners.push(Listener::Http(listen(80).await?));
+        listeners.push(Listener::Https(listen(443)?, leaf.server_config()));
+        listeners.push(Listener::Http(listen(80)?));
     }
     if server.is(ServerRole::Mailbox) {
         listeners.push(match server.version {
-            Version::Exchange2013 => Listener::BackEnd(listen(BACK_END_PORT).await?, leaf.server_config()),
-            _ => Listener::Rpc(listen(RPC_PORT).await?),
+            Version::Exchange2013 => Listener::BackEnd(listen(BACK_END_PORT)?, leaf.server_config()),
+            _ => Listener::Rpc(listen(RPC_PORT)?),
         });
     }
-    Ok(Machine { name: name.clone(), source: address, listeners })
+    Ok(Machine { name: name.clone(), source: block.source(address), listeners })
 }
 
-async fn open_doors(
+fn open_doors(
     block: &Block,
     names: &Names,
     directory: &Directory,
@@ -373,11 +404,12 @@ async fn open_doors(
     stop: &CancellationToken,
     tasks: &mut JoinSet<()>,
 ) -> Result<Doors, LabError> {
-    let mut servers = [block.address(DNS_INTERNAL), block.address(DNS_EXTERNAL)].map(|ip| SocketAddr::new(ip, 53));
+    let mut servers =
+        [block.address(DNS_INTERNAL), block.address(DNS_EXTERNAL)].map(|ip| SocketAddr::new(ip, 53));
     for (view, at) in [(View::Internal, 0), (View::External, 1)] {
         let ip = servers[at].ip();
-        let udp = block.listen_udp(ip, 53).await.map_err(io(format!("DNS cannot listen on {ip} port 53")))?;
-        let tcp = block.listen(ip, 53).await.map_err(io(format!("DNS cannot listen on {ip} port 53")))?;
+        let (udp, tcp) =
+            block.listen_dns(ip, 53).map_err(io(format!("DNS cannot listen on {ip} port 53")))?;
         servers[at] = udp.local_addr().map_err(io("DNS"))?;
         let (names, ledger, stop) = (names.clone(), ledger.clone(), stop.clone());
         tasks.spawn(async move {
@@ -387,7 +419,7 @@ async fn open_doors(
         });
     }
     let ip = block.address(DIRECTORY);
-    let listener = block.listen(ip, 80).await.map_err(io(format!("the directory cannot listen on {ip}")))?;
+    let listener = block.listen(ip, 80).map_err(io(format!("the directory cannot listen on {ip}")))?;
     let at = listener.local_addr().map_err(io("directory"))?;
     let door = directory::http::door(directory.clone());
     let stopped = stop.clone();

@@ -1,5 +1,7 @@
 //! The runner: reads a suite, brings labs up, drives cases, judges, reports. `coexist` is its binary.
 
+mod clock;
+pub mod commands;
 pub mod exit;
 pub mod hint;
 pub mod judge;

@@ -1,6 +1,6 @@
 //! A run: labs side by side, cases side by side in each, verdicts in an order drawn from the seed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use lab::Lab;
 use lab::ground::Ground;
-use ledger::{Arrival, Claim, Ledger, claimed_by_connection};
+use ledger::{Arrival, Claim, Ledger, Opener, claimed_by_connection};
 use model::CaseId;
 use model::case::Case;
 use model::subject::{Feature, Subject};
@@ -42,6 +42,7 @@ pub struct How {
 }
 
 /// A subject and the cases that it is to run.
+#[derive(Clone)]
 pub struct Work {
     /// The subject, and the folder that its paths are relative to.
     pub subject: (Subject, PathBuf),
@@ -66,6 +67,8 @@ pub struct Came {
     pub labs: usize,
     /// Arrivals recorded.
     pub arrivals: u64,
+    /// Cases in which a defect of the subject says that it lied (`{work}/fired`).
+    pub fired: BTreeSet<CaseId>,
 }
 
 /// Told after each verdict: how many are done, of how many, how many are not as expected.
@@ -164,6 +167,8 @@ impl State {
             cases.spawn(self.clone().run_case(lab.clone(), subject.clone(), case, group.shared));
         }
         joined(cases).await;
+        let fired = fired(&folder, &ledger);
+        self.came.lock().await.fired.extend(fired);
         if let Some(lab) = Arc::into_inner(lab) {
             lab.stop().await;
         }
@@ -250,6 +255,19 @@ impl State {
     fn again(&self, case: &CaseId) -> String {
         format!("cargo xtask e2e --case {case} --seed {:04x}", self.how.seed)
     }
+}
+
+/// The cases whose clients a defect lied to: one line a lie, with the client's socket.
+fn fired(folder: &Path, ledger: &Ledger) -> Vec<CaseId> {
+    let lines = std::fs::read_to_string(folder.join("fired")).unwrap_or_default();
+    lines
+        .lines()
+        .filter_map(|line| line.split_whitespace().last()?.parse().ok())
+        .filter_map(|socket| match ledger.opener(socket) {
+            Some(Opener::Client(case)) => Some(case),
+            _ => None,
+        })
+        .collect()
 }
 
 /// Whether an arrival belongs to nobody, and is of no kind that may: a connection without credentials that asks for

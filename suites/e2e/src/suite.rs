@@ -24,6 +24,8 @@ pub struct Suite {
     overlays: BTreeMap<String, Source>,
     /// A hash over every file, eight hexadecimal digits.
     pub tree: String,
+    /// The fewest cases that a run without filters must hold.
+    pub floor: usize,
 }
 
 /// Why a suite could not be read.
@@ -83,8 +85,8 @@ impl Suite {
                 Err(problem) => problems.push(problem),
             }
         }
-        let suite =
-            Suite { root: root.to_owned(), rules, cases, bases, overlays, tree: hash(&texts) };
+        let floor = source(root, "floor")?.text.trim().parse().unwrap_or(usize::MAX);
+        let suite = Suite { root: root.to_owned(), rules, cases, bases, overlays, tree: hash(&texts), floor };
         problems.extend(suite.cross_checked());
         match problems.is_empty() {
             true => Ok(suite),

@@ -6,11 +6,11 @@
 //! Site3                    CAS2010 (+site3-2007: CAS2007)
 //! ```
 
-use model::case::{Action, ClientKind, Device, Opens, Password, QueryForm};
+use model::case::{Action, ClientKind, Device, Lookup, Opens, Password, QueryForm};
 use model::problem::Source;
 use model::topology::{Setting, TopologyFiles};
 use model::{Leg, Topology, View, When};
-use oracle::{Table, predict};
+use oracle::{Table, predict, predict_under};
 
 fn topology(name: &str, settings: &str) -> Topology {
     let read = |file: &str| {
@@ -327,6 +327,34 @@ fn exhttp_waits_to_be_asked_from_15_0_995_14_on() {
         When { can_handle: Some("Negotiate, exhttpinfo".into()), ..outlook("green", Action::Autodiscover) };
     let asked = said(&told(&t, &asking));
     assert!(asked[0].ends_with("exhttp [outlook.contoso.com, mail.contoso.com]"), "{asked:?}");
+}
+
+#[test]
+fn port_80_is_asked_when_https_is_not_and_moves_the_client_to_tls_before_it_signs_in() {
+    let excludes = vec![Lookup::HttpsRoot, Lookup::HttpsAutodiscover];
+    let asking = When { excludes, password: Password::Wrong, ..outlook("red", Action::Autodiscover) };
+    check(
+        &topology("coexistence", "cas2013-s1 = { certificate = \"expired\" }"),
+        &asking,
+        &[
+            "autodiscover, 0 prompt: cas2013-s1: 302 https://autodiscover.contoso.com/autodiscover/autodiscover.xml",
+            "autodiscover, 1 prompt: cas2013-s1: refused with 401",
+        ],
+    );
+}
+
+#[test]
+fn a_451_without_an_address_sends_the_device_to_autodiscover() {
+    let fault = |word: &str| [("cas2007-s1/eas".to_owned(), vec![word.to_owned()])].into();
+    let when = device("red", "https://legacy.contoso.com/Microsoft-Server-ActiveSync", "14.1", true);
+    let under = |word| predict_under(&Table::standard(), &topology("coexistence", ""), &when, &fault(word));
+    let legs = under("451-without-location").unwrap().legs;
+    let names: Vec<&str> = legs.iter().map(|leg| leg.dials.as_str()).collect();
+    assert_eq!(names, ["legacy.contoso.com", "autodiscover.contoso.com", "mail.contoso.com"]);
+    assert_eq!(
+        under("503").unwrap_err().why,
+        "no rule of the table speaks of the fault cas2007-s1/eas = [\"503\"]"
+    );
 }
 
 #[test]

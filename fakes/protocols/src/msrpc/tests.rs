@@ -75,8 +75,8 @@ fn the_published_set_properties_is_understood() {
     let published = hex("0a0000240002001f003d0000001f001d0e480065006c006c006f00200057006f0072006c0064000000");
     let values = vec![(0x003D_001F, String::new()), (0x0E1D_001F, "Hello World".to_owned())];
     let ask = Ask::SetProperties { input: 0, values };
-    assert_eq!(Ask::decode_all(&published).unwrap(), [ask.clone()]);
     assert_eq!(rop_bytes(&ask), published);
+    assert_eq!(Ask::decode_all(&published).unwrap(), [ask]);
 }
 
 /// [MS-OXCTABL] 4.5.3.1 and [MS-OXCMSG] 4.8.1.
@@ -226,6 +226,36 @@ async fn a_call_before_any_bind_is_a_fault() {
     let mut answer = vec![0; 32];
     io.read_exact(&mut answer).await.unwrap();
     assert_eq!(answer, hex("05000303100000002000000007000000 00000000 0000 0000 0300011c 00000000"));
+}
+
+/// Each byte of each request replaced by each other: whatever it becomes, the server answers or closes.
+#[tokio::test]
+async fn no_single_wrong_byte_brings_a_server_down() {
+    let store = store();
+    let stub = Connect { user_dn: DN.to_owned() }.encode();
+    let rops = [
+        Ask::Logon { output: 0, dn: DN.to_owned() },
+        Ask::OpenFolder { input: 0, output: 1, folder: rop::INBOX },
+        Ask::GetContentsTable { input: 1, output: 2 },
+        Ask::SetColumns { input: 2, tags: vec![rop::SUBJECT, rop::BODY] },
+        Ask::QueryRows { input: 2, forward: true, rows: 5 },
+    ];
+    let rops: Vec<u8> = rops.iter().flat_map(rop_bytes).collect();
+    let payload = rop::Buffer { rops, handles: vec![rop::UNSET; 3] }.encode();
+    let mut session = super::session::Session::new([0; 20], DN.to_owned(), store.inbox.clone());
+    assert!(session.execute(&payload).is_ok());
+    for (bytes, call) in [(&payload, false), (&stub, true)] {
+        for place in 0..bytes.len() {
+            for value in 0..=u8::MAX {
+                let mut wrong = bytes.clone();
+                wrong[place] = value;
+                match call {
+                    true => drop(Connect::decode(&wrong)),
+                    false => drop(session.execute(&wrong)),
+                }
+            }
+        }
+    }
 }
 
 fn rop_bytes(ask: &Ask) -> Vec<u8> {

@@ -17,9 +17,7 @@ const CAS: u8 = 10;
 const EDGE: u8 = 11;
 
 fn topology(split_brain: bool) -> Topology {
-    let server = || {
-        serde_json::json!({ "version": "Exchange2013", "build": "15.0.775.38", "site": "Site1", "roles": ["client-access"] })
-    };
+    let server = || serde_json::json!({ "version": "Exchange2013", "build": "15.0.775.38", "site": "Site1", "roles": ["client-access"] });
     let mut topology: Topology = serde_json::from_value(serde_json::json!({
         "source": "a test", "role": "front-end-2013", "seat": "cas2013-s1", "domain": "contoso.com",
         "split-brain": split_brain, "sites": { "Site1": {} }, "namespaces": {}, "databases": {}, "mailboxes": {},

@@ -150,9 +150,9 @@ pub(super) fn try_canonical_ports() -> io::Result<()> {
         match hold(SocketAddr::from(([127, second, third, 1], CLAIM_PORT))) {
             // While the claim is held no other lab has the block, so what is in the way is no lab.
             Ok(_claim) => {
-                return CANONICAL_PORTS.iter().try_for_each(|port| {
-                    hold(SocketAddr::from(([127, second, third, 1], *port))).map(drop)
-                });
+                return CANONICAL_PORTS
+                    .iter()
+                    .try_for_each(|port| hold(SocketAddr::from(([127, second, third, 1], *port))).map(drop));
             }
             Err(taken) if taken.kind() == io::ErrorKind::AddrInUse => {}
             Err(refused) => return Err(refused),

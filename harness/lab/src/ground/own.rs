@@ -27,7 +27,8 @@ pub(super) fn enter() -> Result<(), GroundError> {
     let refused = |why: String| GroundError::Own { why };
     let here = std::fs::read_link(NAMESPACE).map_err(|error| refused(format!("{NAMESPACE}: {error}")))?;
     let outside = std::env::var_os(OUTSIDE).map(PathBuf::from);
-    if std::env::var_os(GROUND).is_some_and(|ground| ground == "own") && outside.is_some_and(|it| it != here) {
+    if std::env::var_os(GROUND).is_some_and(|ground| ground == "own") && outside.is_some_and(|it| it != here)
+    {
         bring_loopback_up().map_err(|error| refused(format!("the loopback stays down: {error}")))?;
         // The subject is an ordinary user. Where /proc/sys cannot be written it keeps the right to bind low ports
         // instead, see `ordinary`.
@@ -39,7 +40,8 @@ pub(super) fn enter() -> Result<(), GroundError> {
 
 /// Whether an ordinary user may bind port 80 on this ground.
 pub(crate) fn low_ports_are_free() -> bool {
-    std::fs::read_to_string(FIRST_PORT).is_ok_and(|first| first.trim().parse::<u16>().is_ok_and(|port| port <= 80))
+    std::fs::read_to_string(FIRST_PORT)
+        .is_ok_and(|first| first.trim().parse::<u16>().is_ok_and(|port| port <= 80))
 }
 
 /// Puts a resolver over the machine's: /etc/resolv.conf names it alone, and /etc/nsswitch.conf, where there is one, asks
@@ -61,7 +63,8 @@ fn put_over(folder: &Path, name: &str, text: &str) -> io::Result<()> {
 
 fn start_again(here: &Path) -> Result<Infallible, GroundError> {
     let refused = |why: String| GroundError::Own { why };
-    let program = std::env::current_exe().map_err(|error| refused(format!("where is this program? {error}")))?;
+    let program =
+        std::env::current_exe().map_err(|error| refused(format!("where is this program? {error}")))?;
     let flags = usable_flags()?;
     let error = Command::new("unshare")
         .args(flags)

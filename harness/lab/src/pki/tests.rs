@@ -55,12 +55,17 @@ async fn each_wrong_leaf_is_refused_for_its_own_reason() {
         other => panic!("{other}"),
     };
     let expired = wrong(verdict(Certificate::Expired).await);
-    assert!(matches!(expired, CertificateError::Expired | CertificateError::ExpiredContext { .. }), "{expired:?}");
+    assert!(
+        matches!(expired, CertificateError::Expired | CertificateError::ExpiredContext { .. }),
+        "{expired:?}"
+    );
     let early = wrong(verdict(Certificate::NotYetValid).await);
-    let is_early = matches!(early, CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. });
+    let is_early =
+        matches!(early, CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. });
     assert!(is_early, "{early:?}");
     let name = wrong(verdict(Certificate::WrongName).await);
-    let is_name = matches!(name, CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. });
+    let is_name =
+        matches!(name, CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. });
     assert!(is_name, "{name:?}");
     assert_eq!(wrong(verdict(Certificate::Untrusted).await), CertificateError::UnknownIssuer);
     assert_eq!(wrong(verdict(Certificate::MissingIntermediate).await), CertificateError::UnknownIssuer);
@@ -76,12 +81,18 @@ fn a_leaf_without_a_name_is_refused() {
 #[test]
 fn a_leaf_is_written_for_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
-    let folder = crate::tests_folder("pki");
+    let folder = std::env::temp_dir().join(format!("coexist-lab-pki-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
     let leaf = Authority::new().unwrap().leaf(&[host("mail.contoso.com")], Certificate::Valid).unwrap();
     let files = leaf.write(&folder, "seat").unwrap();
     assert_eq!(files.pem, folder.join("seat.pem"));
     for file in [&files.chain, &files.key, &files.pem] {
-        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+        assert_eq!(
+            std::fs::metadata(file).unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{}",
+            file.display()
+        );
     }
     let both = std::fs::read_to_string(&files.pem).unwrap();
     assert_eq!(both, format!("{}{}", leaf.chain_pem(), leaf.key_pem()));

@@ -27,8 +27,11 @@ impl Launch {
             let why = "run.command is empty".to_owned();
             return Err(SeatError::NoProgram { subject: subject.clone(), looked_up: "nothing".into(), why });
         };
-        let program = find(program, &seat.folder)
-            .map_err(|(looked_up, why)| SeatError::NoProgram { subject: subject.clone(), looked_up, why })?;
+        let program = find(program, &seat.folder).map_err(|(looked_up, why)| SeatError::NoProgram {
+            subject: subject.clone(),
+            looked_up,
+            why,
+        })?;
         let file = |source| SeatError::File { subject: subject.clone(), path: log.to_owned(), source };
         let out = File::create(log).map_err(file)?;
         let err = out.try_clone().map_err(file)?;
@@ -42,7 +45,13 @@ impl Launch {
             }
             None => Command::new(&program),
         };
-        command.args(arguments).envs(env).current_dir(&seat.work).stdin(Stdio::null()).stdout(out).stderr(err);
+        command
+            .args(arguments)
+            .envs(env)
+            .current_dir(&seat.work)
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err);
         // A group of its own: a signal to it reaches what it starts too, and Ctrl-C at the terminal reaches only us.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -70,7 +79,9 @@ fn find(program: &str, folder: &Path) -> Result<PathBuf, (String, String)> {
         };
     }
     let folders = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| runnable(path).is_ok());
+    let found = std::env::split_paths(&folders)
+        .map(|folder| folder.join(program))
+        .find(|path| runnable(path).is_ok());
     found.ok_or_else(|| {
         let looked_up = format!("`{program}` in PATH ({})", folders.to_string_lossy());
         (looked_up, "not found; a program beside the subject file is written `./my-proxy`".to_owned())
@@ -97,7 +108,15 @@ fn wrap(ground: GroundKind) -> &'static [&'static str] {
     const DIES_WITH_US: &[&str] = &["setpriv", "--pdeathsig", "KILL", "--"];
     const ORDINARY: &[&str] = &["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"];
     const BOTH: &[&str] = &[
-        "unshare", "--user", "--map-user=1000", "--map-group=1000", "--", "setpriv", "--pdeathsig", "KILL", "--",
+        "unshare",
+        "--user",
+        "--map-user=1000",
+        "--map-group=1000",
+        "--",
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        "--",
     ];
     static ON_OWN: OnceLock<&[&str]> = OnceLock::new();
     static ELSEWHERE: OnceLock<&[&str]> = OnceLock::new();

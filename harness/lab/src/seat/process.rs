@@ -55,7 +55,7 @@ impl Process {
         *self.status.borrow()
     }
 
-    /// Its end. What it had started in its group has ended too by then.
+    /// Its end. What it had started in its group has been killed by then.
     pub(super) fn ended(&self) -> impl Future<Output = ExitStatus> + Send + use<> {
         let mut status = self.status.clone();
         async move {
@@ -100,7 +100,9 @@ impl Drop for Process {
 /// Waits for the end, then ends the rest of the group while its number still is the group's, then reaps.
 fn reap(mut child: Child, reaped: &Mutex<bool>) -> Option<ExitStatus> {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
+        while let Err(rustix::io::Errno::INTR) =
+            waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+        {}
         let _ = kill_process_group(pid, Signal::KILL);
     }
     let mut reaped = lock(reaped);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
-use super::variables::Variables;
 use super::SeatError;
+use super::variables::Variables;
 
 /// The most that a template may hold.
 const MOST_BYTES: u64 = 1 << 20;
@@ -41,7 +41,10 @@ pub(super) fn render(
         .template_from_named_str(&path.to_string_lossy(), &text)
         .and_then(|template| template.render(value(&facts.into())));
     rendered.map_err(|error| {
-        let message = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
+        let what = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
+        // The library does not name what is undefined; the line does.
+        let line = error.line().and_then(|number| text.lines().nth(number.checked_sub(1)?));
+        let message = line.map(|line| format!("{what} in `{}`", line.trim())).unwrap_or(what);
         wrong(error.line(), message)
     })
 }
@@ -49,7 +52,9 @@ pub(super) fn render(
 fn read(path: &Path) -> std::io::Result<String> {
     let length = std::fs::metadata(path)?.len();
     if length > MOST_BYTES {
-        return Err(std::io::Error::other(format!("{length} bytes are too many; a template has at most {MOST_BYTES}")));
+        return Err(std::io::Error::other(format!(
+            "{length} bytes are too many; a template has at most {MOST_BYTES}"
+        )));
     }
     std::fs::read_to_string(path)
 }

@@ -1,1 +1,234 @@
+//! Mapped ground; the subject is a shell script, and the test itself listens on the address that the subject would.
+//!
+//! ```text
+//! seat = cas2013-s1, 127.a.b.10 (443 is 10443 here)      absent: every server, DNS, the directory
+//! ```
 
+use std::path::PathBuf;
+
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::ground::{Block, Ground};
+
+/// A seat with a folder and an address of its own.
+struct Stage {
+    block: Block,
+    folder: PathBuf,
+    seat: Seat,
+}
+
+impl Stage {
+    /// A subject whose script is `script`, changed by `edit`.
+    fn of(name: &str, script: &str, edit: impl FnOnce(&mut serde_json::Value)) -> Stage {
+        let block = Ground::mapped().claim().unwrap();
+        let folder = std::env::temp_dir().join(format!("coexist-lab-seat-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("work")).unwrap();
+        let mut subject = json!({
+            "contract": 1, "name": "my-proxy", "role": "front-end-2013", "features": ["owa"],
+            "run": {
+                "command": ["sh", "-c", script, "my-proxy"],
+                "ready": { "tcp": "https", "within": "10s" },
+                "stop": { "signal": "TERM", "within": "10s" },
+            },
+        });
+        edit(&mut subject);
+        let topology = json!({
+            "source": "a test", "role": "front-end-2013", "seat": "cas2013-s1", "domain": "contoso.com",
+            "split-brain": true, "sites": { "Site1": {} }, "servers": {}, "namespaces": {}, "databases": {}, "mailboxes": {},
+        });
+        let real = |port| block.reserve(block.address(10), port).unwrap().real;
+        let facts = Facts {
+            seat: SeatFacts {
+                server: "cas2013-s1".parse().unwrap(),
+                fqdn: "cas2013-s1.contoso.com".parse().unwrap(),
+                site: "Site1".parse().unwrap(),
+                role: model::Role::FrontEnd2013,
+                listen: SeatListeners { https: real(443), http: real(80) },
+                certificate: SeatFiles {
+                    chain: "/c.pem".into(),
+                    key: "/k.pem".into(),
+                    pem: "/ck.pem".into(),
+                },
+            },
+            ca: "/ca.pem".into(),
+            dns: SocketAddr::new(block.address(2), 53),
+            directory: "http://127.80.3.4:80".into(),
+            service_account: Account { user: "CONTOSO\\svc-proxy".into(), password: "p\"w".into() },
+            source: block.address(10),
+            dial: vec![],
+            domain: "contoso.com".parse().unwrap(),
+            topology: serde_json::from_value(topology).unwrap(),
+            mailboxes: vec![],
+        };
+        let seat = Seat {
+            subject: serde_json::from_value(subject).unwrap(),
+            folder: folder.clone(),
+            work: folder.join("work"),
+            coexist: "/bin/coexist".into(),
+            ground: GroundKind::Mapped,
+            facts,
+        };
+        Stage { block, folder, seat }
+    }
+
+    /// Listens where the subject would.
+    fn listen(&self) -> TcpListener {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(self.block.dials().real(self.block.address(10), 443)).unwrap();
+        socket.listen(8).unwrap()
+    }
+
+    fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.folder.join("work").join(path)).unwrap()
+    }
+
+    async fn refused(&self) -> SeatError {
+        self.seat.clone().start().await.map(|_| ()).unwrap_err()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn alive(pid: u32) -> bool {
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::test_kill_process(pid).is_ok()
+}
+
+#[tokio::test]
+async fn a_subject_is_told_everything_and_ends_when_asked() {
+    let script =
+        r#"echo "$0 $1 $CA" > told; pwd >> told; trap 'echo asked; exit 7' TERM; echo up; sleep 60 & wait"#;
+    let stage = Stage::of("told", script, |subject| {
+        subject["run"]["command"].as_array_mut().unwrap().push(json!("--listen={listen.https} {\"a\": {}}"));
+        subject["run"]["env"] = json!({ "CA": "{ca}" });
+        subject["run"]["files"] = json!([{ "from": "it.json.jinja", "to": "{work}/conf/it.json" }]);
+    });
+    let template = "{{ service_account.password | tojson }} {{ seat.listen.https }} {{ work }}\n";
+    std::fs::write(stage.folder.join("it.json.jinja"), template).unwrap();
+    let _listener = stage.listen();
+    let https = stage.seat.facts.seat.listen.https;
+
+    let running = stage.seat.clone().start().await.unwrap();
+    while !running.log_tail().contains("up") {
+        tokio::task::yield_now().await;
+    }
+    let pid = running.pid();
+    assert!(running.has_died().is_none());
+    let Stopped::Itself(status) = running.stop().await else { panic!("it ends when asked") };
+    assert_eq!(status.code(), Some(7));
+    assert!(!alive(pid));
+
+    let work = std::fs::canonicalize(stage.folder.join("work")).unwrap();
+    let told = format!("my-proxy --listen={https} {{\"a\": {{}}}} /ca.pem\n{}\n", work.display());
+    assert_eq!(stage.read("told"), told);
+    assert_eq!(stage.read("conf/it.json"), format!("\"p\\\"w\" {https} {}\n", stage.seat.work.display()));
+    assert!(stage.read("logs/subject.log").ends_with("asked\n"));
+    let lab: serde_json::Value = serde_json::from_str(&stage.read("lab.json")).unwrap();
+    assert_eq!(lab["contract"], 1);
+    assert_eq!(lab["seat"]["listen"]["https"], https.to_string());
+    assert_eq!(lab["dns"]["internal"], stage.seat.facts.dns.to_string());
+    assert_eq!(lab["service-account"]["user"], "CONTOSO\\svc-proxy");
+}
+
+#[tokio::test]
+async fn a_subject_that_ends_at_once_is_shown_with_its_status_and_the_end_of_its_log() {
+    let stage =
+        Stage::of("ends", "for n in $(seq 30); do echo line $n; done; echo no licence >&2; exit 3", |_| {});
+    let refused = stage.refused().await.to_string();
+    let log = stage.folder.join("work/logs/subject.log");
+    let lines: String = (12..=30).map(|n| format!("\n  line {n}")).collect();
+    let expected = format!(
+        "subject `my-proxy` ended before it was ready (exit status: 3); the end of {}:{lines}\n  no licence",
+        log.display()
+    );
+    assert_eq!(refused, expected);
+}
+
+#[tokio::test]
+async fn a_subject_that_does_not_listen_in_time_is_killed_and_named() {
+    let stage = Stage::of("deaf", "echo $$ > pid; echo thinking; exec sleep 60", |subject| {
+        subject["run"]["ready"]["within"] = json!("1s");
+    });
+    let refused = stage.refused().await;
+    assert!(matches!(&refused, SeatError::NotReady { tail, .. } if tail == "  thinking"), "{refused}");
+    assert!(!alive(stage.read("pid").trim().parse().unwrap()));
+}
+
+#[tokio::test]
+async fn a_subject_that_will_not_end_is_killed_with_all_that_it_started() {
+    let script = "trap '' TERM; sleep 60 & echo $! > child; echo up; while :; do wait; done";
+    let stage = Stage::of("stubborn", script, |subject| subject["run"]["stop"]["within"] = json!("100ms"));
+    let _listener = stage.listen();
+    let running = stage.seat.clone().start().await.unwrap();
+    while !running.log_tail().contains("up") {
+        tokio::task::yield_now().await;
+    }
+    let pid = running.pid();
+    assert_eq!(running.stop().await, Stopped::Killed);
+    assert!(!alive(pid));
+    // A grandchild is somebody else's to reap, so the end of it is being gone or a zombie, a moment after the signal.
+    let stat = format!("/proc/{}/stat", stage.read("child").trim());
+    let over = async {
+        while std::fs::read_to_string(&stat).is_ok_and(|state| !state.contains(") Z")) {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(clock::within(Duration::from_secs(10), over).await.is_some(), "the child lives on");
+}
+
+#[tokio::test]
+async fn a_death_in_the_middle_of_a_run_is_told() {
+    let stage = Stage::of("dies", "until [ -e die ]; do :; done; kill -9 $$", |_| {});
+    let _listener = stage.listen();
+    let running = stage.seat.clone().start().await.unwrap();
+    std::fs::write(stage.seat.work.join("die"), "").unwrap();
+    let status = running.died().await;
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    assert_eq!(running.stop().await, Stopped::Before(status));
+}
+
+#[tokio::test]
+async fn a_dropped_subject_does_not_live_on() {
+    let stage = Stage::of("dropped", "exec sleep 60", |_| {});
+    let _listener = stage.listen();
+    let running = stage.seat.clone().start().await.unwrap();
+    let pid = running.pid();
+    drop(running);
+    assert!(!alive(pid));
+}
+
+#[tokio::test]
+async fn what_a_subject_file_gets_wrong_is_named() {
+    let variable = Stage::of("variable", "", |subject| subject["run"]["command"][2] = json!("{listen.smtp}"));
+    assert_eq!(
+        variable.refused().await.to_string(),
+        "run.command[2] of subject `my-proxy` says {listen.smtp}; the variables are {work}, {coexist}, {ca}, {lab}, \
+         {listen.https}, {listen.http}, {cert.chain}, {cert.key}, {cert.pem}, {dns}, {directory}"
+    );
+    let program = Stage::of("program", "", |subject| subject["run"]["command"][0] = json!("./my-proxy"));
+    let path = program.folder.join("./my-proxy");
+    assert_eq!(
+        program.refused().await.to_string(),
+        format!(
+            "subject `my-proxy` cannot be started: {}: No such file or directory (os error 2)",
+            std::path::absolute(path).unwrap().display()
+        )
+    );
+    let template = Stage::of("template", "", |subject| {
+        subject["run"]["files"] = json!([{ "from": "it.jinja", "to": "{work}/it" }]);
+    });
+    std::fs::write(template.folder.join("it.jinja"), "fine\nlisten = {{ seat.listen.smtp }}\n").unwrap();
+    assert_eq!(
+        template.refused().await.to_string(),
+        format!(
+            "template {} of subject `my-proxy`, line 2: undefined value in `listen = {{{{ seat.listen.smtp }}}}`",
+            template.folder.join("it.jinja").display()
+        )
+    );
+}

@@ -1,0 +1,243 @@
+//! The commands of `coexist`, and what each takes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use lab::ground::GroundKind;
+use model::{Role, RuleId, View};
+
+use crate::exit::Exit;
+
+mod bench;
+mod check;
+mod e2e;
+mod exec;
+mod explain;
+mod list;
+mod mutants;
+mod predict;
+mod refer;
+mod say;
+
+/// An Exchange coexistence lab, and a conformance suite for the proxies in front of Exchange.
+#[derive(Debug, Parser)]
+#[command(name = "coexist", version, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// The folder with rules, topologies, cases and subjects.
+    #[arg(long, global = true, value_name = "DIR")]
+    suites: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 all as expected; 1 a verdict is not; 2 bad input; 3 nothing was checked; \
+4 the lab or the subject did not start, or did not last; 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the suite against a subject, or against the reference of every role.
+    E2e(E2e),
+    /// Runs a program in a lab of its own: with its DNS, its certificate authority, its view.
+    Exec(Exec),
+    /// Prints what there is.
+    List(List),
+    /// Says what a case, a rule or a defect is: what, why, source, hops, how to run it.
+    Explain {
+        /// A case id, a rule id or a defect's id; `routes` prints what the fakes pass on.
+        id: String,
+    },
+    /// Reports what is wrong or doubtful in topologies, cases and subjects.
+    Check {
+        /// Files, or names of topologies.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
+    },
+    /// Prints the oracle's legs for every mailbox, client and view of a topology.
+    Predict {
+        /// A topology's name or file.
+        topology: String,
+    },
+    /// Breaks the reference in every known way, and proves that the suite notices.
+    Mutants(Mutants),
+    /// Measures, as ratios, side by side in one run.
+    Bench {
+        /// article, lab-start, throughput; all where none is named.
+        names: Vec<String>,
+        /// How often each is measured.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
+    },
+    /// The reference: our own front end, started by its subject file like any proxy.
+    Reference(Reference),
+}
+
+/// What `e2e` takes.
+#[derive(Debug, Args, Clone)]
+pub struct E2e {
+    /// Only cases of this topology (repeatable): coexistence, or coexistence+pairs.
+    #[arg(long, value_name = "T")]
+    topology: Vec<String>,
+    /// The subject file, by name or path; without it every role's reference runs its own topologies.
+    #[arg(long, value_name = "S")]
+    subject: Option<String>,
+    /// Where the servers run.
+    #[arg(long, value_name = "HOST", default_value = "in-process")]
+    host: Host,
+    /// Only cases whose id matches (repeatable); `*` stands for any text.
+    #[arg(long, value_name = "GLOB")]
+    case: Vec<String>,
+    /// Only cases that hold this rule (repeatable).
+    #[arg(long, value_name = "ID")]
+    rule: Vec<RuleId>,
+    /// Only cases whose clients stand in this view: internal or external.
+    #[arg(long)]
+    view: Option<View>,
+    /// The seed of the order, in hexadecimal; drawn where it is not given.
+    #[arg(long, value_name = "N", value_parser = hexadecimal)]
+    seed: Option<u64>,
+    /// Cases at once.
+    #[arg(long, value_name = "N", default_value_t = 16)]
+    jobs: usize,
+    /// Runs the I-th of N parts: 2/3.
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    shard: Option<(usize, usize)>,
+    /// Runs everything so often, each time in another order.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    repeat: usize,
+    /// A lab of its own for every case.
+    #[arg(long)]
+    isolate: bool,
+    /// Writes report.json, junit.xml and ledger.jsonl here.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Runs only the cases that were not as expected in the report in this folder.
+    #[arg(long, value_name = "DIR")]
+    failed: Option<PathBuf>,
+    /// Which rules decide the exit code: result (what a user would notice), or likeness too.
+    #[arg(long, default_value = "likeness")]
+    level: model::rule::Level,
+    /// The ground: own, machine or mapped; the best that can be had where it is not given.
+    #[arg(long, value_parser = ground)]
+    ground: Option<GroundKind>,
+    /// The day that deviations are held against, `2027-03-01`; today where it is not given.
+    #[arg(long, value_name = "DAY")]
+    today: Option<model::subject::Day>,
+}
+
+/// Where the servers of a lab run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Host {
+    /// In this process.
+    InProcess,
+}
+
+impl std::str::FromStr for Host {
+    type Err = String;
+    fn from_str(given: &str) -> Result<Host, String> {
+        match given {
+            "in-process" => Ok(Host::InProcess),
+            "docker" => Err("this build has no container host; use in-process".to_owned()),
+            _ => Err("a host is `in-process`".to_owned()),
+        }
+    }
+}
+
+/// What `exec` takes.
+#[derive(Debug, Args)]
+pub struct Exec {
+    /// The topology that is brought up.
+    #[arg(long, default_value = "coexistence")]
+    topology: String,
+    /// Who sits in the seat; the reference of the topology's role where it is not given.
+    #[arg(long, value_name = "S")]
+    subject: Option<String>,
+    /// Where the program stands: internal or external.
+    #[arg(long, default_value = "external")]
+    view: View,
+    /// The ground: own, machine or mapped.
+    #[arg(long, value_parser = ground)]
+    ground: Option<GroundKind>,
+    /// The program and its arguments, after `--`.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<String>,
+}
+
+/// What `list` takes.
+#[derive(Debug, Args)]
+pub struct List {
+    /// cases, rules, topologies, subjects, features or defects.
+    what: What,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    Cases,
+    Rules,
+    Topologies,
+    Subjects,
+    Features,
+    Defects,
+}
+
+/// What `mutants` takes.
+#[derive(Debug, Args, Clone)]
+pub struct Mutants {
+    /// Only defects whose id matches (repeatable); `*` stands for any text.
+    #[arg(long, value_name = "GLOB")]
+    defect: Vec<String>,
+    /// Defects at once.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    jobs: usize,
+    /// The ground: own, machine or mapped.
+    #[arg(long, value_parser = ground)]
+    ground: Option<GroundKind>,
+}
+
+/// What `reference` takes.
+#[derive(Debug, Args)]
+pub struct Reference {
+    /// front-end-2013 or front-end-2010.
+    #[arg(long)]
+    role: Role,
+    /// The lab's facts.
+    #[arg(long, value_name = "PATH")]
+    lab: PathBuf,
+    /// A defect to be wrapped around one of its ports.
+    #[arg(long, value_name = "ID")]
+    defect: Option<String>,
+    /// Where a defect says that it lied, one line a lie.
+    #[arg(long, value_name = "PATH")]
+    fired: Option<PathBuf>,
+}
+
+fn hexadecimal(given: &str) -> Result<u64, String> {
+    u64::from_str_radix(given, 16).map_err(|_| format!("`{given}` is no hexadecimal number; a right one: 7f21"))
+}
+
+fn shard(given: &str) -> Result<(usize, usize), String> {
+    let bad = || format!("`{given}` is no part of a whole; a right one: 2/3");
+    let (part, parts) = given.split_once('/').ok_or_else(bad)?;
+    let (part, parts) = (part.parse().map_err(|_| bad())?, parts.parse().map_err(|_| bad())?);
+    if (1..=parts).contains(&part) { Ok((part, parts)) } else { Err(bad()) }
+}
+
+fn ground(given: &str) -> Result<GroundKind, String> {
+    given.parse().map_err(|error| format!("{error}"))
+}
+
+/// Runs a command to its end.
+pub fn run(cli: Cli) -> Exit {
+    let root = crate::suite::root(cli.suites.as_deref());
+    match cli.command {
+        Command::E2e(options) => e2e::e2e(&root, &options),
+        Command::Exec(options) => exec::exec(&root, &options),
+        Command::List(options) => list::list(&root, &options),
+        Command::Explain { id } => explain::explain(&root, &id),
+        Command::Check { files } => check::check(&root, &files),
+        Command::Predict { topology } => predict::predict(&root, &topology),
+        Command::Mutants(options) => mutants::mutants(&root, &options),
+        Command::Bench { names, rounds } => bench::bench(&root, &names, rounds),
+        Command::Reference(options) => refer::reference(options),
+    }
+}

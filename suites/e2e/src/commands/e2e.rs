@@ -1,0 +1,245 @@
+//! `coexist e2e`: reads, runs, reports, exits.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use lab::ground::Ground;
+use model::case::Case;
+use model::rule::Level;
+use model::subject::{Day, Subject};
+use model::verdict::{Counts, RunFacts, Verdict};
+use model::{CaseId, Role};
+
+use super::{E2e, say};
+use crate::exit::{self, Exit};
+use crate::run::{Came, How, Progress, Work, run};
+use crate::select::Filter;
+use crate::suite::Suite;
+
+pub(super) fn e2e(root: &Path, options: &E2e) -> Exit {
+    inner(root, options).unwrap_or_else(|exit| exit)
+}
+
+fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
+    let ground = Arc::new(say::ground(options.ground)?);
+    let suite = Arc::new(say::suite(root)?);
+    let filter = filter(options)?;
+    let work = work(&suite, options, &filter)?;
+    let folder = say::Folder::make()?;
+    let seed = options.seed.unwrap_or_else(drawn_seed);
+    let runtime = say::runtime()?;
+    let came = runtime.block_on(async {
+        let stop = say::interrupted();
+        let mut all = Came::default();
+        for round in 0..options.repeat.max(1) as u64 {
+            let how = How {
+                seed: seed.wrapping_add(round),
+                jobs: options.jobs,
+                labs: options.jobs.clamp(1, 8),
+                isolate: options.isolate,
+                folder: folder.path().to_owned(),
+                ledger_lines: options.report.is_some(),
+            };
+            let work = work.iter().map(Work::clone).collect();
+            let came = run(suite.clone(), ground.clone(), work, how, stop.clone(), progress()).await;
+            all = joined(all, came);
+            if stop.is_cancelled() {
+                break;
+            }
+        }
+        all
+    });
+    let floor = (filter.is_open() && options.subject.is_none() && options.failed.is_none())
+        .then_some(suite.floor)
+        .map(|floor| floor * options.repeat.max(1));
+    Ok(report(&suite, &ground, options, seed, came, floor))
+}
+
+fn filter(options: &E2e) -> Result<Filter, Exit> {
+    let mut cases = options.case.clone();
+    if let Some(folder) = &options.failed {
+        let failed = failed_in(&folder.join("report.json")).map_err(|says| {
+            say::error(says);
+            Exit::BadInput
+        })?;
+        cases.extend(failed);
+    }
+    Ok(Filter {
+        cases,
+        rules: options.rule.clone(),
+        topologies: options.topology.clone(),
+        view: options.view,
+        shard: options.shard,
+    })
+}
+
+/// The ids of the cases that were not as expected in an earlier report.
+fn failed_in(path: &Path) -> Result<Vec<String>, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let report: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| format!("{}: no report: {error}", path.display()))?;
+    let cases = report["cases"].as_array().ok_or_else(|| format!("{}: no report: it lists no cases", path.display()))?;
+    let wrong = |case: &&serde_json::Value| {
+        let outcome = case["outcome"].as_str().and_then(|word| word.parse::<model::verdict::Outcome>().ok());
+        outcome.is_some_and(|outcome| !outcome.as_expected())
+    };
+    let ids: Vec<String> =
+        cases.iter().filter(wrong).filter_map(|case| Some(case["id"].as_str()?.to_owned())).collect();
+    if ids.is_empty() { Err(format!("{}: every case was as expected", path.display())) } else { Ok(ids) }
+}
+
+/// Who runs what: the subject its role's topologies, or every role's reference its own.
+fn work(suite: &Suite, options: &E2e, filter: &Filter) -> Result<Vec<Work>, Exit> {
+    let role_of = |case: &Case| suite.topology_of(case).map(|topology| topology.role);
+    let mut by_role: BTreeMap<Role, Vec<Arc<Case>>> = BTreeMap::new();
+    for case in filter.select(&suite.cases) {
+        let role = role_of(&case).map_err(|error| say::suite_error(&error))?;
+        by_role.entry(role).or_default().push(case);
+    }
+    let subjects: Vec<(Role, String)> = match &options.subject {
+        Some(name) => {
+            let (subject, _) = suite.subject(name).map_err(|error| say::suite_error(&error))?;
+            vec![(subject.role, name.clone())]
+        }
+        None => by_role.keys().map(|role| (*role, Suite::reference_for(*role).to_owned())).collect(),
+    };
+    let mut work = vec![];
+    for (role, name) in subjects {
+        let subject = suite.subject(&name).map_err(|error| say::suite_error(&error))?;
+        fit(suite, &subject.0, options.today.as_ref())?;
+        work.push(Work { subject, cases: by_role.remove(&role).unwrap_or_default() });
+    }
+    Ok(work)
+}
+
+/// Deviations must name a case that exists, and not be past their day.
+fn fit(suite: &Suite, subject: &Subject, today: Option<&Day>) -> Result<(), Exit> {
+    let today = today.cloned().unwrap_or_else(crate::clock::today);
+    for (case, deviation) in &subject.deviations {
+        let wrong = if !suite.cases.iter().any(|known| known.id == *case) {
+            "names no case; `coexist list cases` prints every id".to_owned()
+        } else if deviation.until.as_ref().is_some_and(|until| *until < today) {
+            format!("is past its day; it was excused until then because: {}", deviation.why)
+        } else {
+            continue;
+        };
+        say::error(format!("subject {}: the deviation \"{case}\" {wrong}", subject.name));
+        return Err(Exit::BadInput);
+    }
+    Ok(())
+}
+
+fn joined(mut all: Came, came: Came) -> Came {
+    all.verdicts.extend(came.verdicts);
+    all.ledger.extend(came.ledger);
+    all.took += came.took;
+    all.labs += came.labs;
+    all.arrivals += came.arrivals;
+    let ending = &mut all.ending;
+    ending.subject_answered = came.ending.subject_answered && (ending.selected == 0 || ending.subject_answered);
+    ending.interrupted |= came.ending.interrupted;
+    ending.selected += came.ending.selected;
+    ending.recorded += came.ending.recorded;
+    ending.unclaimed += came.ending.unclaimed;
+    all.traces = came.traces;
+    all
+}
+
+fn report(suite: &Suite, ground: &Ground, options: &E2e, seed: u64, mut came: Came, floor: Option<usize>) -> Exit {
+    came.ending.floor = floor;
+    let likeness_only = |verdict: &Verdict| {
+        verdict.rules.iter().all(|id| {
+            suite.rules.iter().any(|rule| rule.id == *id && rule.level == Level::Likeness)
+        })
+    };
+    let gates = |verdict: &Verdict| options.level == Level::Likeness || !likeness_only(verdict);
+    let (exit, why) = exit::of(&came.ending, &came.verdicts, gates);
+    let facts = RunFacts {
+        tree: suite.tree.clone(),
+        seed: format!("{seed:04x}"),
+        subject: names(options, &came),
+        topologies: topologies(suite, &came),
+        host: "in-process".to_owned(),
+        ground: ground.kind().to_string(),
+        counts: Counts::of(came.ending.selected, &came.verdicts),
+        arrivals: came.arrivals,
+        unclaimed: came.ending.unclaimed,
+        took: came.took,
+        exit: exit.code(),
+    };
+    let color = std::io::stdout().is_terminal();
+    for verdict in came.verdicts.iter().filter(|verdict| exit::needs_attention(verdict.outcome)) {
+        println!("{}", report::terminal::failure(verdict, color));
+    }
+    print!("{}", report::terminal::skipped(&came.verdicts));
+    println!("{}", report::terminal::summary(&facts, &came.verdicts));
+    if let Some(why) = why {
+        say::error(why);
+    }
+    if let Some(folder) = &options.report
+        && let Err(error) = write(folder, &facts, &came)
+    {
+        say::error(format!("the report could not be written to {}: {error}", folder.display()));
+        return if exit == Exit::AsExpected { Exit::Broken } else { exit };
+    }
+    exit
+}
+
+fn write(folder: &Path, facts: &RunFacts, came: &Came) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let evidence: BTreeMap<CaseId, String> = BTreeMap::new();
+    whole(&folder.join("report.json"), &report::json::report(facts, &came.verdicts, &evidence))?;
+    whole(&folder.join("junit.xml"), &report::junit::report(facts, &came.verdicts))?;
+    let lines: String = came.ledger.iter().map(|line| format!("{line}\n")).collect();
+    whole(&folder.join("ledger.jsonl"), &lines)
+}
+
+/// A file is whole or not there: written beside, then put in place.
+fn whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let beside = path.with_extension("part");
+    std::fs::write(&beside, text)?;
+    std::fs::rename(&beside, path)
+}
+
+fn names(options: &E2e, came: &Came) -> Vec<String> {
+    if let Some(subject) = &options.subject {
+        return vec![subject.clone()];
+    }
+    let mut names: Vec<String> = came
+        .traces
+        .values()
+        .map(|trace| Suite::reference_for(trace.topology.role).to_owned())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn topologies(suite: &Suite, came: &Came) -> Vec<String> {
+    let ran = |case: &&Arc<Case>| came.verdicts.iter().any(|verdict| verdict.id == case.id);
+    let mut names: Vec<String> = suite.cases.iter().filter(ran).map(|case| case.topology_name()).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn drawn_seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish() & 0xffff
+}
+
+fn progress() -> Progress {
+    if !std::io::stderr().is_terminal() {
+        return Arc::new(|_, _, _| {});
+    }
+    Arc::new(|done, total, wrong| {
+        eprint!("\r{}", report::terminal::progress(done, total, wrong));
+        if done == total {
+            eprintln!();
+        }
+        // Progress that cannot be shown is no reason to stop.
+        drop(std::io::stderr().flush());
+    })
+}

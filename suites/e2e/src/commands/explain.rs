@@ -1,0 +1,82 @@
+//! `coexist explain`: what a case, a rule or a defect is, where it comes from, how to run it.
+
+use std::path::Path;
+
+use model::case::Case;
+
+use super::say;
+use crate::exit::Exit;
+use crate::suite::Suite;
+
+pub(super) fn explain(root: &Path, id: &str) -> Exit {
+    let suite = match say::suite(root) {
+        Ok(suite) => suite,
+        Err(exit) => return exit,
+    };
+    if id == "routes" {
+        println!("What the servers that are not in the seat do with a request; the first row that fits holds.\n");
+        exchange::route::table().iter().for_each(|row| println!("{row}"));
+        return Exit::AsExpected;
+    }
+    if let Some(case) = suite.cases.iter().find(|case| case.id.as_str() == id) {
+        explain_case(case);
+        return Exit::AsExpected;
+    }
+    if let Some(rule) = suite.rules.iter().find(|rule| rule.id.as_str() == id) {
+        println!("{}  ({})\n  {}\n", rule.id, rule.level, rule.says);
+        explain_rule(&suite, id);
+        return Exit::AsExpected;
+    }
+    if let Some(defect) = defects::catalogue().into_iter().find(|defect| defect.id == id) {
+        println!("{}  ({} {})\n  {}", defect.id, defect.class, defect.port, defect.title);
+        println!("\n  must be caught by {}", defect.rules.join(", "));
+        match defect.built {
+            true => println!("  again    cargo xtask mutants --defect {id}"),
+            false => println!("  not built yet"),
+        }
+        return Exit::AsExpected;
+    }
+    say::error(format!("`{id}` is no case, rule or defect; `coexist list cases|rules|defects` prints them"));
+    Exit::BadInput
+}
+
+fn explain_case(case: &Case) {
+    let rules: Vec<&str> = case.rules.iter().map(|rule| rule.as_str()).collect();
+    println!("{}  ({})\n  {}\n", case.id, rules.join(", "), case.title);
+    println!("  topology {}", case.topology_name());
+    for (place, fields) in &case.given.settings {
+        println!("  given    {place} {fields}");
+    }
+    for (place, script) in &case.given.faults {
+        println!("  fault    {place} answers {}", script.join(", then "));
+    }
+    for step in &case.steps {
+        let when = &step.when;
+        let opens = String::from(when.opens.clone());
+        println!("\n  when     {} of {}, {}, opens {opens} to {}", when.client, when.mailbox, when.view, when.does);
+        for (number, leg) in step.then.iter().enumerate() {
+            let hops: Vec<String> = leg.hops.iter().map(|hop| hop.at.to_string()).collect();
+            println!("  leg {}    {} ({}): {}", number + 1, leg.dials, leg.reached, hops.join(" -> "));
+            println!(
+                "           told {}; {} credentials, {} certificate prompts",
+                leg.told, leg.prompts.credentials, leg.prompts.certificate
+            );
+        }
+    }
+    for name in &case.resolves {
+        let servers: Vec<&str> = name.servers.iter().map(|server| server.as_str()).collect();
+        println!("  {} ({}) leads to [{}]", name.name, name.view, servers.join(", "));
+    }
+    println!("\n  source   {}\n  again    cargo xtask e2e --case {}", case.source, case.id);
+}
+
+fn explain_rule(suite: &Suite, id: &str) {
+    for case in suite.cases.iter().filter(|case| case.rules.iter().any(|rule| rule.as_str() == id)) {
+        println!("  case     {:<52} {}", case.id.to_string(), case.title);
+    }
+    for defect in defects::catalogue().iter().filter(|defect| defect.rules.contains(&id)) {
+        let built = if defect.built { "" } else { " (not built yet)" };
+        println!("  defect   {}{built}: {}", defect.id, defect.title);
+    }
+    println!("\n  again    cargo xtask e2e --rule {id}");
+}

@@ -1,0 +1,107 @@
+//! What every command says in the same way: problems of files, errors, a runtime that would not start.
+
+use std::path::{Path, PathBuf};
+
+use lab::ground::{Ground, GroundKind};
+use miette::{GraphicalReportHandler, GraphicalTheme};
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::Exit;
+use crate::suite::{Suite, SuiteError};
+
+/// Says that something went wrong, on standard error.
+pub(super) fn error(says: impl std::fmt::Display) {
+    eprintln!("coexist: {says}");
+}
+
+/// Says what is wrong with a suite, each problem with its place.
+pub(super) fn suite_error(error: &SuiteError) -> Exit {
+    if let SuiteError::Wrong(problems) = error {
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor());
+        for problem in problems {
+            let mut text = String::new();
+            match handler.render_report(&mut text, problem) {
+                Ok(()) => eprintln!("{text}"),
+                Err(_) => eprintln!("{problem}"),
+            }
+        }
+    }
+    self::error(error);
+    Exit::BadInput
+}
+
+/// Reads the suite, or says what is wrong with it.
+pub(super) fn suite(root: &Path) -> Result<Suite, Exit> {
+    Suite::read(root).map_err(|error| suite_error(&error))
+}
+
+/// Chooses the ground: before any thread starts, since the process may begin anew.
+pub(super) fn ground(wanted: Option<GroundKind>) -> Result<Ground, Exit> {
+    Ground::choose(wanted).map_err(|error| {
+        self::error(error);
+        Exit::Broken
+    })
+}
+
+/// A runtime for labs and clients.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        self::error(format!("the runtime did not start: {error}"));
+        Exit::Broken
+    })
+}
+
+/// A folder of this process, where labs keep keys and logs; removed when dropped.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn make() -> Result<Folder, Exit> {
+        let path = std::env::temp_dir().join(format!("coexist-{}", std::process::id()));
+        let made = std::fs::create_dir_all(&path);
+        #[cfg(unix)]
+        let made = made.and_then(|()| {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700))
+        });
+        match made {
+            Ok(()) => Ok(Folder(path)),
+            Err(error) => {
+                self::error(format!("{}: {error}", path.display()));
+                Err(Exit::Broken)
+            }
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed is left to whoever cleans temporary files.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// Cancelled when a person or a supervisor ends the process: INT or TERM.
+pub(super) fn interrupted() -> CancellationToken {
+    let token = CancellationToken::new();
+    let told = token.clone();
+    tokio::spawn(async move {
+        let term = async {
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(mut term) => {
+                    term.recv().await;
+                }
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            () = term => {}
+        }
+        told.cancel();
+    });
+    token
+}
