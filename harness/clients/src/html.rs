@@ -312,9 +312,6 @@ mod tests {
         {
             let _ = Page::read(html);
         }
-        assert_eq!(
-            decoded("&#xFFFFFFFF; &#x1F600; & &;"),
-            "&#xFFFFFFFF; \u{1F600}; & &;".replacen("\u{1F600};", "\u{1F600}", 1)
-        );
+        assert_eq!(decoded("&#xFFFFFFFF; &#x1F600; & &;"), "&#xFFFFFFFF; \u{1F600} & &;");
     }
 }

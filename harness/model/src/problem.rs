@@ -1,11 +1,12 @@
 //! Bad input, said so that its author can mend it: file, line, column, and what a right one looks like.
 
-use miette::{Diagnostic, NamedSource, SourceSpan};
-use serde::de::DeserializeOwned;
+use std::fmt;
 use std::ops::Range;
 
-/// Something wrong in a file that a person wrote.
-#[derive(Debug, Clone, thiserror::Error, Diagnostic)]
+use serde::de::DeserializeOwned;
+
+/// Something wrong in a file that a person wrote. Printed, it is one line; [`Problem::picture`] shows the place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{location}: {message}")]
 pub struct Problem {
     /// `FILE:LINE:COLUMN`, or the file alone where no place in it is to blame.
@@ -13,13 +14,47 @@ pub struct Problem {
     /// What is wrong.
     pub message: String,
     /// What to do, or a right value.
-    #[help]
     pub help: Option<String>,
-    /// The file's text, for a picture of the place.
-    #[source_code]
-    text: Option<NamedSource<String>>,
-    #[label("here")]
-    span: Option<SourceSpan>,
+    place: Option<Place>,
+}
+
+/// The line that is to blame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    number: usize,
+    column: usize,
+    text: String,
+    marked: usize,
+}
+
+impl Problem {
+    /// The problem with its place shown, and what a right one looks like; several lines.
+    pub fn picture(&self) -> Picture<'_> {
+        Picture(self)
+    }
+}
+
+/// See [`Problem::picture`].
+pub struct Picture<'a>(&'a Problem);
+
+impl fmt::Display for Picture<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let problem = self.0;
+        writeln!(f, "{problem}")?;
+        if let Some(place) = &problem.place {
+            let number = place.number.to_string();
+            let margin = " ".repeat(number.len());
+            let before: String =
+                place.text.chars().take(place.column - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
+            writeln!(f, " {margin} |")?;
+            writeln!(f, " {number} | {}", place.text)?;
+            writeln!(f, " {margin} | {before}{}", "^".repeat(place.marked))?;
+        }
+        match &problem.help {
+            Some(help) => writeln!(f, "   = {help}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A file's name and text, from which problems are located.
@@ -44,20 +79,12 @@ impl Source {
         message: impl Into<String>,
         help: Option<String>,
     ) -> Problem {
-        let location = match &span {
-            Some(span) => {
-                let (line, column) = self.line_and_column(span.start);
-                format!("{}:{line}:{column}", self.file)
-            }
+        let place = span.map(|span| self.place(span));
+        let location = match &place {
+            Some(place) => format!("{}:{}:{}", self.file, place.number, place.column),
             None => self.file.clone(),
         };
-        Problem {
-            location,
-            message: message.into(),
-            help,
-            text: span.is_some().then(|| NamedSource::new(&self.file, self.text.clone())),
-            span: span.map(SourceSpan::from),
-        }
+        Problem { location, message: message.into(), help, place }
     }
 
     /// Reads the whole file as one value.
@@ -90,11 +117,18 @@ impl Source {
         span
     }
 
-    fn line_and_column(&self, at: usize) -> (usize, usize) {
-        let before = &self.text[..at.min(self.text.len())];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        (line, column)
+    fn place(&self, span: Range<usize>) -> Place {
+        let start = span.start.min(self.text.len());
+        let before = &self.text[..start];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
+        let end = span.end.clamp(start, line_end.max(start));
+        Place {
+            number: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            text: self.text[line_start..line_end].to_owned(),
+            marked: self.text[start..end].chars().count().max(1),
+        }
     }
 }
 
@@ -107,5 +141,20 @@ mod tests {
         let source = Source::new("a.toml", "one = 1\n[two]\nthree = 'x'\n");
         let problem = source.problem(source.locate(&["two", "three"]), "no such thing", None);
         assert_eq!(problem.to_string(), "a.toml:3:9: no such thing");
+    }
+
+    #[test]
+    fn a_picture_shows_the_place_and_a_right_value() {
+        let source = Source::new("a.toml", "one = 1\n[two]\nthree = 'x'\n");
+        let help = Some("three = 'y'".to_owned());
+        let problem = source.problem(source.locate(&["two", "three"]), "no such thing", help);
+        let expected = "\
+a.toml:3:9: no such thing
+   |
+ 3 | three = 'x'
+   |         ^^^
+   = three = 'y'
+";
+        assert_eq!(problem.picture().to_string(), expected);
     }
 }

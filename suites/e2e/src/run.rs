@@ -186,8 +186,8 @@ impl State {
         ledger: &Ledger,
     ) -> Result<Lab, String> {
         let subject = Some((subject.clone(), path.as_path()));
-        let plan = lab_of::plan(self.suite, group, subject, folder, ledger.clone()).map_err(|e| e.to_string())?;
-        Lab::start(self.ground, plan).await.map_err(|error| error.to_string())
+        let plan = lab_of::plan(&self.suite, group, subject, folder, ledger.clone()).map_err(|e| e.to_string())?;
+        Lab::start(&self.ground, plan).await.map_err(|error| error.to_string())
     }
 
     async fn run_case(

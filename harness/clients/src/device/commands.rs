@@ -156,9 +156,10 @@ impl<'a> Device<'a> {
     /// First the key, then the items.
     async fn sync(&mut self, line: &mut Line<'_, '_>, folders: &Node) -> Result<Node, Halt> {
         let inbox = inbox(folders).ok_or_else(|| Ending::useless(200, "the folder list has no inbox"))?;
+        let names_class = self.protocol() < 121;
         let collection = |key: &str, more: Vec<Node>| {
             let mut children = vec![];
-            if self.shape.protocol.as_str() < "12.1" {
+            if names_class {
                 children.push(Node::text(t::CLASS, "Email"));
             }
             children.extend([Node::text(t::SYNC_KEY, key), Node::text(t::COLLECTION_ID, &inbox)]);
@@ -182,7 +183,7 @@ impl<'a> Device<'a> {
              Content-Type: text/plain; charset=utf-8\r\n\r\nA note.\r\n"
         );
         // Up to 12.1 the message is the body; from 14.0 on it is in WBXML (MS-ASCMD, SendMail).
-        let request = match self.shape.protocol.as_str() < "14" {
+        let request = match self.protocol() < 140 {
             true => self.request(line.url, Command::SendMail, mime.into(), "message/rfc822"),
             false => {
                 let body = Node::of(
@@ -267,7 +268,7 @@ impl<'a> Device<'a> {
 
     /// Asks for the policy, then accepts it (MS-ASPROV).
     async fn provision(&mut self, line: &mut Line<'_, '_>) -> Result<(), Halt> {
-        let kind = match self.shape.protocol.as_str() < "12" {
+        let kind = match self.protocol() < 120 {
             true => "MS-WAP-Provisioning-XML",
             false => "MS-EAS-Provisioning-WBXML",
         };
@@ -354,7 +355,7 @@ impl<'a> Device<'a> {
 
     /// Wire facts 2.1: version, command, locale, device id, policy key, device type.
     fn base64_query(&self, command: Command) -> String {
-        let version = self.shape.protocol.replace('.', "").parse().unwrap_or(0u8);
+        let version = self.protocol();
         let mut bytes = vec![version, command as u8, 0x09, 0x04];
         put_short(&mut bytes, self.person.device_id.as_bytes());
         match self.policy_key {
@@ -363,6 +364,11 @@ impl<'a> Device<'a> {
         }
         put_short(&mut bytes, self.shape.kind.as_bytes());
         STANDARD.encode(bytes)
+    }
+
+    /// The protocol in tenths, as the base64 query has it: 25, 121, 141.
+    fn protocol(&self) -> u8 {
+        self.shape.protocol.replace('.', "").parse().unwrap_or(0)
     }
 
     fn whose(&self, folders: &Node) -> Ending {

@@ -28,7 +28,7 @@ pub(super) fn explain(root: &Path, id: &str) -> Exit {
         return Exit::AsExpected;
     }
     if let Some(defect) = defects::catalogue().into_iter().find(|defect| defect.id == id) {
-        println!("{}  ({} {})\n  {}", defect.id, defect.class, defect.port, defect.title);
+        println!("{}  ({:?} at port {:?})\n  {}", defect.id, defect.class, defect.port, defect.title);
         println!("\n  must be caught by {}", defect.rules.join(", "));
         match defect.built {
             true => println!("  again    cargo xtask mutants --defect {id}"),

@@ -1,5 +1,10 @@
 //! `coexist reference`: our own front end as a process, living by the contract that every subject lives by.
 
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use defects::Fired;
+
 use super::{Reference, say};
 use crate::exit::Exit;
 
@@ -10,7 +15,7 @@ pub(super) fn reference(options: Reference) -> Exit {
     };
     let ended = runtime.block_on(async {
         let stop = say::interrupted();
-        let spoil = defects::spoiler(options.defect.as_deref(), options.fired.as_deref())?;
+        let spoil = spoil(options.defect, options.fired)?;
         reference::run(reference::Options {
             role: options.role,
             lab: options.lab,
@@ -26,4 +31,18 @@ pub(super) fn reference(options: Reference) -> Exit {
             Exit::Broken
         }
     }
+}
+
+/// The wrap of a defect, where one is asked for.
+fn spoil(defect: Option<String>, fired: Option<PathBuf>) -> anyhow::Result<Option<reference::Spoil>> {
+    let Some(id) = defect else { return Ok(None) };
+    if id != "identity" && !defects::catalogue().iter().any(|known| known.id == id && known.built) {
+        bail!("`{id}` is no defect that is built; `coexist list defects` prints them");
+    }
+    let path = fired.context("--defect says where it lied: --fired PATH")?;
+    let fired = Fired::into_file(&path).with_context(|| path.display().to_string())?;
+    Ok(Some(Box::new(move |ports| match defects::spoil(&id, ports.clone(), fired) {
+        Some(spoiled) => spoiled,
+        None => ports,
+    })))
 }

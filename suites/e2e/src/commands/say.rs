@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use lab::ground::{Ground, GroundKind};
-use miette::{GraphicalReportHandler, GraphicalTheme};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
@@ -17,13 +16,8 @@ pub(super) fn error(says: impl std::fmt::Display) {
 /// Says what is wrong with a suite, each problem with its place.
 pub(super) fn suite_error(error: &SuiteError) -> Exit {
     if let SuiteError::Wrong(problems) = error {
-        let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor());
         for problem in problems {
-            let mut text = String::new();
-            match handler.render_report(&mut text, problem) {
-                Ok(()) => eprintln!("{text}"),
-                Err(_) => eprintln!("{problem}"),
-            }
+            eprintln!("{}", problem.picture());
         }
     }
     self::error(error);

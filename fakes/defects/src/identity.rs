@@ -1,0 +1,72 @@
+//! A wrap of every port that changes nothing: with it, everything must pass as without it.
+
+use std::sync::Arc;
+
+use http::{Request, Response, request};
+use model::HostName;
+use reference::decide::{Decision, Question};
+use reference::lane::LaneId;
+use reference::ports::{
+    Asked, Back, BackError, Client, Decide, DirectoryDown, Discover, Facts, Flow, Front, Lane, Passage, Ports,
+    Sought, Waiting,
+};
+
+/// Wraps every port, and lies nowhere.
+pub fn identity(ports: Ports) -> Ports {
+    Ports {
+        discover: Arc::new(Same(ports.discover)),
+        decide: Arc::new(Same(ports.decide)),
+        lane: Arc::new(Same(ports.lane)),
+        front: Arc::new(Same(ports.front)),
+        back: Arc::new(Same(ports.back)),
+    }
+}
+
+struct Same<P: ?Sized>(Arc<P>);
+
+impl Discover for Same<dyn Discover> {
+    fn find<'a>(&'a self, sought: &'a Sought) -> Waiting<'a, Result<Facts, DirectoryDown>> {
+        self.0.find(sought)
+    }
+}
+
+impl Decide for Same<dyn Decide> {
+    fn decide(&self, question: &Question) -> Decision {
+        self.0.decide(question)
+    }
+}
+
+impl Lane for Same<dyn Lane> {
+    fn lane(&self, client: Client, user: Option<&str>, host: &HostName, port: u16) -> LaneId {
+        self.0.lane(client, user, host, port)
+    }
+}
+
+impl Front for Same<dyn Front> {
+    fn request(&self, client: Client, tls: bool, head: &mut request::Parts) -> Asked {
+        self.0.request(client, tls, head)
+    }
+
+    fn answer(&self, asked: &Asked, answer: Response<Flow>) -> Response<Flow> {
+        self.0.answer(asked, answer)
+    }
+}
+
+impl Back for Same<dyn Back> {
+    fn head<'a>(
+        &'a self,
+        passage: &'a Passage,
+        head: &'a mut request::Parts,
+    ) -> Waiting<'a, Result<(), BackError>> {
+        self.0.head(passage, head)
+    }
+
+    fn send<'a>(
+        &'a self,
+        passage: &'a Passage,
+        lane: LaneId,
+        request: Request<Flow>,
+    ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
+        self.0.send(passage, lane, request)
+    }
+}

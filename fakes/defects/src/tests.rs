@@ -1,0 +1,122 @@
+//! The catalogue is whole, and each lie about a decision is told somewhere: over every mailbox, protocol, verb and kind
+//! of device in the topologies of the suite.
+
+use std::path::Path;
+
+use model::problem::Source;
+use model::topology::{RedirectType, TopologyFiles};
+use model::{Protocol, Topology};
+use reference::decide::{Account, Device, Question, Rules, SignIn};
+use reference::ports::{Client, Decide};
+
+use super::*;
+
+#[test]
+fn every_lie_is_a_row_of_the_catalogue_at_the_port_that_it_wraps() {
+    let catalogue = catalogue();
+    let built: Vec<_> = catalogue.iter().filter(|defect| defect.built).collect();
+    for defect in &built {
+        let at_decide = decisions::lie(defect.id).is_some();
+        assert_eq!(defect.port == Port::Decide, at_decide, "{}", defect.id);
+    }
+    assert_eq!(built.len(), decisions::ids().count() + discoveries::ids().count());
+    let mut ids: Vec<_> = catalogue.iter().map(|defect| defect.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), catalogue.len(), "an id stands twice");
+}
+
+#[test]
+fn every_rule_named_is_a_rule_id() {
+    for defect in catalogue() {
+        for rule in defect.rules {
+            assert!(rule.parse::<model::RuleId>().is_ok(), "{}: {rule}", defect.id);
+        }
+    }
+}
+
+#[test]
+fn a_lie_is_one_line_with_the_socket_of_the_client() {
+    let file = std::env::temp_dir().join(format!("coexist-fired-{}", std::process::id()));
+    let fired = Fired::into_file(&file).unwrap();
+    fired.lied("redirects-bare", "127.1.2.3:4567".parse().unwrap());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "redirects-bare 127.1.2.3:4567\n");
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn every_lie_about_a_decision_is_told_in_the_seat_it_is_run_in() {
+    let questions: Vec<Question> = [
+        ("coexistence", &["+site3-2007", "+mbx2013-s2", "+pairs"][..]),
+        ("pre-e15", &["+site3-2007", "+site2-2007"][..]),
+    ]
+    .into_iter()
+    .flat_map(|(base, overlays)| [RedirectType::Manual, RedirectType::Silent].map(|how| read(base, overlays, how)))
+    .flat_map(|topology| asked(&Arc::new(topology)))
+    .collect();
+    for defect in catalogue().into_iter().filter(|defect| defect.built && defect.port == Port::Decide) {
+        let (_, lie) = decisions::lie(defect.id).unwrap();
+        let lied = |question: &&Question| {
+            let truth = Rules.decide(question);
+            question.role == defect.role && lie(question, truth.clone()) != truth
+        };
+        assert!(questions.iter().any(|question| lied(&question)), "{} is never told", defect.id);
+    }
+}
+
+fn read(base: &str, overlays: &[&str], cross_site: RedirectType) -> Topology {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../suites/topologies");
+    let source = |name: &str| {
+        let file = folder.join(format!("{name}.toml"));
+        Source::new(format!("{name}.toml"), std::fs::read_to_string(file).unwrap())
+    };
+    let mut files = TopologyFiles::base(source(base));
+    for overlay in overlays {
+        files = files.with_overlay(overlay, source(overlay)).unwrap();
+    }
+    let mut topology = files.build(&Default::default()).unwrap();
+    let seat = topology.seat.clone();
+    let owa = topology.servers.get_mut(&seat).unwrap().directories.get_mut(&Protocol::Owa).unwrap();
+    owa.cross_site_redirect = Some(cross_site);
+    topology
+}
+
+/// Every question that the mailboxes of a topology give rise to.
+fn asked(topology: &Arc<Topology>) -> Vec<Question> {
+    let mut questions = vec![];
+    for (name, mailbox) in &topology.mailboxes {
+        let home = &topology.databases[&mailbox.database].active;
+        let account = Account {
+            address: format!("{name}@contoso.com"),
+            upn: format!("{name}@contoso.com"),
+            account: format!("CONTOSO\\{name}"),
+            legacy_dn: format!("/o=Contoso/cn={name}"),
+            guid: "g".to_owned(),
+            sid: "s".to_owned(),
+            display_name: name.to_string(),
+            database: mailbox.database.clone(),
+            server: home.clone(),
+            version: topology.servers[home].version,
+            site: topology.servers[home].site.clone(),
+        };
+        for protocol in [Protocol::Autodiscover, Protocol::Owa, Protocol::Ecp, Protocol::Eas, Protocol::Ews, Protocol::Oab] {
+            for (verb, listed, right) in [("POST", false, true), ("OPTIONS", true, true), ("POST", true, false)] {
+                questions.push(Question {
+                    client: Client { connection: 1, socket: "127.0.0.1:1".parse().unwrap() },
+                    role: topology.role,
+                    seat: topology.seat.clone(),
+                    topology: topology.clone(),
+                    protocol,
+                    verb: verb.parse().unwrap(),
+                    target: "/".to_owned(),
+                    host: None,
+                    sign_in: if right { SignIn::Typed } else { SignIn::Not },
+                    account: right.then(|| account.clone()),
+                    claimed: (!right).then(|| format!("CONTOSO\\{name}-0a1b2c")),
+                    device: Device { on_list: listed, autodiscover: listed, ..Device::default() },
+                });
+            }
+        }
+    }
+    questions
+}
