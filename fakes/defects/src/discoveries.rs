@@ -23,8 +23,14 @@ pub(crate) enum Lie {
 }
 
 const LIES: &[(&str, Lie)] = &[
-    ("reads-2007-as-2010", Lie::Answer(|facts| taken_for(facts, Version::Exchange2007, Version::Exchange2010))),
-    ("reads-2010-as-2013", Lie::Answer(|facts| taken_for(facts, Version::Exchange2010, Version::Exchange2013))),
+    (
+        "reads-2007-as-2010",
+        Lie::Answer(|facts| taken_for(facts, Version::Exchange2007, Version::Exchange2010)),
+    ),
+    (
+        "reads-2010-as-2013",
+        Lie::Answer(|facts| taken_for(facts, Version::Exchange2010, Version::Exchange2013)),
+    ),
     ("mixes-up-sites", Lie::Answer(site2_for_site3)),
     ("one-url-for-all", Lie::Answer(one_url_for_all)),
     ("remembers-by-domain", Lie::Stale(|sought| domain_of(&sought.user))),

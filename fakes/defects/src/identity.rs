@@ -7,8 +7,8 @@ use model::HostName;
 use reference::decide::{Decision, Question};
 use reference::lane::LaneId;
 use reference::ports::{
-    Asked, Back, BackError, Client, Decide, DirectoryDown, Discover, Facts, Flow, Front, Lane, Passage, Ports,
-    Sought, Waiting,
+    Asked, Back, BackError, Client, Decide, DirectoryDown, Discover, Facts, Flow, Front, Lane, Passage,
+    Ports, Sought, Waiting,
 };
 
 /// Wraps every port, and lies nowhere.

@@ -51,7 +51,9 @@ fn every_lie_about_a_decision_is_told_in_the_seat_it_is_run_in() {
         ("pre-e15", &["+site3-2007", "+site2-2007"][..]),
     ]
     .into_iter()
-    .flat_map(|(base, overlays)| [RedirectType::Manual, RedirectType::Silent].map(|how| read(base, overlays, how)))
+    .flat_map(|(base, overlays)| {
+        [RedirectType::Manual, RedirectType::Silent].map(|how| read(base, overlays, how))
+    })
     .flat_map(|topology| asked(&Arc::new(topology)))
     .collect();
     for defect in catalogue().into_iter().filter(|defect| defect.built && defect.port == Port::Decide) {
@@ -99,8 +101,17 @@ fn asked(topology: &Arc<Topology>) -> Vec<Question> {
             version: topology.servers[home].version,
             site: topology.servers[home].site.clone(),
         };
-        for protocol in [Protocol::Autodiscover, Protocol::Owa, Protocol::Ecp, Protocol::Eas, Protocol::Ews, Protocol::Oab] {
-            for (verb, listed, right) in [("POST", false, true), ("OPTIONS", true, true), ("POST", true, false)] {
+        for protocol in [
+            Protocol::Autodiscover,
+            Protocol::Owa,
+            Protocol::Ecp,
+            Protocol::Eas,
+            Protocol::Ews,
+            Protocol::Oab,
+        ] {
+            for (verb, listed, right) in
+                [("POST", false, true), ("OPTIONS", true, true), ("POST", true, false)]
+            {
                 questions.push(Question {
                     client: Client { connection: 1, socket: "127.0.0.1:1".parse().unwrap() },
                     role: topology.role,

@@ -256,10 +256,14 @@ impl Server {
         };
         let topology = self.world.directory.topology();
         let eas = EasRequest::read(held.request).ok();
-        let device = eas.map(|eas| eas.protocol);
+        let device = eas.map(|eas| eas.protocol).or_else(|| said_protocol(held.request));
         let route = route::route(&self.world.routes, &topology, &self.name, held.protocol, &facts, device);
         let typed = held.form.as_ref();
         let answer = match route {
+            // OPTIONS is about the server, and reads no mailbox.
+            Route::Serve if held.protocol == Protocol::Eas && held.request.method() == Method::OPTIONS => {
+                eas::options(self.version, self.build)
+            }
             Route::Serve => match (typed, facts.server == self.name) {
                 (Some(form), _) => self.open_session(form, host),
                 (None, true) => {
@@ -391,4 +395,9 @@ impl Server {
         }
         answer
     }
+}
+
+/// What a device says that it speaks, where its request is no command: OPTIONS.
+fn said_protocol(request: &Request<Bytes>) -> Option<eas::Protocol> {
+    request.headers().get("ms-asprotocolversion")?.to_str().ok()?.parse().ok()
 }

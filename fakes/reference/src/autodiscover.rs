@@ -18,7 +18,8 @@ const LONGEST: usize = 256 * 1024;
 /// The forest's GUID; one forest, so one value.
 const DEPLOYMENT: &str = "6f1d2c3b-4a59-4e68-9b7a-c0ff33c03215";
 /// Where legacyExchangeDNs of servers begin.
-const SERVERS: &str = "/o=Contoso/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Configuration/cn=Servers";
+const SERVERS: &str =
+    "/o=Contoso/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Configuration/cn=Servers";
 
 impl FrontEnd {
     /// Writes the answer for whoever signed in; another address in the request is unknown here.

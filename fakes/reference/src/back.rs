@@ -78,7 +78,9 @@ impl Dial {
         let door = *self.doors.get(&key).ok_or_else(|| BackError::Nowhere(host.clone(), port))?;
         let unreachable = |why: String| BackError::Unreachable(host.clone(), why);
         let connected = clock::within(clock::CONNECT, self.open(door)).await;
-        connected.map_err(|late| unreachable(late.to_string()))?.map_err(|error| unreachable(error.to_string()))
+        connected
+            .map_err(|late| unreachable(late.to_string()))?
+            .map_err(|error| unreachable(error.to_string()))
     }
 
     async fn open(&self, door: SocketAddr) -> io::Result<TcpStream> {
@@ -114,7 +116,8 @@ impl Back for Behind {
         Box::pin(async move {
             let headers = &mut head.headers;
             strip_hop_by_hop(headers);
-            let stripped: Vec<HeaderName> = headers.keys().filter(|name| is_front_end_only(name)).cloned().collect();
+            let stripped: Vec<HeaderName> =
+                headers.keys().filter(|name| is_front_end_only(name)).cloned().collect();
             stripped.iter().for_each(|name| drop(headers.remove(name)));
             strip_cookies(self.role, headers);
             self.introduce(passage, headers);

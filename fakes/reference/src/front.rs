@@ -71,7 +71,9 @@ impl Front for Doorway {
 }
 
 fn without_port(host: &str) -> &str {
-    host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(host, _)| host)
+    host.rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+        .map_or(host, |(host, _)| host)
 }
 
 /// Binds a listener of the seat; a subject owns the ports that it was told of.

@@ -119,8 +119,8 @@ impl Lab {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path)
             .map_err(|error| LabError::Unreadable { file: file.clone(), error })?;
-        let lab: Lab = serde_json::from_str(&text)
-            .map_err(|error| LabError::Malformed { file: file.clone(), error })?;
+        let lab: Lab =
+            serde_json::from_str(&text).map_err(|error| LabError::Malformed { file: file.clone(), error })?;
         match lab.contract {
             1 => Ok(lab),
             given => Err(LabError::OtherContract { file, given }),

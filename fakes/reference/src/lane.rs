@@ -29,12 +29,7 @@ pub struct OwnLanes;
 
 impl Lane for OwnLanes {
     fn lane(&self, client: Client, user: Option<&str>, host: &HostName, port: u16) -> LaneId {
-        LaneId {
-            connection: client.connection,
-            user: user.map(str::to_owned),
-            host: host.clone(),
-            port,
-        }
+        LaneId { connection: client.connection, user: user.map(str::to_owned), host: host.clone(), port }
     }
 }
 

@@ -68,7 +68,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let version = match role {
         Role::FrontEnd2013 => Version::Exchange2013,
         Role::FrontEnd2010 => Version::Exchange2010,
-        Role::Edge => anyhow::bail!("the reference has no edge role yet; it has front-end-2013 and front-end-2010"),
+        Role::Edge => {
+            anyhow::bail!("the reference has no edge role yet; it has front-end-2013 and front-end-2010")
+        }
     };
     let lab = Lab::read(&lab)?;
     let https = bind(lab.seat.listen.https)?;
@@ -149,8 +151,7 @@ fn client_config(lab: &Lab) -> anyhow::Result<ClientConfig> {
     for certificate in certificates(&lab.ca)? {
         roots.add(certificate).with_context(|| format!("{}: not a root to trust", lab.ca.display()))?;
     }
-    let builder =
-        ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
+    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }
 

@@ -63,7 +63,7 @@ pub struct Client {
 pub struct Sought {
     /// Who asks.
     pub client: Client,
-    /// Whose mailbox: the address of the signed-in user.
+    /// Whose mailbox: the signed-in user, by any form of the name.
     pub user: String,
     /// What the client speaks.
     pub protocol: Protocol,

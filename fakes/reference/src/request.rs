@@ -1,5 +1,6 @@
 //! One request, from sign-in over discovery and decision to its answer.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -188,8 +189,7 @@ impl FrontEnd {
                 visit(SignIn::Not, sign_in::form(&claimed, ""))
             }
             Identity::Known { user, how, form } => {
-                let sought =
-                    Sought { client: asked.client, user, protocol, query: query.to_owned() };
+                let sought = Sought { client: asked.client, user, protocol, query: query.to_owned() };
                 match self.ports.discover.find(&sought).await {
                     Ok(facts) => (question.topology, question.account) = (facts.topology, facts.account),
                     Err(down) => return self.directory_down(&down),
@@ -224,9 +224,9 @@ impl FrontEnd {
             Decision::Http451(location) => {
                 self.own(eas::http451(location.map(|url| url.to_string()).as_deref()))
             }
-            Decision::Refuse(code) => self.own(iis::status(
-                StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            )),
+            Decision::Refuse(code) => {
+                self.own(iis::status(StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)))
+            }
             // What was typed is right and the mailbox is had from here: the session begins.
             Decision::Proxy(_) | Decision::Serve(_) | Decision::WriteAutodiscover if request.is_none() => {
                 let host = visit.asked.host.as_ref().unwrap_or(&self.seat.fqdn);
@@ -260,7 +260,8 @@ impl FrontEnd {
         }
     }
 
-    /// Carries a request to one of the candidates, in turn, and its answer back.
+    /// Carries a request to one of the candidates and its answer back: in turn, or where it matters always to the same
+    /// one for the same user.
     async fn pass_on(
         &self,
         visit: &Visit,
@@ -268,7 +269,15 @@ impl FrontEnd {
         account: Option<Account>,
         request: Request<Flow>,
     ) -> Response<Flow> {
-        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let turn = match (visit.protocol, &account) {
+            // A server keeps what it keeps of these for a user to itself: pages' state, subscriptions (wire facts 6).
+            (Protocol::Owa | Protocol::Ecp | Protocol::Ews, Some(account)) => {
+                let mut hasher = DefaultHasher::new();
+                account.sid.hash(&mut hasher);
+                usize::try_from(hasher.finish() % (1 << 16)).unwrap_or_default()
+            }
+            _ => self.turn.fetch_add(1, Ordering::Relaxed),
+        };
         let Some(target) = to.get(turn % to.len().max(1)) else { return self.own(iis::unavailable()) };
         let passage =
             Passage { asked: visit.asked.clone(), account, host: target.host.clone(), port: target.port };
@@ -293,8 +302,7 @@ impl FrontEnd {
     /// An answer of this server's own.
     pub(crate) fn own(&self, answer: Answer) -> Response<Flow> {
         let Some(server) = self.own_server() else { return answers::own(answer) };
-        let place =
-            if self.role == Role::FrontEnd2013 { Place::FrontEnd } else { Place::ClientAccess };
+        let place = if self.role == Role::FrontEnd2013 { Place::FrontEnd } else { Place::ClientAccess };
         answers::own(iis::dress(self.version, server.build, self.seat.fqdn.as_str(), place, answer))
     }
 
@@ -320,10 +328,11 @@ fn to_tls(asked: &Asked) -> Answer {
 /// X-SEC-3: what another server might decode to another virtual directory.
 fn is_ambiguous(target: &str) -> bool {
     let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase();
-    let decoded = path.replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
+    let once = path.replace("%25", "%"); // decoded twice by somebody
+    let decoded = once.replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
     let climbs = decoded.split('/').any(|segment| segment == ".." || segment == ".");
     let first_is_encoded = path.split('/').nth(1).unwrap_or_default().contains('%');
-    climbs || first_is_encoded || decoded.contains('\\') || path.contains("%00") || path.contains("%25")
+    climbs || first_is_encoded || decoded.contains('\\') || once.contains("%00")
 }
 
 fn is_health_page(path: &str) -> bool {

@@ -54,11 +54,7 @@ impl FrontEnd {
         }
     }
 
-    async fn open_mailbox(
-        &self,
-        account: &Account,
-        server: &HostName,
-    ) -> anyhow::Result<Session<TcpStream>> {
+    async fn open_mailbox(&self, account: &Account, server: &HostName) -> anyhow::Result<Session<TcpStream>> {
         let opening = async {
             let stream = self.dial.connect(server, MS_RPC).await?;
             Ok::<_, anyhow::Error>(

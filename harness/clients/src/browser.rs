@@ -246,8 +246,19 @@ fn submitted(leg: &mut Leg, here: &WebUrl, form: &Form) -> Turn {
     let ask = Ask::Post(target.clone(), form.fields());
     match target.host == leg.dials && target.tls {
         true => Turn::On(ask),
-        false => leave(Told::SilentRedirect(target.virtual_directory()), &target, ask),
+        false => leave(Told::SilentRedirect(landing(form, &target)), &target, ask),
     }
+}
+
+/// Where a form that submits itself leads in the end: the destination it names at its own host (`/ecp/` signs in at
+/// `/owa/auth.owa` too), else the virtual directory it is posted to.
+fn landing(form: &Form, target: &WebUrl) -> WebUrl {
+    let destination = form.fields().into_iter().find(|(name, _)| name == "destination");
+    destination
+        .and_then(|(_, url)| WebUrl::folded(&url).ok())
+        .filter(|url| url.host == target.host)
+        .unwrap_or_else(|| target.clone())
+        .virtual_directory()
 }
 
 /// To another host; what was typed travels over TLS alone.

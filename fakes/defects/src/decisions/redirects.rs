@@ -17,7 +17,9 @@ pub(super) const LIES: &[(&str, Lie)] = &[
         _ => truth,
     }),
     ("redirects-own-site", |question, truth| match (&truth, of(question, Version::Exchange2010)) {
-        (Decision::Proxy(_), Some(account)) if is_web(question) && question.own_site() == Some(&account.site) => {
+        (Decision::Proxy(_), Some(account))
+            if is_web(question) && question.own_site() == Some(&account.site) =>
+        {
             match published(question, account.version, &account.site, question.protocol) {
                 Some(url) => Decision::SilentRedirect(url, account.version),
                 None => truth,
@@ -90,7 +92,8 @@ fn as_if_signed_in(question: &Question) -> Decision {
     };
     let Some((version, site)) = place() else { return Decision::Challenge };
     let own = question.own_site() == Some(&site);
-    let to_url = published(question, version, &site, question.protocol).filter(|_| !own || version == Version::Exchange2007);
+    let to_url = published(question, version, &site, question.protocol)
+        .filter(|_| !own || version == Version::Exchange2007);
     match to_url.filter(|_| is_web(question)) {
         Some(url) => Decision::Found(url),
         None if is_web(question) => Decision::Challenge,

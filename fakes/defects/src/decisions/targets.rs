@@ -7,11 +7,13 @@ use super::Lie;
 use super::names::{elsewhere, everywhere, external, internal, is_web, of, server_of, to};
 
 pub(super) const LIES: &[(&str, Lie)] = &[
-    ("minds-the-device", |question, truth| match (elsewhere(question, Version::Exchange2010), question.own_site()) {
-        (Some(_), Some(own)) if question.protocol == Protocol::Eas && question.device.on_list => {
-            to(question.client_access(Version::Exchange2010, own), truth)
+    ("minds-the-device", |question, truth| {
+        match (elsewhere(question, Version::Exchange2010), question.own_site()) {
+            (Some(_), Some(own)) if question.protocol == Protocol::Eas && question.device.on_list => {
+                to(question.client_access(Version::Exchange2010, own), truth)
+            }
+            _ => truth,
         }
-        _ => truth,
     }),
     ("stays-in-own-site", |question, truth| match (&truth, question.own_site()) {
         (Decision::Proxy(_), Some(own)) if elsewhere(question, Version::Exchange2010).is_some() => {
@@ -67,11 +69,13 @@ pub(super) const LIES: &[(&str, Lie)] = &[
         }
         _ => truth,
     }),
-    ("proxies-past-external-url", |question, truth| match (&truth, elsewhere(question, Version::Exchange2010)) {
-        (Decision::SilentRedirect(..) | Decision::Found(_), Some(account)) => {
-            to(question.client_access(Version::Exchange2010, &account.site), truth)
+    ("proxies-past-external-url", |question, truth| {
+        match (&truth, elsewhere(question, Version::Exchange2010)) {
+            (Decision::SilentRedirect(..) | Decision::Found(_), Some(account)) => {
+                to(question.client_access(Version::Exchange2010, &account.site), truth)
+            }
+            _ => truth,
         }
-        _ => truth,
     }),
     ("violet-straight-home", |question, truth| match elsewhere(question, Version::Exchange2007) {
         Some(account) if is_web(question) => {
@@ -108,7 +112,8 @@ pub(super) const LIES: &[(&str, Lie)] = &[
     }),
     ("oab-from-any", |question, truth| match (question.protocol, &truth, question.own_site()) {
         (Protocol::Oab, Decision::Proxy(_), Some(own)) if of(question, Version::Exchange2013).is_none() => {
-            let every = [Version::Exchange2010, Version::Exchange2007].map(|version| question.client_access(version, own));
+            let every = [Version::Exchange2010, Version::Exchange2007]
+                .map(|version| question.client_access(version, own));
             to(every.concat(), truth)
         }
         _ => truth,
@@ -120,7 +125,9 @@ pub(super) const LIES: &[(&str, Lie)] = &[
         _ => truth,
     }),
     ("oab-green-anywhere", |question, truth| match (&truth, question.own_site()) {
-        (Decision::Proxy(right), Some(own)) if question.protocol == Protocol::Oab && right.iter().all(|t| t.port == 444) => {
+        (Decision::Proxy(right), Some(own))
+            if question.protocol == Protocol::Oab && right.iter().all(|t| t.port == 444) =>
+        {
             // Any but the right one: half of blind choices would be right.
             let wrong = question.back_ends(own).into_iter().filter(|target| !right.contains(target));
             to(wrong.collect(), truth)

@@ -39,7 +39,10 @@ fn web(question: &Question, account: &Account, at_home: bool) -> Decision {
 
 /// CrossSiteRedirectType is a setting of OWA, manual unless set [1.3].
 fn cross_site(question: &Question) -> RedirectType {
-    question.own_directory(Protocol::Owa).and_then(|owa| owa.cross_site_redirect).unwrap_or(RedirectType::Manual)
+    question
+        .own_directory(Protocol::Owa)
+        .and_then(|owa| owa.cross_site_redirect)
+        .unwrap_or(RedirectType::Manual)
 }
 
 /// PRE-EAS-1 to 4C.

@@ -32,7 +32,8 @@ impl Device {
         let user_agent = text("user-agent").to_owned();
         let kind = parameter(query, "DeviceType");
         let begins = |name: &str| {
-            let word = |said: &str| said.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
+            let word =
+                |said: &str| said.get(..name.len()).is_some_and(|head| head.eq_ignore_ascii_case(name));
             word(&user_agent) || kind.as_deref().is_some_and(word)
         };
         let listed = FOLLOWS_451.iter().any(|name| begins(name));

@@ -59,7 +59,8 @@ fn topology() -> Topology {
         text += &format!(
             "[servers.{name}]\nversion = \"Exchange{version}\"\nbuild = \"{build}\"\nsite = \"Site{site}\"\nroles = [\"{role}\"]\n"
         );
-        for (protocol, path) in [("owa", "/owa/"), ("eas", "/Microsoft-Server-ActiveSync"), ("oab", "/OAB/")] {
+        for (protocol, path) in [("owa", "/owa/"), ("eas", "/Microsoft-Server-ActiveSync"), ("oab", "/OAB/")]
+        {
             if role == "client-access" {
                 text += &format!("[servers.{name}.directories.{protocol}]\nauthentication = [\"basic\"]\n");
                 text += "forms = true\nexternal-authentication = [\"fba\"]\n";
@@ -113,8 +114,10 @@ fn question(role: Role, protocol: Protocol, database: &str, change: impl FnOnce(
 fn said(question: &Question) -> String {
     match Rules.decide(question) {
         Decision::Proxy(to) => {
-            let to: Vec<_> =
-                to.iter().map(|to| format!("{}:{}", to.host.as_str().split('.').next().unwrap(), to.port)).collect();
+            let to: Vec<_> = to
+                .iter()
+                .map(|to| format!("{}:{}", to.host.as_str().split('.').next().unwrap(), to.port))
+                .collect();
             format!("-> {}", to.join(" "))
         }
         Decision::SilentRedirect(url, _) => format!("silent {}", url.host),

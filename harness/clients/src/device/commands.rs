@@ -136,7 +136,9 @@ impl<'a> Device<'a> {
     async fn options(&mut self, line: &mut Line<'_, '_>) -> Result<String, Halt> {
         let request = Request::new(Method::OPTIONS, line.url.clone())
             .header("user-agent", self.user_agent)
-            .header("accept", "*/*");
+            .header("accept", "*/*")
+            // Not asked for by MS-ASHTTP; sent by devices that know what they speak, and what a 451 goes by (X-EAS-1, 2).
+            .header("ms-asprotocolversion", &self.shape.protocol);
         let reply = line.stored.ask(line.wire, line.leg, request).await?;
         let reply = accepted(line.url, reply)?;
         match reply.header("ms-asprotocolversions") {
