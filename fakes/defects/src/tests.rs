@@ -1,13 +1,14 @@
-//! The catalogue is whole, and each lie about a decision is told somewhere: over every mailbox, protocol, verb and kind
+//! The catalogue is whole, and each lie is told somewhere: over every mailbox, protocol, verb and kind
 //! of device in the topologies of the suite.
 
 use std::path::Path;
+use std::sync::Mutex;
 
 use model::problem::Source;
 use model::topology::{RedirectType, TopologyFiles};
-use model::{Protocol, Topology};
+use model::{DatabaseName, Protocol, Topology};
 use reference::decide::{Account, Device, Question, Rules, SignIn};
-use reference::ports::{Client, Decide};
+use reference::ports::{Client, Decide, DirectoryDown, Discover, Facts, Sought, Waiting};
 
 use super::*;
 
@@ -83,24 +84,71 @@ fn read(base: &str, overlays: &[&str], cross_site: RedirectType) -> Topology {
     topology
 }
 
+fn account(topology: &Topology, name: &str, database: &DatabaseName) -> Account {
+    let home = &topology.databases[database].active;
+    Account {
+        address: format!("{name}@contoso.com"),
+        upn: format!("{name}@contoso.com"),
+        account: format!("CONTOSO\\{name}"),
+        legacy_dn: format!("/o=Contoso/cn={name}"),
+        guid: "g".to_owned(),
+        sid: format!("s-{name}"),
+        display_name: name.to_owned(),
+        database: database.clone(),
+        server: home.clone(),
+        version: topology.servers[home].version,
+        site: topology.servers[home].site.clone(),
+    }
+}
+
+/// A directory that another copy is activated in after each question.
+struct Restless(Mutex<Topology>);
+
+impl Discover for Restless {
+    fn find<'a>(&'a self, sought: &'a Sought) -> Waiting<'a, Result<Facts, DirectoryDown>> {
+        let mut topology = self.0.lock().unwrap();
+        let name = sought.user.split('@').next().unwrap();
+        let mailbox = name.parse().ok().and_then(|name| topology.mailboxes.get(&name));
+        let account = mailbox.map(|mailbox| account(&topology, name, &mailbox.database));
+        let facts = Facts { topology: Arc::new(topology.clone()), account };
+        for database in topology.databases.values_mut() {
+            if let Some(other) = database.copies.iter().find(|copy| **copy != database.active) {
+                database.active = other.clone();
+            }
+        }
+        Box::pin(async { Ok(facts) })
+    }
+}
+
+#[tokio::test]
+async fn every_lie_about_facts_is_told_and_noted_once_for_each_answer_that_differs() {
+    let client = Client { connection: 1, socket: "127.0.0.1:1".parse().unwrap() };
+    for defect in catalogue().into_iter().filter(|defect| defect.built && defect.port == Port::Discover) {
+        let file = std::env::temp_dir().join(format!("coexist-fired-{}-{}", defect.id, std::process::id()));
+        let mut topology = read("coexistence", &["+site3-2007", "+site3-owa"], RedirectType::Manual);
+        let legacy = topology.servers.get_mut(&"cas2007-s1".parse().unwrap()).unwrap();
+        legacy.directories.get_mut(&Protocol::Owa).unwrap().external_authentication.clear();
+        let names: Vec<_> = topology.mailboxes.keys().cloned().collect();
+        let (id, lie) = discoveries::lie(defect.id).unwrap();
+        let truth = Arc::new(Restless(Mutex::new(topology)));
+        let spoiled = discoveries::Spoiled::new(id, lie, truth, Fired::into_file(&file).unwrap());
+        for name in names.iter().flat_map(|name| [name, name]) {
+            let user = format!("{name}@contoso.com");
+            let query = "Cmd=Sync&User=orange%40contoso.com".to_owned();
+            spoiled.find(&Sought { client, user, protocol: Protocol::Eas, query }).await.unwrap();
+        }
+        let fired = std::fs::read_to_string(&file).unwrap();
+        std::fs::remove_file(file).unwrap();
+        let lies = fired.lines().filter(|line| *line == format!("{id} {}", client.socket)).count();
+        assert!(lies > 0 && lies == fired.lines().count(), "{id}: {fired}");
+    }
+}
+
 /// Every question that the mailboxes of a topology give rise to.
 fn asked(topology: &Arc<Topology>) -> Vec<Question> {
     let mut questions = vec![];
     for (name, mailbox) in &topology.mailboxes {
-        let home = &topology.databases[&mailbox.database].active;
-        let account = Account {
-            address: format!("{name}@contoso.com"),
-            upn: format!("{name}@contoso.com"),
-            account: format!("CONTOSO\\{name}"),
-            legacy_dn: format!("/o=Contoso/cn={name}"),
-            guid: "g".to_owned(),
-            sid: "s".to_owned(),
-            display_name: name.to_string(),
-            database: mailbox.database.clone(),
-            server: home.clone(),
-            version: topology.servers[home].version,
-            site: topology.servers[home].site.clone(),
-        };
+        let account = account(topology, name.as_str(), &mailbox.database);
         for protocol in [
             Protocol::Autodiscover,
             Protocol::Owa,

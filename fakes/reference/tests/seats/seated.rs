@@ -229,9 +229,8 @@ async fn behind(listener: TcpListener, tls: TlsAcceptor) {
 }
 
 pub(crate) fn cookies(answer: &str) -> String {
-    let lines = answer
-        .lines()
-        .filter_map(|line| line.to_lowercase().starts_with("set-cookie: ").then(|| &line[12..]));
+    let lines =
+        answer.lines().filter(|line| line.to_lowercase().starts_with("set-cookie: ")).map(|line| &line[12..]);
     lines.map(|line| line.split(';').next().unwrap()).collect::<Vec<_>>().join("; ")
 }
 

@@ -30,8 +30,13 @@ fn inner(root: &Path, options: &Mutants) -> Result<Exit, Exit> {
     let ground = Arc::new(say::ground(options.ground)?);
     let suite = Arc::new(say::suite(root)?);
     let asked = |id: &str| options.defect.is_empty() || options.defect.iter().any(|glob| matches(glob, id));
-    let chosen: Vec<Defect> =
-        defects::catalogue().into_iter().filter(|defect| defect.built && asked(defect.id)).collect();
+    let (chosen, waiting): (Vec<Defect>, Vec<Defect>) = defects::catalogue()
+        .into_iter()
+        .filter(|defect| defect.built && asked(defect.id))
+        .partition(|defect| defect.rules.iter().any(|rule| has_case(&suite, rule)));
+    for defect in waiting {
+        eprintln!("     {:<28} waits for a case of {}", defect.id, defect.rules.join(", "));
+    }
     if chosen.is_empty() {
         say::error("no defect matched; `coexist list defects` prints every id, those not built yet as such");
         return Ok(Exit::NothingChecked);
@@ -108,6 +113,10 @@ impl Tried {
     fn is_caught(&self) -> bool {
         self.broken.is_none() && self.innocent.is_empty() && !self.caught_by.is_empty()
     }
+}
+
+fn has_case(suite: &Suite, rule: &str) -> bool {
+    suite.cases.iter().any(|case| case.rules.iter().any(|held| held.as_str() == rule))
 }
 
 /// The cases of the rules that a defect breaks, and every case of the base topology beside them: none of those in which
