@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use model::{HostName, Topology};
-use reqwest::{RequestBuilder, StatusCode, Url};
+use reqwest::header::{ETAG, HeaderValue, IF_NONE_MATCH};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -27,6 +28,8 @@ pub struct Directory {
     door: Url,
     service: ServiceAccount,
     tickets: Mutex<HashMap<(String, HostName), (Instant, String)>>,
+    /// The topology last read and its entity tag: asked with it, the directory says 304 as long as no fact has changed.
+    topology: Mutex<Option<(HeaderValue, Arc<Topology>)>>,
 }
 
 #[derive(Deserialize)]
@@ -46,6 +49,7 @@ impl Directory {
             door: Url::parse(&lab.directory)?,
             service: lab.service_account.clone(),
             tickets: Mutex::default(),
+            topology: Mutex::default(),
         })
     }
 
@@ -65,9 +69,20 @@ impl Directory {
     /// The directory did not answer.
     pub async fn topology(&self) -> Result<Arc<Topology>, DirectoryDown> {
         const QUESTION: &str = "for the topology";
-        let request = self.client.get(self.at(&["v1", "topology"]));
-        let topology = self.ask(QUESTION, request, StatusCode::NOT_FOUND).await?;
-        topology.map(Arc::new).ok_or_else(|| self.down(QUESTION, "it has none"))
+        let known = self.topology.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut request = self.client.get(self.at(&["v1", "topology"]));
+        if let Some((tag, _)) = &known {
+            request = request.header(IF_NONE_MATCH, tag);
+        }
+        let answer = request.send().await.map_err(|error| self.down(QUESTION, error))?;
+        if let (StatusCode::NOT_MODIFIED, Some((_, topology))) = (answer.status(), known) {
+            return Ok(topology);
+        }
+        let tag = answer.headers().get(ETAG).cloned();
+        let topology: Option<Topology> = self.read(QUESTION, answer, StatusCode::NOT_FOUND).await?;
+        let topology = topology.map(Arc::new).ok_or_else(|| self.down(QUESTION, "it has none"))?;
+        *self.topology.lock().unwrap_or_else(PoisonError::into_inner) = tag.map(|tag| (tag, topology.clone()));
+        Ok(topology)
     }
 
     /// A ticket that speaks for a user to the server of this name.
@@ -111,8 +126,17 @@ impl Directory {
         request: RequestBuilder,
         none: StatusCode,
     ) -> Result<Option<T>, DirectoryDown> {
+        let answer = request.send().await.map_err(|error| self.down(question, error))?;
+        self.read(question, answer, none).await
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        question: &'static str,
+        mut answer: Response,
+        none: StatusCode,
+    ) -> Result<Option<T>, DirectoryDown> {
         let down = |why: &dyn std::fmt::Display| self.down(question, why);
-        let mut answer = request.send().await.map_err(|error| down(&error))?;
         if answer.status() == none {
             return Ok(None);
         }

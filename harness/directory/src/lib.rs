@@ -20,6 +20,8 @@ pub struct Directory(Arc<RwLock<State>>);
 
 struct State {
     topology: Arc<Topology>,
+    /// How often a fact was changed: the topology's version at the doors.
+    changes: u64,
     accounts: Vec<Arc<Account>>,
     /// Every form of an account's name, folded, to its place in `accounts`.
     forms: HashMap<String, usize>,
@@ -90,6 +92,7 @@ impl Directory {
         let domain = topology.domain.clone();
         let directory = Directory(Arc::new(RwLock::new(State {
             topology: Arc::new(topology),
+            changes: 0,
             accounts: vec![],
             forms: HashMap::new(),
             service,
@@ -160,9 +163,17 @@ impl Directory {
         self.read(|state| state.topology.clone())
     }
 
+    /// How often a fact was changed since the lab began.
+    pub fn changes(&self) -> u64 {
+        self.read(|state| state.changes)
+    }
+
     /// Changes a fact, as an administrator would: active copy, mailbox move, out of service.
     pub fn steer(&self, change: impl FnOnce(&mut Topology)) {
-        self.write(|state| change(Arc::make_mut(&mut state.topology)));
+        self.write(|state| {
+            change(Arc::make_mut(&mut state.topology));
+            state.changes += 1;
+        });
     }
 
     /// The service account.

@@ -144,16 +144,24 @@ fn wrong(problem: Problem) -> SuiteError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
 
     fn suites() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
     }
 
+    /// The suite of this tree, read once for all tests.
+    pub(super) fn suite() -> &'static Suite {
+        static SUITE: LazyLock<Suite> = LazyLock::new(|| Suite::read(&suites()).expect("it is right"));
+        &SUITE
+    }
+
     #[test]
     fn the_suites_own_files_have_no_errors() {
         let root = suites();
-        let suite = Suite::read(&root).unwrap();
+        let suite = suite();
         let (bases, variants) = suite.topologies();
         let mut names: Vec<String> = bases.iter().map(|base| (*base).to_owned()).collect();
         for variant in variants {

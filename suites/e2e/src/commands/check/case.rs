@@ -60,13 +60,11 @@ fn too_wide(position: &Position, topology: &Topology) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
+    use super::super::tests::suite;
     use super::*;
-    use crate::suite::Suite;
 
     fn of(id: &str, change: impl FnOnce(&mut Case)) -> Vec<Finding> {
-        let suite = Suite::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+        let suite = suite();
         let mut case = suite.cases.iter().find(|case| case.id.as_str() == id).unwrap().as_ref().clone();
         let topology = suite.topology_of(&case).unwrap();
         change(&mut case);

@@ -163,11 +163,14 @@ fn arrays_are_not_ambiguous(t: &Topology) -> Vec<Finding> {
     found
 }
 
-/// A name that clients or servers are given, and where.
+/// A name that HTTP clients are given.
 struct Used<'t> {
     host: &'t HostName,
+    /// By which server or virtual directory.
     at: String,
+    /// As what.
     what: &'static str,
+    /// Where it must resolve.
     view: View,
 }
 
@@ -175,14 +178,246 @@ struct Used<'t> {
 fn used(t: &Topology) -> Vec<Used<'_>> {
     let mut all = vec![];
     for (name, server) in client_access(t) {
-        let mut add = |url: Option<&'_ WebUrl>, at: String, what, view| {
-            // The topology outlives this list; the borrow is taken below.
-            url.map(|_| all.push((at, what, view)));
-        };
-        let _ = &mut add;
-        let _ = name;
-        let _ = server;
+        for (protocol, directory) in &server.directories {
+            let at = format!("{name}/{protocol}");
+            let inside = directory.internal_url.iter().map(|url| (&url.0.host, "InternalUrl", View::Internal));
+            let outside = directory.external_url.iter().map(|url| (&url.0.host, "ExternalUrl", View::External));
+            all.extend(inside.chain(outside).map(|(host, what, view)| Used { host, at: at.clone(), what, view }));
+        }
+        if let Some(own) = &server.outlook_anywhere {
+            let at = format!("{name}/outlook-anywhere");
+            let inside = own.internal_host.iter().map(|host| (host, "InternalHostname", View::Internal));
+            let outside = own.external_host.iter().map(|host| (host, "ExternalHostname", View::External));
+            all.extend(inside.chain(outside).map(|(host, what, view)| Used { host, at: at.clone(), what, view }));
+        }
+        if let Some(scp) = &server.scp {
+            let (at, what) = (name.to_string(), "service connection point");
+            all.push(Used { host: &scp.host, at, what, view: View::Internal });
+        }
     }
-    drop(all);
-    vec![]
+    all
+}
+
+/// A name that is handed out must resolve where it is handed out (TOP-4).
+fn names_lead_somewhere(t: &Topology) -> Vec<Finding> {
+    used(t)
+        .into_iter()
+        .filter(|used| !resolves(t, used.host, used.view))
+        .map(|used| {
+            let view = match used.view {
+                View::Internal => "inside",
+                View::External => "outside",
+            };
+            let says = format!("the {} names {}, which does not resolve {view}", used.what, used.host);
+            Finding::warning("TOP-4", used.at, says)
+        })
+        .collect()
+}
+
+/// A namespace leads to Client Access servers of one site and one version, or the same request ends differently.
+fn namespaces_lead_to_one_place(t: &Topology) -> Vec<Finding> {
+    let mut found = vec![];
+    for host in t.namespaces.keys() {
+        let mut says = BTreeSet::new();
+        for view in View::ALL {
+            let servers: Vec<&Server> = leads(t, host, *view).iter().filter_map(|name| t.server(name)).collect();
+            let sites: BTreeSet<&str> = servers.iter().map(|server| server.site.as_str()).collect();
+            let versions: BTreeSet<Version> = servers.iter().map(|server| server.version).collect();
+            if sites.len() > 1 {
+                let sites: Vec<&str> = sites.into_iter().collect();
+                says.insert(format!("it leads to servers of several sites: {}", sites.join(", ")));
+            }
+            if versions.len() > 1 {
+                let versions: Vec<String> = versions.iter().map(Version::to_string).collect();
+                says.insert(format!("it leads to servers of several versions: {}", versions.join(", ")));
+            }
+            if servers.iter().any(|server| !server.is(ServerRole::ClientAccess)) {
+                says.insert("it leads to a server without the Client Access role".to_owned());
+            }
+        }
+        found.extend(says.into_iter().map(|says| Finding::warning("TOP-4", host.as_str(), says)));
+    }
+    found
+}
+
+/// DNS-3 with split-brain, DNS-2 without: what the service connection points name.
+fn connection_points_name_autodiscover(t: &Topology) -> Vec<Finding> {
+    let own = format!("autodiscover.{}", t.domain);
+    let newest = if t.role == Role::FrontEnd2010 { Version::Exchange2010 } else { Version::Exchange2013 };
+    let leads_to_newest = |host: &HostName| {
+        let servers = leads(t, host, View::Internal);
+        !servers.is_empty() && servers.iter().all(|name| t.server(name).is_some_and(|s| s.version == newest))
+    };
+    client_access(t)
+        .filter_map(|(name, server)| {
+            let named = server.scp.as_ref().map(|url| &url.host);
+            let is = named.map_or("nothing".to_owned(), HostName::to_string);
+            match t.split_brain {
+                true if named.is_none_or(|host| host.as_str() != own) => {
+                    let says = format!("the service connection point names {is}, not {own}");
+                    Some(Finding::warning("DNS-3", name.as_str(), says))
+                }
+                false if !named.is_some_and(leads_to_newest) => {
+                    let says = format!(
+                        "the service connection point names {is}, which does not lead to the servers of Exchange {newest}"
+                    );
+                    Some(Finding::warning("DNS-2", name.as_str(), says))
+                }
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+/// An Offline Address Book that no server hands out (CX-OAB-1; CX-OAB-7 for 2013).
+fn address_books_are_distributed(t: &Topology) -> Vec<Finding> {
+    let mut found = vec![];
+    for (name, database) in &t.databases {
+        let Some(oab) = database.oab.as_ref().and_then(|oab| Some((oab, t.oabs.get(oab)?))) else { continue };
+        let by_2013 = t.server(&database.active).is_some_and(|s| s.version == Version::Exchange2013);
+        let at = name.as_str();
+        if by_2013 && oab.1.organization_mailbox.is_none() {
+            let says = format!("its Offline Address Book {} has no organization mailbox", oab.0);
+            found.push(Finding::warning("CX-OAB-7", at, says));
+        } else if !by_2013 && oab.1.distribution_points.is_empty() {
+            let says = format!("its Offline Address Book {} has no web distribution point", oab.0);
+            found.push(Finding::warning("CX-OAB-1", at, says));
+        }
+    }
+    found
+}
+
+/// CERT-1: a certificate that clients ask their users about.
+fn certificates_are_valid(t: &Topology) -> Vec<Finding> {
+    t.servers
+        .iter()
+        .filter(|(_, server)| server.certificate != Certificate::Valid)
+        .map(|(name, server)| {
+            let says = format!("its certificate is {}: users are asked about it", server.certificate);
+            Finding::warning("CERT-1", name.as_str(), says)
+        })
+        .collect()
+}
+
+fn external(server: &Server, protocol: Protocol) -> Option<&WebUrl> {
+    server.directory(protocol)?.external_url.as_ref().map(|url| &url.0)
+}
+
+#[cfg(test)]
+mod tests {
+    //! coexistence, and each time one setting away from it.
+
+    use model::topology::Setting;
+
+    use super::super::tests::suite;
+    use super::*;
+
+    /// Rule and place of every finding of a topology under settings.
+    fn found(name: &str, settings: &str) -> Vec<String> {
+        let settings: Setting = toml::from_str(settings).unwrap();
+        let topology = suite().topology(name, &settings).unwrap();
+        findings(&topology).iter().map(|finding| format!("{} {}", finding.rule, finding.at)).collect()
+    }
+
+    #[test]
+    fn the_articles_topologies_have_no_findings() {
+        for name in ["coexistence", "pre-e15", "coexistence+site3-2007+pairs", "pre-e15+site2-2007+site3-2007"] {
+            assert_eq!(found(name, ""), [] as [&str; 0], "{name}");
+        }
+    }
+
+    #[test]
+    fn exchange_2007_needs_a_way_in() {
+        let without = "\"cas2007-s1/ews\" = { external-url = \"absent\" }";
+        assert_eq!(found("coexistence", without), ["TOP-2 cas2007-s1"]);
+        assert_eq!(found("coexistence+site3-2007", without), ["TOP-2 cas2007-s1", "TOP-2 cas2007-s3"]);
+        let with = "\"cas2007-s1/eas\" = { external-url = \"absent\" }";
+        assert_eq!(found("coexistence+site3-2007", with), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn outlook_anywhere_is_on_and_takes_ntlm_beside_2013() {
+        let basic_only = "\"cas2010-s2/outlook-anywhere\" = { iis-authentication = [\"basic\"] }";
+        assert_eq!(found("coexistence", basic_only), ["TOP-3 cas2010-s2/outlook-anywhere"]);
+        assert_eq!(found("pre-e15", basic_only), [] as [&str; 0]);
+        let off = "\"cas2010-s2\" = { outlook-anywhere = \"absent\" }";
+        assert_eq!(found("coexistence", off), ["TOP-3 cas2010-s2/outlook-anywhere"]);
+        let both = "\"cas2010-s3/outlook-anywhere\" = { iis-authentication = [\"basic\", \"windows\"] }";
+        assert_eq!(found("coexistence", both), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn one_outlook_anywhere_name_has_one_authentication() {
+        let seat = |host: &str, inside: &str| {
+            let fields = format!("internal-host = \"{host}.contoso.com\", internal-authentication = \"{inside}\"");
+            found("coexistence", &format!("\"cas2013-s1/outlook-anywhere\" = {{ {fields} }}"))
+        };
+        assert_eq!(seat("mail", "basic"), ["CX-EXHTTP-2 cas2013-s1/outlook-anywhere"]);
+        assert_eq!(seat("mail", "ntlm"), [] as [&str; 0]);
+        assert_eq!(seat("outlook", "basic"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn an_array_is_known_inside_only_and_is_no_http_namespace() {
+        let outside = "\"namespace/outlook-s2.contoso.com\" = { external = [\"cas2010-s2\"] }";
+        assert_eq!(found("coexistence", outside), ["AMB-1 Site2"]);
+        assert_eq!(found("pre-e15", outside), ["AMB-1 Site2"]);
+        let http = "\"site/Site3\" = { array = \"internal2010-s3.contoso.com\" }";
+        assert_eq!(found("coexistence", http), ["AMB-1 Site3"]);
+        let own = "\"site/Site3\" = { array = \"outlook-s1.contoso.com\" }";
+        assert_eq!(found("coexistence", own), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_name_that_is_handed_out_leads_to_one_place() {
+        let nowhere = "\"namespace/mail-region.contoso.com\" = { external = [] }";
+        let places = ["ecp", "owa", "eas", "ews", "oab", "outlook-anywhere"];
+        let mut expected: Vec<String> = places.iter().map(|place| format!("TOP-4 cas2010-s2/{place}")).collect();
+        let mut names = found("coexistence", nowhere);
+        expected.sort();
+        names.sort();
+        assert_eq!(names, expected);
+        let two_sites = "\"namespace/mail-region.contoso.com\" = { internal = [\"cas2010-s2\", \"cas2010-s3\"] }";
+        assert_eq!(found("coexistence", two_sites), ["TOP-4 mail-region.contoso.com"]);
+    }
+
+    #[test]
+    fn connection_points_name_autodiscover_or_without_split_brain_whatever_leads_to_the_newest() {
+        let points = "\"cas2007-s1\" = { scp = \"https://mail.contoso.com/Autodiscover/Autodiscover.xml\" }";
+        assert_eq!(found("coexistence", points), ["DNS-3 cas2007-s1"]);
+        let without = format!("topology = {{ split-brain = false }}\n{points}");
+        assert_eq!(found("coexistence", &without), [] as [&str; 0]);
+        let old = without.replace("https://mail.", "https://legacy.");
+        assert_eq!(found("coexistence", &old), ["DNS-2 cas2007-s1"]);
+    }
+
+    #[test]
+    fn an_address_book_is_handed_out_by_somebody() {
+        assert_eq!(
+            found("coexistence", "\"oab/oab-2007\" = { distribution-points = [] }"),
+            ["CX-OAB-1 db2007-s1"]
+        );
+        assert_eq!(
+            found("coexistence", "\"oab/oab-2013\" = { organization-mailbox = \"absent\" }"),
+            ["CX-OAB-7 db2013-s1"]
+        );
+        assert_eq!(
+            found("coexistence", "\"oab/oab-2010\" = { distribution-points = [\"cas2010-s1\"] }"),
+            [] as [&str; 0]
+        );
+    }
+
+    #[test]
+    fn a_mailbox_needs_client_access_of_its_version_in_its_site() {
+        let without = "\"cas2010-s3\" = { roles = [\"mailbox\"] }";
+        assert!(found("coexistence", without).contains(&"GEN-2 blue".to_owned()));
+        let site = "topology = { sites = { Site1 = {}, Site2 = {}, Site3 = {}, Site4 = {} } }";
+        assert_eq!(found("coexistence", site), ["- Site4"]);
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_valid_is_doubtful() {
+        assert_eq!(found("coexistence", "cas2007-s1 = { certificate = \"expired\" }"), ["CERT-1 cas2007-s1"]);
+        assert_eq!(found("coexistence", "cas2007-s1 = { certificate = \"valid\" }"), [] as [&str; 0]);
+    }
 }

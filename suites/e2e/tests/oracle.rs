@@ -1,0 +1,136 @@
+//! The oracle predicts every literal of the suite; and a table with one cell flipped does not.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use e2e::suite::Suite;
+use model::case::{Answer, Hop, Leg, Position, Told};
+use model::{Case, Topology, When};
+use oracle::{Table, predict_under};
+
+/// One step of a literal case, in its topology.
+struct Literal {
+    case: Arc<Case>,
+    topology: Arc<Topology>,
+    when: When,
+    then: Vec<Leg>,
+}
+
+/// Every step of every case.
+fn literals() -> Vec<Literal> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let suite = Suite::read(&root).unwrap_or_else(|error| panic!("{error:#?}"));
+    let mut all = vec![];
+    for case in &suite.cases {
+        let topology = Arc::new(suite.topology_of(case).unwrap());
+        for step in &case.steps {
+            let (when, then) = (step.when.clone(), step.then.clone());
+            all.push(Literal { case: case.clone(), topology: topology.clone(), when, then });
+        }
+    }
+    assert!(all.len() >= suite.floor / 2, "only {} steps: were cases lost?", all.len());
+    all
+}
+
+/// What differs between a literal and what a table says of it.
+fn difference(table: &Table, literal: &Literal) -> Option<String> {
+    let id = &literal.case.id;
+    match predict_under(table, &literal.topology, &literal.when, &literal.case.given.faults) {
+        Err(error) => Some(format!("{id}: {error}")),
+        Ok(predicted) if agree(&literal.then, &predicted.legs) => None,
+        Ok(predicted) => {
+            let mut says = format!("{id}: rows {}\n", predicted.rows.join(", "));
+            for (name, legs) in [("expected", &literal.then), ("predicted", &predicted.legs)] {
+                for leg in legs {
+                    let _ = writeln!(says, "  {name:<9} {}", shown(leg));
+                }
+            }
+            Some(says)
+        }
+    }
+}
+
+fn shown(leg: &Leg) -> String {
+    let hop = |hop: &Hop| match (hop.by, hop.over) {
+        (None, None) => hop.at.to_string(),
+        (by, over) => format!("{} ({by:?} {over:?})", hop.at),
+    };
+    let hops: Vec<String> = leg.hops.iter().map(hop).collect();
+    let (reached, prompts) = (leg.reached, &leg.prompts);
+    format!(
+        "{} {reached}, {} > {}, prompts {}+{} {:?}, {:?}, {}",
+        leg.dials,
+        hops.join(" > "),
+        leg.signs_in.map_or("-", |way| way.as_str()),
+        prompts.credentials,
+        prompts.certificate,
+        prompts.reason,
+        leg.told,
+        leg.told
+    )
+}
+
+fn agree(expected: &[Leg], predicted: &[Leg]) -> bool {
+    expected.len() == predicted.len() && expected.iter().zip(predicted).all(|(a, b)| same_leg(a, b))
+}
+
+/// Positions are sets; how the client signs in counts only where both say it.
+fn same_leg(expected: &Leg, predicted: &Leg) -> bool {
+    let same_hops = expected.hops.len() == predicted.hops.len()
+        && expected
+            .hops
+            .iter()
+            .zip(&predicted.hops)
+            .all(|(a, b)| set(&a.at) == set(&b.at) && a.by == b.by && a.over == b.over);
+    let signs_in = match (expected.signs_in, predicted.signs_in) {
+        (Some(a), Some(b)) => a == b,
+        _ => true,
+    };
+    let told = match (&expected.told, &predicted.told) {
+        (Told::Answer(a), Told::Answer(b)) => {
+            set(&a.by) == set(&b.by) && *a == Answer { by: a.by.clone(), ..b.clone() }
+        }
+        (a, b) => a == b,
+    };
+    same_hops
+        && signs_in
+        && told
+        && expected.dials == predicted.dials
+        && expected.reached == predicted.reached
+        && expected.prompts == predicted.prompts
+}
+
+fn set(position: &Position) -> BTreeSet<&str> {
+    position.0.iter().map(|name| name.as_str()).collect()
+}
+
+#[test]
+fn the_oracle_predicts_every_literal() {
+    let table = Table::standard();
+    let literals = literals();
+    let wrong: Vec<String> = literals.iter().filter_map(|literal| difference(&table, literal)).collect();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), literals.len(), wrong.join("\n"));
+}
+
+/// The harness's own fault `flips-a-row`: a table that says something else is contradicted by a literal.
+#[test]
+fn a_flipped_cell_contradicts_some_literal() {
+    let table = Table::standard();
+    let literals = literals();
+    let mut unnoticed = vec![];
+    for cell in 0..table.cells() {
+        let flipped = table.flipped(cell).expect("a cell below `cells` is one");
+        if !literals.iter().any(|literal| difference(&flipped, literal).is_some()) {
+            unnoticed.push(table.cell(cell).expect("a cell below `cells` has a name"));
+        }
+    }
+    assert!(
+        unnoticed.is_empty(),
+        "no literal notices {} of {} flipped cells:\n{}",
+        unnoticed.len(),
+        table.cells(),
+        unnoticed.join("\n")
+    );
+}
