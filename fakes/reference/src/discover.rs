@@ -81,7 +81,8 @@ impl Directory {
         let tag = answer.headers().get(ETAG).cloned();
         let topology: Option<Topology> = self.read(QUESTION, answer, StatusCode::NOT_FOUND).await?;
         let topology = topology.map(Arc::new).ok_or_else(|| self.down(QUESTION, "it has none"))?;
-        *self.topology.lock().unwrap_or_else(PoisonError::into_inner) = tag.map(|tag| (tag, topology.clone()));
+        *self.topology.lock().unwrap_or_else(PoisonError::into_inner) =
+            tag.map(|tag| (tag, topology.clone()));
         Ok(topology)
     }
 

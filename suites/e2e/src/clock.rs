@@ -4,7 +4,8 @@ use model::subject::Day;
 
 /// Today, in UTC.
 pub(crate) fn today() -> Day {
-    let seconds = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let seconds =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
     day(seconds / 86_400)
 }
 

@@ -16,6 +16,7 @@ mod explain;
 mod list;
 mod mutants;
 mod predict;
+mod random;
 mod refer;
 mod say;
 
@@ -59,6 +60,8 @@ enum Command {
     },
     /// Breaks the reference in every known way, and proves that the suite notices.
     Mutants(Mutants),
+    /// Compares oracle and reference over random small topologies.
+    Random(random::Random),
     /// Measures, as ratios, side by side in one run.
     Bench {
         /// article, lab-start, throughput; all where none is named.
@@ -212,7 +215,8 @@ pub struct Reference {
 }
 
 fn hexadecimal(given: &str) -> Result<u64, String> {
-    u64::from_str_radix(given, 16).map_err(|_| format!("`{given}` is no hexadecimal number; a right one: 7f21"))
+    u64::from_str_radix(given, 16)
+        .map_err(|_| format!("`{given}` is no hexadecimal number; a right one: 7f21"))
 }
 
 fn shard(given: &str) -> Result<(usize, usize), String> {
@@ -237,6 +241,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Check { files } => check::check(&root, &files),
         Command::Predict { topology } => predict::predict(&root, &topology),
         Command::Mutants(options) => mutants::mutants(&root, &options),
+        Command::Random(options) => random::random(&root, &options),
         Command::Bench { names, rounds } => bench::bench(&root, &names, rounds),
         Command::Reference(options) => refer::reference(options),
     }

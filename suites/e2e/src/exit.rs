@@ -51,24 +51,33 @@ pub struct Ending {
 }
 
 /// The exit of a run, and why, in a sentence.
-pub fn of(ending: &Ending, verdicts: &[Verdict], counts_to_gate: impl Fn(&Verdict) -> bool) -> (Exit, Option<String>) {
+pub fn of(
+    ending: &Ending,
+    verdicts: &[Verdict],
+    counts_to_gate: impl Fn(&Verdict) -> bool,
+) -> (Exit, Option<String>) {
     let counts = Counts::of(ending.selected, verdicts);
     if ending.interrupted {
         return (Exit::Interrupted, Some("interrupted: what was running is not judged".to_owned()));
     }
     if counts.setup > 0 {
-        let says = format!("{} cases could not be run: the lab or the subject did not start, or did not last", counts.setup);
+        let says = format!(
+            "{} cases could not be run: the lab or the subject did not start, or did not last",
+            counts.setup
+        );
         return (Exit::Broken, Some(says));
     }
     if let Some(why) = nothing_checked(ending, &counts) {
         return (Exit::NothingChecked, Some(why));
     }
-    let wrong = verdicts.iter().filter(|verdict| !verdict.outcome.as_expected() && counts_to_gate(verdict)).count();
+    let wrong =
+        verdicts.iter().filter(|verdict| !verdict.outcome.as_expected() && counts_to_gate(verdict)).count();
     if wrong > 0 {
         return (Exit::NotAsExpected, None);
     }
     if ending.unclaimed > 0 {
-        let says = format!("{} arrivals belong to no case: see ledger.jsonl, claimed-by nobody", ending.unclaimed);
+        let says =
+            format!("{} arrivals belong to no case: see ledger.jsonl, claimed-by nobody", ending.unclaimed);
         return (Exit::NotAsExpected, Some(says));
     }
     (Exit::AsExpected, None)
@@ -86,7 +95,10 @@ fn nothing_checked(ending: &Ending, counts: &Counts) -> Option<String> {
         return Some("every case was skipped: the subject claims none of the features they need".to_owned());
     }
     if let Some(floor) = ending.floor.filter(|floor| ending.selected < *floor) {
-        return Some(format!("{} cases are fewer than the suite's floor of {floor}: were some lost?", ending.selected));
+        return Some(format!(
+            "{} cases are fewer than the suite's floor of {floor}: were some lost?",
+            ending.selected
+        ));
     }
     if !ending.subject_answered {
         return Some("the subject never answered: nothing it does was seen".to_owned());

@@ -139,7 +139,16 @@ fn compare(
     let asked = (expected.prompts.credentials, expected.prompts.certificate);
     let was = (seen.credential_prompts, count(&seen.certificate_prompts));
     if asked != was {
-        differs("prompts", format!("{} asked for credentials and {} about a certificate, expected {} and {}", times(was.0), times(was.1), asked.0, asked.1));
+        differs(
+            "prompts",
+            format!(
+                "{} asked for credentials and {} about a certificate, expected {} and {}",
+                times(was.0),
+                times(was.1),
+                asked.0,
+                asked.1
+            ),
+        );
     }
     if let (Some(reason), Some(said)) = (expected.prompts.reason, seen.certificate_prompts.first())
         && reason != *said
@@ -211,7 +220,8 @@ fn name_of(arrival: &Arrival, topology: &Topology) -> String {
     };
     let (host, sni) = (folded(&arrival.host), folded(&arrival.sni));
     if arrival.tls && host != sni {
-        let written = |name: &Option<HostName>| name.as_ref().map_or("nothing".to_owned(), HostName::to_string);
+        let written =
+            |name: &Option<HostName>| name.as_ref().map_or("nothing".to_owned(), HostName::to_string);
         return format!("Host {} and SNI {}", written(&host), written(&sni));
     }
     let Some(host) = host else { return "no Host".to_owned() };
@@ -254,7 +264,10 @@ fn strays(trace: &Trace, judged: &mut Judged) {
     let exchanges = || trace.journals.iter().flat_map(|journal| &journal.legs).flat_map(|leg| &leg.exchanges);
     for arrival in &trace.arrivals {
         if !exchanges().any(|exchange| arrival.order >= exchange.began && arrival.order < exchange.ended) {
-            let says = format!("{} {} arrived at {} outside every request", arrival.verb, arrival.target, arrival.server);
+            let says = format!(
+                "{} {} arrived at {} outside every request",
+                arrival.verb, arrival.target, arrival.server
+            );
             judged.differences.push(Difference { leg: 0, what: "hops".to_owned(), says });
         }
     }
@@ -266,7 +279,8 @@ fn strangers(trace: &Trace, judged: &mut Judged) {
         if let (Some(asked), Some(believed)) = (&arrival.identity.asked_by, &arrival.identity.believed_to_be)
             && asked != believed
         {
-            let says = format!("{} asked at {} and was served as {believed} (X-SEC-4)", asked, arrival.server);
+            let says =
+                format!("{} asked at {} and was served as {believed} (X-SEC-4)", asked, arrival.server);
             judged.differences.insert(0, Difference { leg: 0, what: "stranger".to_owned(), says });
         }
     }
@@ -282,8 +296,13 @@ fn invariants(trace: &Trace, judged: &mut Judged) {
     };
     let seat = |ip: &IpAddr| trace.positions.get(ip) == Some(&trace.topology.seat);
     for leg in trace.journals.iter().flat_map(|journal| &journal.legs) {
-        if let Some(moved) = leg.exchanges.iter().find(|e| e.status == 451 && e.dialled.is_some_and(|to| seat(&to.ip()))) {
-            broken(format!("Exchange 2013 never answers 451, and did to {} {} (CX-EAS-7)", moved.verb, moved.target));
+        if let Some(moved) =
+            leg.exchanges.iter().find(|e| e.status == 451 && e.dialled.is_some_and(|to| seat(&to.ip())))
+        {
+            broken(format!(
+                "Exchange 2013 never answers 451, and did to {} {} (CX-EAS-7)",
+                moved.verb, moved.target
+            ));
         }
     }
     for arrival in trace.arrivals.iter().filter(|a| a.parent.is_none() && a.claimed_by != Claim::Socket) {
@@ -291,7 +310,8 @@ fn invariants(trace: &Trace, judged: &mut Judged) {
             broken(format!("MS-RPC to {} began at the 2013 front end (CX-OA-7)", arrival.server));
             continue;
         }
-        let legacy = trace.topology.server(&arrival.server).is_some_and(|s| s.version != Version::Exchange2013);
+        let legacy =
+            trace.topology.server(&arrival.server).is_some_and(|s| s.version != Version::Exchange2013);
         let name = name_of(arrival, &trace.topology);
         if legacy && name != By::Fqdn.as_str() {
             broken(format!("{} was reached by {name}, not by its FQDN (CX-TGT-1)", arrival.server));

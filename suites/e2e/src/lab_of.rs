@@ -70,7 +70,8 @@ pub fn plan(
             });
         }
         for (place, script) in &case.given.faults {
-            let wrong = |says: String| SuiteError::Unknown(format!("cases/{}.toml: given.faults: {says}", case.id));
+            let wrong =
+                |says: String| SuiteError::Unknown(format!("cases/{}.toml: given.faults: {says}", case.id));
             let (server, protocol) = place
                 .split_once('/')
                 .ok_or_else(|| wrong(format!("`{place}` is no place; a right one: cas2007-s1/eas")))?;

@@ -74,8 +74,13 @@ fn outcome(lab: &Lab, judged: &mut Judged, trace: &Trace, shared: bool) -> Outco
         return Outcome::Fail;
     }
     let exchanges = || trace.journals.iter().flat_map(|j| &j.legs).flat_map(|leg| &leg.exchanges);
-    if shared && let Some(loud) = exchanges().find(|e| e.dialled.is_some() && (e.status == 0 || e.status >= 500)) {
-        let says = format!("{} {} ended with {}: a case that does so may not share a lab", loud.verb, loud.target, loud.status);
+    if shared
+        && let Some(loud) = exchanges().find(|e| e.dialled.is_some() && (e.status == 0 || e.status >= 500))
+    {
+        let says = format!(
+            "{} {} ended with {}: a case that does so may not share a lab",
+            loud.verb, loud.target, loud.status
+        );
         judged.differences.push(setup(says));
         return Outcome::Setup;
     }
@@ -152,7 +157,13 @@ async fn resolve(lab: &Lab, expected: &Resolves) -> Option<Difference> {
     let listed = |names: &[String]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
     match seen == wanted {
         true => None,
-        false => differs(format!("{} leads to {} in the {} view, expected {}", name(&expected.name), listed(&seen), expected.view, listed(&wanted))),
+        false => differs(format!(
+            "{} leads to {} in the {} view, expected {}",
+            name(&expected.name),
+            listed(&seen),
+            expected.view,
+            listed(&wanted)
+        )),
     }
 }
 

@@ -186,7 +186,8 @@ impl State {
         ledger: &Ledger,
     ) -> Result<Lab, String> {
         let subject = Some((subject.clone(), path.as_path()));
-        let plan = lab_of::plan(&self.suite, group, subject, folder, ledger.clone()).map_err(|e| e.to_string())?;
+        let plan =
+            lab_of::plan(&self.suite, group, subject, folder, ledger.clone()).map_err(|e| e.to_string())?;
         Lab::start(&self.ground, plan).await.map_err(|error| error.to_string())
     }
 
@@ -220,7 +221,10 @@ impl State {
                 }
                 Outcome::Pass => {
                     verdict.outcome = Outcome::UnexpectedPass;
-                    let says = format!("{} is listed as a deviation ({}) and passes: remove it", case.id, deviation.why);
+                    let says = format!(
+                        "{} is listed as a deviation ({}) and passes: remove it",
+                        case.id, deviation.why
+                    );
                     verdict.why.push(play::setup(says));
                 }
                 _ => {}

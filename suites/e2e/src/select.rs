@@ -35,7 +35,12 @@ impl Filter {
         let mut chosen: Vec<Arc<Case>> = cases.iter().filter(|case| self.admits(case)).cloned().collect();
         chosen.sort_by(|a, b| a.id.cmp(&b.id));
         if let Some((part, parts)) = self.shard {
-            chosen = chosen.into_iter().enumerate().filter(|(at, _)| at % parts == part - 1).map(|(_, c)| c).collect();
+            chosen = chosen
+                .into_iter()
+                .enumerate()
+                .filter(|(at, _)| at % parts == part - 1)
+                .map(|(_, c)| c)
+                .collect();
         }
         chosen
     }

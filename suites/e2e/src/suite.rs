@@ -32,7 +32,9 @@ pub struct Suite {
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
     /// A folder or file that is not there, or not readable.
-    #[error("{path}: {error}; a suite is a folder with rules.toml, topologies, cases and subjects (--suites DIR)")]
+    #[error(
+        "{path}: {error}; a suite is a folder with rules.toml, topologies, cases and subjects (--suites DIR)"
+    )]
     Unreadable {
         /// What was looked for.
         path: PathBuf,
@@ -100,7 +102,9 @@ impl Suite {
         let mut built: BTreeMap<String, Topology> = BTreeMap::new();
         for case in &self.cases {
             let file = Source::new(format!("cases/{}.toml", case.id), "");
-            if let Some(rule) = case.rules.iter().find(|rule| !self.rules.iter().any(|known| known.id == **rule)) {
+            if let Some(rule) =
+                case.rules.iter().find(|rule| !self.rules.iter().any(|known| known.id == **rule))
+            {
                 let help = "rules.toml lists them; `coexist list rules` prints them".to_owned();
                 problems.push(file.problem(None, format!("there is no rule {rule}"), Some(help)));
             }
@@ -129,7 +133,8 @@ impl Suite {
                     problems.push(file.problem(None, message, Some(help)));
                 }
                 for hop in step.then.iter().flat_map(|leg| &leg.hops) {
-                    if let Some(unknown) = hop.at.0.iter().find(|name| !topology.servers.contains_key(*name)) {
+                    if let Some(unknown) = hop.at.0.iter().find(|name| !topology.servers.contains_key(*name))
+                    {
                         let message = format!("{} has no server `{unknown}`", topology.name);
                         problems.push(file.problem(None, message, None));
                     }
@@ -169,7 +174,10 @@ impl Suite {
             let variant = format!("+{variant}");
             let overlay = self.overlays.get(&variant).ok_or_else(|| {
                 let known: Vec<&str> = self.overlays.keys().map(String::as_str).collect();
-                SuiteError::Unknown(format!("no variant is called `{variant}`; there are: {}", known.join(", ")))
+                SuiteError::Unknown(format!(
+                    "no variant is called `{variant}`; there are: {}",
+                    known.join(", ")
+                ))
             })?;
             files = files.with_overlay(&variant, overlay.clone()).map_err(wrong)?;
         }
@@ -215,7 +223,10 @@ impl Suite {
     /// The names of the subject files.
     pub fn subjects(&self) -> Vec<String> {
         let files = toml_files(&self.root, "subjects", false).unwrap_or_default();
-        files.iter().map(|path| path.trim_start_matches("subjects/").trim_end_matches(".toml").to_owned()).collect()
+        files
+            .iter()
+            .map(|path| path.trim_start_matches("subjects/").trim_end_matches(".toml").to_owned())
+            .collect()
     }
 }
 
@@ -230,8 +241,8 @@ pub fn root(asked: Option<&Path>) -> PathBuf {
 
 fn source(root: &Path, path: &str) -> Result<Source, SuiteError> {
     let whole = root.join(path);
-    let text =
-        std::fs::read_to_string(&whole).map_err(|error| SuiteError::Unreadable { path: whole.clone(), error })?;
+    let text = std::fs::read_to_string(&whole)
+        .map_err(|error| SuiteError::Unreadable { path: whole.clone(), error })?;
     Ok(Source::new(whole.display().to_string(), text))
 }
 
@@ -258,6 +269,8 @@ fn toml_files(root: &Path, folder: &str, deep: bool) -> Result<Vec<String>, Suit
 
 fn hash(texts: &[String]) -> String {
     let bytes = texts.iter().flat_map(|text| text.bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     format!("{:08x}", (hash >> 32) as u32 ^ hash as u32)
 }

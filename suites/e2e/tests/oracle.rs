@@ -58,16 +58,15 @@ fn shown(leg: &Leg) -> String {
         (by, over) => format!("{} ({by:?} {over:?})", hop.at),
     };
     let hops: Vec<String> = leg.hops.iter().map(hop).collect();
-    let (reached, prompts) = (leg.reached, &leg.prompts);
+    let (prompts, signs_in) = (&leg.prompts, leg.signs_in.map_or("-", |way| way.as_str()));
     format!(
-        "{} {reached}, {} > {}, prompts {}+{} {:?}, {:?}, {}",
+        "{} {}: {}; prompts {}+{} {:?}, signs in {signs_in}, {}",
         leg.dials,
+        leg.reached,
         hops.join(" > "),
-        leg.signs_in.map_or("-", |way| way.as_str()),
         prompts.credentials,
         prompts.certificate,
         prompts.reason,
-        leg.told,
         leg.told
     )
 }

@@ -192,7 +192,8 @@ mod tests {
         let file = folder.join("broken.toml");
         std::fs::write(&file, "source = \"a test\"\nrole = \"front-end-2012\"\n").unwrap();
         let broken = check(&suites(), &[file.display().to_string()]);
-        let missing = check(&suites(), &["nothing-like-this.toml".to_owned(), "nothing-like-this".to_owned()]);
+        let missing =
+            check(&suites(), &["nothing-like-this.toml".to_owned(), "nothing-like-this".to_owned()]);
         std::fs::remove_dir_all(&folder).unwrap();
         assert_eq!((broken, missing), (Exit::BadInput, Exit::BadInput));
     }

@@ -80,7 +80,9 @@ fn failed_in(path: &Path) -> Result<Vec<String>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let report: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| format!("{}: no report: {error}", path.display()))?;
-    let cases = report["cases"].as_array().ok_or_else(|| format!("{}: no report: it lists no cases", path.display()))?;
+    let cases = report["cases"]
+        .as_array()
+        .ok_or_else(|| format!("{}: no report: it lists no cases", path.display()))?;
     let wrong = |case: &&serde_json::Value| {
         let outcome = case["outcome"].as_str().and_then(|word| word.parse::<model::verdict::Outcome>().ok());
         outcome.is_some_and(|outcome| !outcome.as_expected())
@@ -138,7 +140,8 @@ fn joined(mut all: Came, came: Came) -> Came {
     all.labs += came.labs;
     all.arrivals += came.arrivals;
     let ending = &mut all.ending;
-    ending.subject_answered = came.ending.subject_answered && (ending.selected == 0 || ending.subject_answered);
+    ending.subject_answered =
+        came.ending.subject_answered && (ending.selected == 0 || ending.subject_answered);
     ending.interrupted |= came.ending.interrupted;
     ending.selected += came.ending.selected;
     ending.recorded += came.ending.recorded;
@@ -147,12 +150,20 @@ fn joined(mut all: Came, came: Came) -> Came {
     all
 }
 
-fn report(suite: &Suite, ground: &Ground, options: &E2e, seed: u64, mut came: Came, floor: Option<usize>) -> Exit {
+fn report(
+    suite: &Suite,
+    ground: &Ground,
+    options: &E2e,
+    seed: u64,
+    mut came: Came,
+    floor: Option<usize>,
+) -> Exit {
     came.ending.floor = floor;
     let likeness_only = |verdict: &Verdict| {
-        verdict.rules.iter().all(|id| {
-            suite.rules.iter().any(|rule| rule.id == *id && rule.level == Level::Likeness)
-        })
+        verdict
+            .rules
+            .iter()
+            .all(|id| suite.rules.iter().any(|rule| rule.id == *id && rule.level == Level::Likeness))
     };
     let gates = |verdict: &Verdict| options.level == Level::Likeness || !likeness_only(verdict);
     let (exit, why) = exit::of(&came.ending, &came.verdicts, gates);
@@ -207,11 +218,8 @@ fn names(options: &E2e, came: &Came) -> Vec<String> {
     if let Some(subject) = &options.subject {
         return vec![subject.clone()];
     }
-    let mut names: Vec<String> = came
-        .traces
-        .values()
-        .map(|trace| Suite::reference_for(trace.topology.role).to_owned())
-        .collect();
+    let mut names: Vec<String> =
+        came.traces.values().map(|trace| Suite::reference_for(trace.topology.role).to_owned()).collect();
     names.sort();
     names.dedup();
     names

@@ -57,14 +57,14 @@ async fn program(ground: &Ground, lab: &Lab, options: &Exec) -> Result<Exit, Exi
         say::error(says);
         Exit::Broken
     };
-    let resolves =
-        ground.use_resolver(dns.ip(), lab.folder()).map_err(|error| broken(error.to_string()))?;
+    let resolves = ground.use_resolver(dns.ip(), lab.folder()).map_err(|error| broken(error.to_string()))?;
     greet(lab, options, resolves, dns);
     let ca = lab.folder().join("ca.pem");
     let (program, arguments) = options.command.split_first().ok_or(Exit::BadInput)?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::inherit());
-    for name in ["SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "COEXIST_CA"] {
+    for name in ["SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "COEXIST_CA"]
+    {
         command.env(name, &ca);
     }
     command.env("COEXIST_DNS", dns.to_string());
@@ -84,7 +84,9 @@ fn greet(lab: &Lab, options: &Exec, resolves: bool, dns: std::net::SocketAddr) {
     let topology = lab.directory().topology();
     eprintln!("coexist: {} is up, {} view; DNS {dns}", topology.name, options.view);
     if !resolves {
-        eprintln!("coexist: this ground keeps the machine's own resolver: ask {dns} for names, or use --ground own");
+        eprintln!(
+            "coexist: this ground keeps the machine's own resolver: ask {dns} for names, or use --ground own"
+        );
     }
     for (name, leads) in &topology.namespaces {
         let servers = if options.view == View::Internal { &leads.internal } else { &leads.external };

@@ -14,7 +14,9 @@ pub(super) fn explain(root: &Path, id: &str) -> Exit {
         Err(exit) => return exit,
     };
     if id == "routes" {
-        println!("What the servers that are not in the seat do with a request; the first row that fits holds.\n");
+        println!(
+            "What the servers that are not in the seat do with a request; the first row that fits holds.\n"
+        );
         exchange::route::table().iter().for_each(|row| println!("{row}"));
         return Exit::AsExpected;
     }
@@ -53,7 +55,10 @@ fn explain_case(case: &Case) {
     for step in &case.steps {
         let when = &step.when;
         let opens = String::from(when.opens.clone());
-        println!("\n  when     {} of {}, {}, opens {opens} to {}", when.client, when.mailbox, when.view, when.does);
+        println!(
+            "\n  when     {} of {}, {}, opens {opens} to {}",
+            when.client, when.mailbox, when.view, when.does
+        );
         for (number, leg) in step.then.iter().enumerate() {
             let hops: Vec<String> = leg.hops.iter().map(|hop| hop.at.to_string()).collect();
             println!("  leg {}    {} ({}): {}", number + 1, leg.dials, leg.reached, hops.join(" -> "));

@@ -16,13 +16,17 @@ pub(super) fn list(root: &Path, options: &List) -> Exit {
         Err(exit) => return exit,
     };
     match options.what {
-        What::Cases => suite.cases.iter().for_each(|case| println!("{:<58} {}", case.id.to_string(), case.title)),
+        What::Cases => {
+            suite.cases.iter().for_each(|case| println!("{:<58} {}", case.id.to_string(), case.title))
+        }
         What::Rules => print!("{}", report::matrix::rules(&suite.rules, &covered(&suite))),
         What::Topologies => topologies(&suite),
         What::Subjects => {
             for name in suite.subjects() {
                 match suite.subject(&name) {
-                    Ok((subject, _)) => println!("{name:<24} {:<16} {}", subject.role, features(&subject.features)),
+                    Ok((subject, _)) => {
+                        println!("{name:<24} {:<16} {}", subject.role, features(&subject.features))
+                    }
                     Err(error) => return say::suite_error(&error),
                 }
             }

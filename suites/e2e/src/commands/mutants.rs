@@ -106,7 +106,11 @@ impl Tried {
         }
         match self.caught_by.first() {
             Some(case) => format!("caught by {case}, {} in all", self.caught_by.len()),
-            None => format!("MISSED by {}, though it ran in {} cases", self.defect.rules.join(" "), self.fired.len()),
+            None => format!(
+                "MISSED by {}, though it ran in {} cases",
+                self.defect.rules.join(" "),
+                self.fired.len()
+            ),
         }
     }
 
@@ -179,7 +183,13 @@ async fn one(
 fn conclude(results: &[Tried], started: Instant) -> Exit {
     println!("{:<28} {:<14} {:<10} caught by", "defect", "port", "ran in");
     for tried in results {
-        println!("{:<28} {:<14} {:<10} {}", tried.id(), format!("{:?}", tried.defect.port), tried.fired.len(), tried.word());
+        println!(
+            "{:<28} {:<14} {:<10} {}",
+            tried.id(),
+            format!("{:?}", tried.defect.port),
+            tried.fired.len(),
+            tried.word()
+        );
     }
     let caught = results.iter().filter(|tried| tried.is_caught()).count();
     println!("\n{caught} of {} defects caught in {:.1} s", results.len(), started.elapsed().as_secs_f64());

@@ -71,7 +71,10 @@ fn journey(when: &When, predicted: &Result<Prediction, Unpredicted>) -> String {
                 say(&mut lines, &format!("  {number} {}", row(leg)));
             }
             let silent = prediction.unclaimed.as_ref().map(|why| format!("   unclaimed: {why}"));
-            say(&mut lines, &format!("    rows {}{}", prediction.rows.join(", "), silent.unwrap_or_default()));
+            say(
+                &mut lines,
+                &format!("    rows {}{}", prediction.rows.join(", "), silent.unwrap_or_default()),
+            );
         }
     }
     lines.push('\n');
@@ -79,7 +82,7 @@ fn journey(when: &When, predicted: &Result<Prediction, Unpredicted>) -> String {
 }
 
 /// Mailbox, client, view, what it opens and does there, and whatever else the journey turns on.
-fn asked(when: &When) -> String {
+pub(super) fn asked(when: &When) -> String {
     let opens = match &when.opens {
         Opens::Url(url) => url.to_string(),
         Opens::Outlook(_) | Opens::Device(_) => "set up by Autodiscover".to_owned(),
@@ -92,7 +95,10 @@ fn asked(when: &When) -> String {
     if let Some(device) = &when.device {
         let listed = if device.on_451_list { "" } else { "not " };
         let autodiscover = if device.autodiscover { "" } else { ", without Autodiscover" };
-        line.push_str(&format!(", {} {}, {listed}on the 451 list{autodiscover}", device.kind, device.protocol));
+        line.push_str(&format!(
+            ", {} {}, {listed}on the 451 list{autodiscover}",
+            device.kind, device.protocol
+        ));
     }
     if let Some(words) = &when.can_handle {
         line.push_str(&format!(", can handle {words}"));
@@ -115,13 +121,7 @@ fn row(leg: &Leg) -> String {
         })
         .collect();
     let prompts = format!("{}+{}", leg.prompts.credentials, leg.prompts.certificate);
-    format!(
-        "{:<26} {:<6} {:<52} prompts {prompts}  {}",
-        leg.dials,
-        leg.reached,
-        hops.join(" > "),
-        leg.told
-    )
+    format!("{:<26} {:<6} {:<52} prompts {prompts}  {}", leg.dials, leg.reached, hops.join(" > "), leg.told)
 }
 
 #[cfg(test)]

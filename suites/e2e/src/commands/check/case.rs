@@ -25,7 +25,8 @@ pub(super) fn findings(case: &Case, topology: &Topology, rules: &[Rule]) -> Vec<
                 _ => None,
             };
             let positions: Vec<&Position> = leg.hops.iter().map(|hop| &hop.at).chain(written).collect();
-            for unknown in positions.iter().flat_map(|p| &p.0).filter(|name| topology.server(name).is_none()) {
+            for unknown in positions.iter().flat_map(|p| &p.0).filter(|name| topology.server(name).is_none())
+            {
                 found.push(Finding::error("-", &place, format!("{} has no server {unknown}", topology.name)));
             }
             for position in positions {

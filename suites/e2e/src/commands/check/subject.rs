@@ -96,7 +96,10 @@ mod tests {
         let deviates = |case: &str, until: &str| {
             of(&format!("[deviations]\n\"{case}\" = {{ why = \"later\", until = {until} }}"))
         };
-        assert_eq!(deviates("coexistence/owa/nobody", "2027-01-01"), ["deviations.\"coexistence/owa/nobody\""]);
+        assert_eq!(
+            deviates("coexistence/owa/nobody", "2027-01-01"),
+            ["deviations.\"coexistence/owa/nobody\""]
+        );
         assert_eq!(deviates("coexistence/owa/red", "2026-01-01"), ["deviations.\"coexistence/owa/red\""]);
         assert_eq!(deviates("coexistence/owa/red", "2026-01-02"), [] as [&str; 0]);
     }

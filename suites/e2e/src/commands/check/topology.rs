@@ -151,7 +151,9 @@ fn arrays_are_not_ambiguous(t: &Topology) -> Vec<Finding> {
     let mut found = vec![];
     for (site, array) in t.sites.iter().filter_map(|(name, site)| Some((name, site.array.as_ref()?))) {
         if resolves(t, array, View::External) {
-            let says = format!("the RPC Client Access array {array} resolves outside: Outlook tries RPC there first");
+            let says = format!(
+                "the RPC Client Access array {array} resolves outside: Outlook tries RPC there first"
+            );
             found.push(Finding::error("AMB-1", site.as_str(), says));
         }
         let user = used(t).into_iter().find(|used| used.host == array);
@@ -180,15 +182,27 @@ fn used(t: &Topology) -> Vec<Used<'_>> {
     for (name, server) in client_access(t) {
         for (protocol, directory) in &server.directories {
             let at = format!("{name}/{protocol}");
-            let inside = directory.internal_url.iter().map(|url| (&url.0.host, "InternalUrl", View::Internal));
-            let outside = directory.external_url.iter().map(|url| (&url.0.host, "ExternalUrl", View::External));
-            all.extend(inside.chain(outside).map(|(host, what, view)| Used { host, at: at.clone(), what, view }));
+            let inside =
+                directory.internal_url.iter().map(|url| (&url.0.host, "InternalUrl", View::Internal));
+            let outside =
+                directory.external_url.iter().map(|url| (&url.0.host, "ExternalUrl", View::External));
+            all.extend(inside.chain(outside).map(|(host, what, view)| Used {
+                host,
+                at: at.clone(),
+                what,
+                view,
+            }));
         }
         if let Some(own) = &server.outlook_anywhere {
             let at = format!("{name}/outlook-anywhere");
             let inside = own.internal_host.iter().map(|host| (host, "InternalHostname", View::Internal));
             let outside = own.external_host.iter().map(|host| (host, "ExternalHostname", View::External));
-            all.extend(inside.chain(outside).map(|(host, what, view)| Used { host, at: at.clone(), what, view }));
+            all.extend(inside.chain(outside).map(|(host, what, view)| Used {
+                host,
+                at: at.clone(),
+                what,
+                view,
+            }));
         }
         if let Some(scp) = &server.scp {
             let (at, what) = (name.to_string(), "service connection point");
@@ -220,7 +234,8 @@ fn namespaces_lead_to_one_place(t: &Topology) -> Vec<Finding> {
     for host in t.namespaces.keys() {
         let mut says = BTreeSet::new();
         for view in View::ALL {
-            let servers: Vec<&Server> = leads(t, host, *view).iter().filter_map(|name| t.server(name)).collect();
+            let servers: Vec<&Server> =
+                leads(t, host, *view).iter().filter_map(|name| t.server(name)).collect();
             let sites: BTreeSet<&str> = servers.iter().map(|server| server.site.as_str()).collect();
             let versions: BTreeSet<Version> = servers.iter().map(|server| server.version).collect();
             if sites.len() > 1 {
@@ -321,7 +336,9 @@ mod tests {
 
     #[test]
     fn the_articles_topologies_have_no_findings() {
-        for name in ["coexistence", "pre-e15", "coexistence+site3-2007+pairs", "pre-e15+site2-2007+site3-2007"] {
+        for name in
+            ["coexistence", "pre-e15", "coexistence+site3-2007+pairs", "pre-e15+site2-2007+site3-2007"]
+        {
             assert_eq!(found(name, ""), [] as [&str; 0], "{name}");
         }
     }
@@ -349,7 +366,8 @@ mod tests {
     #[test]
     fn one_outlook_anywhere_name_has_one_authentication() {
         let seat = |host: &str, inside: &str| {
-            let fields = format!("internal-host = \"{host}.contoso.com\", internal-authentication = \"{inside}\"");
+            let fields =
+                format!("internal-host = \"{host}.contoso.com\", internal-authentication = \"{inside}\"");
             found("coexistence", &format!("\"cas2013-s1/outlook-anywhere\" = {{ {fields} }}"))
         };
         assert_eq!(seat("mail", "basic"), ["CX-EXHTTP-2 cas2013-s1/outlook-anywhere"]);
@@ -372,12 +390,14 @@ mod tests {
     fn a_name_that_is_handed_out_leads_to_one_place() {
         let nowhere = "\"namespace/mail-region.contoso.com\" = { external = [] }";
         let places = ["ecp", "owa", "eas", "ews", "oab", "outlook-anywhere"];
-        let mut expected: Vec<String> = places.iter().map(|place| format!("TOP-4 cas2010-s2/{place}")).collect();
+        let mut expected: Vec<String> =
+            places.iter().map(|place| format!("TOP-4 cas2010-s2/{place}")).collect();
         let mut names = found("coexistence", nowhere);
         expected.sort();
         names.sort();
         assert_eq!(names, expected);
-        let two_sites = "\"namespace/mail-region.contoso.com\" = { internal = [\"cas2010-s2\", \"cas2010-s3\"] }";
+        let two_sites =
+            "\"namespace/mail-region.contoso.com\" = { internal = [\"cas2010-s2\", \"cas2010-s3\"] }";
         assert_eq!(found("coexistence", two_sites), ["TOP-4 mail-region.contoso.com"]);
     }
 
