@@ -95,7 +95,7 @@ fn greet(lab: &Lab, options: &Exec, resolves: bool, dns: std::net::SocketAddr) {
             eprintln!("  {name:<34} {server} {address}");
         }
     }
-    for (name, _) in &topology.mailboxes {
+    for name in topology.mailboxes.keys() {
         if let Some(account) = lab.directory().find(name.as_str()) {
             eprintln!("  user {:<20} password {}", account.account, account.password);
         }
