@@ -1,6 +1,6 @@
 //! A 2010 front end serves the mailboxes of its own site: it reads the Mailbox server by MS-RPC and answers itself.
 
-use http::{Request, StatusCode};
+use http::{Method, Request, StatusCode};
 use model::{HostName, Protocol};
 use protocols::answer::Answer;
 use protocols::mailbox::Unreachable;
@@ -39,6 +39,10 @@ impl FrontEnd {
             };
         }
         let Some(build) = self.own_server().map(|server| server.build) else { return iis::unavailable() };
+        if question.protocol == Protocol::Eas && request.method() == Method::OPTIONS {
+            // What a server speaks is no mailbox's affair.
+            return eas::options(self.version, build);
+        }
         let mailbox = match self.open_mailbox(account, mailbox_server).await {
             Ok(mailbox) => mailbox,
             Err(why) => {

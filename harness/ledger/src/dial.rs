@@ -1,7 +1,9 @@
 //! The one dial of fakes and clients: bind the source, announce it, connect.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -21,33 +23,37 @@ impl Ledger {
     }
 
     /// A socket with a source port that this lab has not used before: a port that came round again would make an old
-    /// connection's name that of a new one. An address of a lab's own has every port free; where one is taken all the
-    /// same, the next will do. 127.0.0.1 is nobody's own, and there the system chooses.
+    /// connection's name that of a new one. An address of a lab's own has every port free, but for what an earlier lab on
+    /// it left to time out: those are passed over. 127.0.0.1 is nobody's own, and there the system chooses.
     fn bound(&self, from: IpAddr) -> io::Result<TcpSocket> {
         let own = from != IpAddr::from([127, 0, 0, 1]);
-        let mut refused = None;
-        for _ in 0..MOST_TRIES {
+        let mut tries = 0;
+        loop {
             let socket = if from.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-            let port = if own { self.next_port(from) } else { 0 };
+            let port = if own { next_port(from) } else { 0 };
             match socket.bind(SocketAddr::new(from, port)) {
                 Ok(()) => return Ok(socket),
-                Err(error) if error.kind() == io::ErrorKind::AddrInUse => refused = Some(error),
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < MOST_TRIES => tries += 1,
                 Err(error) => return Err(error),
             }
         }
-        Err(refused.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
-    }
-
-    fn next_port(&self, from: IpAddr) -> u16 {
-        let mut book = self.book();
-        let next = book.next_ports.entry(from).or_insert(FIRST_PORT);
-        let port = *next;
-        *next = port.checked_add(1).unwrap_or(FIRST_PORT);
-        port
     }
 }
 
 /// Above the ports that servers of a lab listen on.
 const FIRST_PORT: u16 = 11_000;
-/// As many source ports as are looked at before giving up.
-const MOST_TRIES: usize = 256;
+/// As many source ports as are looked at before giving up: all there are.
+const MOST_TRIES: u16 = u16::MAX - FIRST_PORT;
+
+/// The next source port of each address, over all labs of this process: what one lab used is not soon used again.
+static NEXT_PORTS: LazyLock<Mutex<HashMap<IpAddr, u16>>> = LazyLock::new(Mutex::default);
+
+fn next_port(from: IpAddr) -> u16 {
+    let mut ports = NEXT_PORTS.lock().unwrap_or_else(PoisonError::into_inner);
+    // Processes that follow one another on one ground begin at different places.
+    let first = || FIRST_PORT + (std::process::id().wrapping_mul(7919) % u32::from(MOST_TRIES)) as u16;
+    let next = ports.entry(from).or_insert_with(first);
+    let port = *next;
+    *next = port.checked_add(1).unwrap_or(FIRST_PORT);
+    port
+}

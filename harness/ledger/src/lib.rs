@@ -10,7 +10,7 @@ mod dial;
 mod leases;
 
 use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -72,8 +72,6 @@ struct Book {
     openers: HashMap<SocketAddr, Opener>,
     leases: Leases,
     queries: Vec<Query>,
-    /// The next source port of each address of ours.
-    next_ports: HashMap<IpAddr, u16>,
 }
 
 impl Default for Ledger {

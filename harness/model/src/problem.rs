@@ -96,21 +96,34 @@ impl Source {
             .map_err(|error| self.problem(error.span(), error.message().trim_end(), Some(help.to_owned())))
     }
 
-    /// Where the value with this path of keys is written; the key itself where there is no value.
+    /// Where the value with this path of keys is written; the key itself where there is no value. A number is a place in
+    /// a list, from 0: `then`, `1`, `hops`, `0`. What leads further than the file goes ends at the last value on the way.
     pub fn locate(&self, path: &[&str]) -> Option<Range<usize>> {
-        let root = toml::de::DeTable::parse(&self.text).ok()?;
-        let mut table = root.get_ref();
+        use toml::de::{DeTable, DeValue};
+        enum At<'a> {
+            Table(&'a DeTable<'a>),
+            List(&'a [toml::Spanned<DeValue<'a>>]),
+        }
+        let root = DeTable::parse(&self.text).ok()?;
+        let mut at = At::Table(root.get_ref());
         let mut span = None;
         for (depth, step) in path.iter().enumerate() {
-            let (key, value) = table.iter().find(|(key, _)| key.get_ref() == step)?;
+            let (key, value) = match at {
+                At::Table(table) => {
+                    let (key, value) = table.iter().find(|(key, _)| key.get_ref() == step)?;
+                    (Some(key), value)
+                }
+                At::List(list) => (None, list.get(step.parse::<usize>().ok()?)?),
+            };
             span = Some(value.span());
-            match value.get_ref() {
-                toml::de::DeValue::Table(inner) => {
-                    table = inner;
-                    if depth + 1 == path.len() {
+            match (value.get_ref(), key) {
+                (DeValue::Table(inner), key) => {
+                    at = At::Table(inner);
+                    if let Some(key) = key.filter(|_| depth + 1 == path.len()) {
                         span = Some(key.span());
                     }
                 }
+                (DeValue::Array(inner), _) => at = At::List(inner),
                 _ => return span,
             }
         }
@@ -141,6 +154,18 @@ mod tests {
         let source = Source::new("a.toml", "one = 1\n[two]\nthree = 'x'\n");
         let problem = source.problem(source.locate(&["two", "three"]), "no such thing", None);
         assert_eq!(problem.to_string(), "a.toml:3:9: no such thing");
+    }
+
+    #[test]
+    fn a_place_in_a_list_is_found_by_its_number() {
+        let source = Source::new(
+            "a.toml",
+            "[[then]]\nhops = [\"one\", { at = \"two\" }]\n[[then]]\nhops = [\"three\"]\n",
+        );
+        let place = |path: &[&str]| source.problem(source.locate(path), "here", None).location;
+        assert_eq!(place(&["then", "0", "hops", "1", "at"]), "a.toml:2:23");
+        assert_eq!(place(&["then", "1", "hops", "0"]), "a.toml:4:9");
+        assert_eq!(place(&["then", "2", "hops"]), "a.toml");
     }
 
     #[test]

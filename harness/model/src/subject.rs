@@ -210,6 +210,43 @@ words! {
     NtlmFront = "ntlm-front",
 }
 
+/// What a subject file can have filled in, written in braces: `{work}`.
+pub const VARIABLES: [&str; 11] = [
+    "work",
+    "coexist",
+    "ca",
+    "lab",
+    "listen.https",
+    "listen.http",
+    "cert.chain",
+    "cert.key",
+    "cert.pem",
+    "dns",
+    "directory",
+];
+
+/// The variable that a text begins with: braces around small letters, dots and dashes. Other braces are no variable, so
+/// that JSON may be an argument.
+pub fn variable(text: &str) -> Option<&str> {
+    let (name, _) = text.strip_prefix('{')?.split_once('}')?;
+    let fits = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'-');
+    fits.then_some(name)
+}
+
+impl Run {
+    /// Every text that may hold variables, with where it stands below `run`.
+    fn texts(&self) -> impl Iterator<Item = (Vec<String>, &str)> {
+        let words = self.command.iter().enumerate();
+        let words = words.map(|(n, word)| (vec!["command".to_owned(), n.to_string()], word.as_str()));
+        let files = self.files.iter().enumerate().flat_map(|(n, file)| {
+            [("from", &file.from), ("to", &file.to)]
+                .map(|(key, text)| (vec!["files".to_owned(), n.to_string(), key.to_owned()], text.as_str()))
+        });
+        let env = self.env.iter().map(|(key, text)| (vec!["env".to_owned(), key.clone()], text.as_str()));
+        words.chain(files).chain(env)
+    }
+}
+
 impl Subject {
     /// Reads a subject file.
     ///
@@ -229,6 +266,16 @@ impl Subject {
                 "there is nothing to start",
                 "command = [\"./my-proxy\", \"--config\", \"{work}/my-proxy.json\"]",
             );
+        }
+        for (place, text) in subject.run.texts() {
+            let mut variables = text.match_indices('{').filter_map(|(at, _)| variable(&text[at..]));
+            if let Some(unknown) = variables.find(|name| !VARIABLES.contains(name)) {
+                let path: Vec<&str> =
+                    std::iter::once("run").chain(place.iter().map(String::as_str)).collect();
+                let message = format!("there is no variable {{{unknown}}}");
+                let known: Vec<String> = VARIABLES.iter().map(|name| format!("{{{name}}}")).collect();
+                return wrong(&path, &message, &format!("the variables are {}", known.join(", ")));
+            }
         }
         if let Some((case, _)) = subject.deviations.iter().find(|(_, d)| d.why.trim().is_empty()) {
             return wrong(

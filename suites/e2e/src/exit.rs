@@ -61,8 +61,9 @@ pub fn of(
         return (Exit::Interrupted, Some("interrupted: what was running is not judged".to_owned()));
     }
     if counts.setup > 0 {
+        let cases = if counts.setup == 1 { "case" } else { "cases" };
         let says = format!(
-            "{} cases could not be run: the lab or the subject did not start, or did not last",
+            "{} {cases} could not be run: the lab or the subject did not start, or did not last",
             counts.setup
         );
         return (Exit::Broken, Some(says));

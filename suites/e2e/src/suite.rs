@@ -11,6 +11,8 @@ use model::subject::Subject;
 use model::topology::{Setting, TopologyFiles};
 use model::{CaseId, Role, Topology};
 
+mod named;
+
 /// Where the suite's files are, and what was read of them.
 pub struct Suite {
     root: PathBuf,
@@ -31,18 +33,26 @@ pub struct Suite {
 /// Why a suite could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SuiteError {
-    /// A folder or file that is not there, or not readable.
+    /// A folder or file of the suite that is not there, or not readable.
     #[error(
         "{path}: {error}; a suite is a folder with rules.toml, topologies, cases and subjects (--suites DIR)"
     )]
+    NoSuite {
+        /// What was looked for.
+        path: PathBuf,
+        /// What the operating system says.
+        error: std::io::Error,
+    },
+    /// A file of the user's that is not there, or not readable.
+    #[error("{path}: {error}")]
     Unreadable {
         /// What was looked for.
         path: PathBuf,
         /// What the operating system says.
         error: std::io::Error,
     },
-    /// Wrong files, each with its place.
-    #[error("{} of the suite's files are wrong", .0.len())]
+    /// Wrong files, each problem with its place.
+    #[error("{} to be mended before anything can run", problems(.0.len()))]
     Wrong(Vec<Problem>),
     /// A name that nothing has.
     #[error("{0}")]
@@ -74,6 +84,7 @@ impl Suite {
             };
         }
         let mut cases = vec![];
+        let mut case_files = BTreeMap::new();
         for path in toml_files(root, "cases", true)? {
             let read = source(root, &path)?;
             texts.push(read.text.clone());
@@ -83,13 +94,21 @@ impl Suite {
                 .map_err(|error| read.problem(None, error.to_string(), None))
                 .and_then(|id| Case::read(id, &read));
             match parsed {
-                Ok(case) => cases.push(Arc::new(case)),
+                Ok(case) => {
+                    case_files.insert(case.id.clone(), read);
+                    cases.push(Arc::new(case));
+                }
                 Err(problem) => problems.push(problem),
             }
         }
-        let floor = source(root, "floor")?.text.trim().parse().unwrap_or(usize::MAX);
+        let floor_source = source(root, "floor")?;
+        let floor = floor_source.text.trim().parse().unwrap_or_else(|_| {
+            let help = Some("the fewest cases of a whole run: 150".to_owned());
+            problems.push(floor_source.problem(None, "this is no number of cases", help));
+            0
+        });
         let suite = Suite { root: root.to_owned(), rules, cases, bases, overlays, tree: hash(&texts), floor };
-        problems.extend(suite.cross_checked());
+        problems.extend(suite.cross_checked(&case_files));
         match problems.is_empty() {
             true => Ok(suite),
             false => Err(SuiteError::Wrong(problems)),
@@ -97,51 +116,48 @@ impl Suite {
     }
 
     /// Names that one file uses and another must have.
-    fn cross_checked(&self) -> Vec<Problem> {
-        let mut problems = vec![];
+    fn cross_checked(&self, files: &BTreeMap<CaseId, Source>) -> Vec<Problem> {
+        let mut problems: Vec<Problem> = vec![];
         let mut built: BTreeMap<String, Topology> = BTreeMap::new();
         for case in &self.cases {
-            let file = Source::new(format!("cases/{}.toml", case.id), "");
-            if let Some(rule) =
-                case.rules.iter().find(|rule| !self.rules.iter().any(|known| known.id == **rule))
-            {
-                let help = "rules.toml lists them; `coexist list rules` prints them".to_owned();
-                problems.push(file.problem(None, format!("there is no rule {rule}"), Some(help)));
-            }
+            let file = &files[&case.id];
             let key = format!("{}{:?}", case.topology_name(), case.given.settings);
             if !built.contains_key(&key) {
                 match self.topology_of(case) {
                     Ok(topology) => {
                         built.insert(key.clone(), topology);
                     }
-                    Err(SuiteError::Wrong(wrong)) => {
-                        problems.extend(wrong);
-                        continue;
-                    }
-                    Err(other) => {
-                        problems.push(file.problem(None, other.to_string(), None));
+                    Err(error) => {
+                        // A wrong topology is said once, not for every case that plays in it.
+                        let wrong = self.misplaced(case, file, error);
+                        problems
+                            .extend(wrong.into_iter().filter(|p| !problems.contains(p)).collect::<Vec<_>>());
                         continue;
                     }
                 }
             }
-            let topology = &built[&key];
-            for step in &case.steps {
-                if !topology.mailboxes.contains_key(&step.when.mailbox) {
-                    let names: Vec<&str> = topology.mailboxes.keys().map(|name| name.as_str()).collect();
-                    let message = format!("{} has no mailbox `{}`", topology.name, step.when.mailbox);
-                    let help = format!("mailbox = one of {}", names.join(", "));
-                    problems.push(file.problem(None, message, Some(help)));
-                }
-                for hop in step.then.iter().flat_map(|leg| &leg.hops) {
-                    if let Some(unknown) = hop.at.0.iter().find(|name| !topology.servers.contains_key(*name))
-                    {
-                        let message = format!("{} has no server `{unknown}`", topology.name);
-                        problems.push(file.problem(None, message, None));
-                    }
-                }
-            }
+            problems.extend(named::wrong(case, file, &built[&key], &self.rules));
         }
         problems
+    }
+
+    /// The problems of a case's topology, each at what is to blame: what the case sets, the variants that it names, or the
+    /// topology's own files.
+    fn misplaced(&self, case: &Case, file: &Source, error: SuiteError) -> Vec<Problem> {
+        let SuiteError::Wrong(wrong) = error else {
+            return vec![file.problem(file.locate(&["given", "variants"]), error.to_string(), None)];
+        };
+        let name = case.topology_name();
+        if self.topology(&name, &Setting::new()).is_err() {
+            return wrong;
+        }
+        let mut so_far = Setting::new();
+        let blamed = case.given.settings.iter().find(|(place, fields)| {
+            so_far.insert((*place).clone(), (*fields).clone());
+            self.topology(&name, &so_far).is_err()
+        });
+        let span = blamed.and_then(|(place, _)| file.locate(&["given", "settings", place]));
+        wrong.into_iter().map(|problem| file.problem(span.clone(), problem.message, problem.help)).collect()
     }
 
     /// The topology of a case: base, variants, settings.
@@ -205,9 +221,20 @@ impl Suite {
             }
             SuiteError::Unreadable { path: path.clone(), error }
         })?;
-        let subject = Subject::read(&Source::new(path.display().to_string(), text))
-            .map_err(|problem| SuiteError::Wrong(vec![problem]))?;
+        let wrong = |problem| SuiteError::Wrong(vec![problem]);
+        let source = Source::new(path.display().to_string(), text);
+        let subject = Subject::read(&source).map_err(wrong)?;
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        // A path with a variable in it is known only when a lab is.
+        let fixed = |from: &str| !from.contains('{');
+        for (number, template) in (0..).zip(&subject.run.files) {
+            if fixed(&template.from) && !folder.join(&template.from).is_file() {
+                let span = source.locate(&["run", "files", &u32::to_string(&number), "from"]);
+                let message = format!("there is no template {}", folder.join(&template.from).display());
+                let help = "a template is beside the subject file: from = \"my-proxy.json.jinja\"".to_owned();
+                return Err(wrong(source.problem(span, message, Some(help))));
+            }
+        }
         Ok((subject, folder))
     }
 
@@ -242,7 +269,7 @@ pub fn root(asked: Option<&Path>) -> PathBuf {
 fn source(root: &Path, path: &str) -> Result<Source, SuiteError> {
     let whole = root.join(path);
     let text = std::fs::read_to_string(&whole)
-        .map_err(|error| SuiteError::Unreadable { path: whole.clone(), error })?;
+        .map_err(|error| SuiteError::NoSuite { path: whole.clone(), error })?;
     Ok(Source::new(whole.display().to_string(), text))
 }
 
@@ -251,9 +278,9 @@ fn toml_files(root: &Path, folder: &str, deep: bool) -> Result<Vec<String>, Suit
     let mut found = vec![];
     let whole = root.join(folder);
     let entries =
-        std::fs::read_dir(&whole).map_err(|error| SuiteError::Unreadable { path: whole.clone(), error })?;
+        std::fs::read_dir(&whole).map_err(|error| SuiteError::NoSuite { path: whole.clone(), error })?;
     for entry in entries {
-        let entry = entry.map_err(|error| SuiteError::Unreadable { path: whole.clone(), error })?;
+        let entry = entry.map_err(|error| SuiteError::NoSuite { path: whole.clone(), error })?;
         let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
         if entry.path().is_dir() {
             if deep {
@@ -273,4 +300,8 @@ fn hash(texts: &[String]) -> String {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     format!("{:08x}", (hash >> 32) as u32 ^ hash as u32)
+}
+
+fn problems(count: usize) -> String {
+    format!("{count} problem{}", if count == 1 { "" } else { "s" })
 }

@@ -31,7 +31,12 @@ struct Usual<'a> {
 impl Usual<'_> {
     /// Opens the subject's address, and the one of the mailbox's own site; with a wrong password, the first.
     fn browser(&self, all: &mut Vec<When>) {
-        for protocol in [Protocol::Owa, Protocol::Ecp] {
+        // Exchange 2007 has no control panel: its users keep their options in Outlook Web App.
+        let pages: &[Protocol] = match self.facts.version {
+            Version::Exchange2007 => &[Protocol::Owa],
+            _ => &[Protocol::Owa, Protocol::Ecp],
+        };
+        for protocol in pages.iter().copied() {
             for url in self.typed(protocol) {
                 let url = url.virtual_directory();
                 let follows_link = true;

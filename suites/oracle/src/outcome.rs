@@ -181,10 +181,11 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// MS-ASProtocolVersions of a server: 12.1 at most in 2007, 14.0 in 2010, 14.1 from its SP1 on (wire facts 2.1).
+/// MS-ASProtocolVersions of a server: 1.0 still and 12.1 at most in 2007, 14.0 in 2010, 14.1 from its SP1 on (wire facts 2.1).
 fn protocol_versions(server: &Server) -> &'static str {
     match (server.version, server.build.minor) {
-        (Version::Exchange2007, _) => "2.0,2.1,2.5,12.0,12.1",
+        (Version::Exchange2007, 0) => "1.0,2.0,2.1,2.5,12.0",
+        (Version::Exchange2007, _) => "1.0,2.0,2.1,2.5,12.0,12.1",
         (Version::Exchange2010, 0) => "2.0,2.1,2.5,12.0,12.1,14.0",
         (Version::Exchange2010 | Version::Exchange2013, _) => "2.0,2.1,2.5,12.0,12.1,14.0,14.1",
     }

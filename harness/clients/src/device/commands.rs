@@ -133,6 +133,16 @@ impl<'a> Device<'a> {
         }
     }
 
+    /// Its own version where the server offers it, else the highest that both know.
+    fn speaks(&self) -> String {
+        let number = |version: &str| version.trim().parse::<f32>().ok();
+        let own = &self.shape.protocol;
+        let offered = self.versions.as_deref().unwrap_or(own).split(',').map(str::trim);
+        let fits = offered.filter(|version| number(version) <= number(own));
+        let best = fits.max_by(|a, b| number(a).partial_cmp(&number(b)).unwrap_or(std::cmp::Ordering::Equal));
+        best.unwrap_or(own).to_owned()
+    }
+
     async fn options(&mut self, line: &mut Line<'_, '_>) -> Result<String, Halt> {
         let request = Request::new(Method::OPTIONS, line.url.clone())
             .header("user-agent", self.user_agent)
@@ -347,7 +357,7 @@ impl<'a> Device<'a> {
             .header("accept", "*/*");
         let request = match self.shape.query {
             QueryForm::Plain => request
-                .header("ms-asprotocolversion", &self.shape.protocol)
+                .header("ms-asprotocolversion", &self.speaks())
                 .header("x-ms-policykey", &self.policy_key.to_string()),
             // The query holds both.
             QueryForm::Base64 => request,
@@ -370,7 +380,7 @@ impl<'a> Device<'a> {
 
     /// The protocol in tenths, as the base64 query has it: 25, 121, 141.
     fn protocol(&self) -> u8 {
-        self.shape.protocol.replace('.', "").parse().unwrap_or(0)
+        self.speaks().replace('.', "").parse().unwrap_or(0)
     }
 
     fn whose(&self, folders: &Node) -> Ending {

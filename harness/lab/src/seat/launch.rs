@@ -83,8 +83,9 @@ fn find(program: &str, folder: &Path) -> Result<PathBuf, (String, String)> {
         .map(|folder| folder.join(program))
         .find(|path| runnable(path).is_ok());
     found.ok_or_else(|| {
-        let looked_up = format!("`{program}` in PATH ({})", folders.to_string_lossy());
-        (looked_up, "not found; a program beside the subject file is written `./my-proxy`".to_owned())
+        let folders = folders.to_string_lossy();
+        let why = "it is in no folder of PATH; a program beside the subject file is written `./my-proxy`";
+        (format!("`{program}`"), format!("{why}; PATH is {folders}"))
     })
 }
 

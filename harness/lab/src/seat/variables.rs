@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use model::subject::{VARIABLES, variable};
+
 use super::{Seat, SeatError};
 
 /// What each variable stands for.
@@ -11,19 +13,21 @@ impl Variables {
     pub(super) fn of(seat: &Seat, lab: &Path) -> Variables {
         let (facts, path) = (&seat.facts, |path: &Path| path.display().to_string());
         let (listen, certificate) = (&facts.seat.listen, &facts.seat.certificate);
-        Variables(vec![
-            ("work", path(&seat.work)),
-            ("coexist", path(&seat.coexist)),
-            ("ca", path(&facts.ca)),
-            ("lab", path(lab)),
-            ("listen.https", listen.https.to_string()),
-            ("listen.http", listen.http.to_string()),
-            ("cert.chain", path(&certificate.chain)),
-            ("cert.key", path(&certificate.key)),
-            ("cert.pem", path(&certificate.pem)),
-            ("dns", facts.dns.to_string()),
-            ("directory", facts.directory.clone()),
-        ])
+        let value = |name| match name {
+            "work" => path(&seat.work),
+            "coexist" => path(&seat.coexist),
+            "ca" => path(&facts.ca),
+            "lab" => path(lab),
+            "listen.https" => listen.https.to_string(),
+            "listen.http" => listen.http.to_string(),
+            "cert.chain" => path(&certificate.chain),
+            "cert.key" => path(&certificate.key),
+            "cert.pem" => path(&certificate.pem),
+            "dns" => facts.dns.to_string(),
+            "directory" => facts.directory.clone(),
+            other => unreachable!("the model names a variable that nothing fills: {other}"),
+        };
+        Variables(VARIABLES.map(|name| (name, value(name))).into())
     }
 
     /// The value of one.
@@ -56,11 +60,4 @@ impl Variables {
         filled.push_str(rest);
         Ok(filled)
     }
-}
-
-/// The name in the braces at the start of a text, if it looks like a variable.
-fn variable(text: &str) -> Option<&str> {
-    let (name, _) = text.strip_prefix('{')?.split_once('}')?;
-    let fits = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'-');
-    fits.then_some(name)
 }
