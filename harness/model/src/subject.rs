@@ -31,6 +31,21 @@ pub struct Subject {
     pub deviations: BTreeMap<CaseId, Deviation>,
 }
 
+/// What a subject may declare.
+const DECLARED: &[&str] = &[
+    "balancing",
+    "body-limit",
+    "discovery-ttl",
+    "eas-451",
+    "head-limit",
+    "health-interval",
+    "mail-retry",
+    "oab-local-site",
+    "owa-timeout",
+    "quiet",
+    "to-servers",
+];
+
 /// How a subject is started and stopped.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -276,6 +291,10 @@ impl Subject {
                 let known: Vec<String> = VARIABLES.iter().map(|name| format!("{{{name}}}")).collect();
                 return wrong(&path, &message, &format!("the variables are {}", known.join(", ")));
             }
+        }
+        if let Some(unknown) = subject.declares.keys().find(|key| !DECLARED.contains(&key.as_str())) {
+            let message = format!("nothing is known of `{unknown}`");
+            return wrong(&["declares", unknown], &message, &format!("one of {}", DECLARED.join(", ")));
         }
         if let Some((case, _)) = subject.deviations.iter().find(|(_, d)| d.why.trim().is_empty()) {
             return wrong(
