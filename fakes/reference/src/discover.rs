@@ -115,9 +115,13 @@ impl Directory {
         (clock::now().duration_since(*since) < clock::TICKET).then(|| ticket.clone())
     }
 
-    async fn mailbox(&self, form: &str) -> Result<Option<Account>, DirectoryDown> {
+    /// A mailbox's facts, and the entity tag of the topology at that moment.
+    async fn mailbox(&self, form: &str) -> Result<(Option<Account>, Option<HeaderValue>), DirectoryDown> {
+        const QUESTION: &str = "for a mailbox";
         let request = self.client.get(self.at(&["v1", "mailboxes", form]));
-        self.ask("for a mailbox", request, StatusCode::NOT_FOUND).await
+        let answer = request.send().await.map_err(|error| self.down(QUESTION, error))?;
+        let tag = answer.headers().get("topology-tag").cloned();
+        Ok((self.read(QUESTION, answer, StatusCode::NOT_FOUND).await?, tag))
     }
 
     /// An answer's JSON; `None` for the one status that says there is none.
@@ -170,7 +174,13 @@ impl Directory {
 impl Discover for Directory {
     fn find<'a>(&'a self, sought: &'a Sought) -> Waiting<'a, Result<Facts, DirectoryDown>> {
         Box::pin(async {
-            let (account, topology) = tokio::try_join!(self.mailbox(&sought.user), self.topology())?;
+            let (account, tag) = self.mailbox(&sought.user).await?;
+            let kept = self.topology.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let topology = match kept {
+                // The mailbox came with the tag of the topology that is known: no fact has changed.
+                Some((known, topology)) if tag.as_ref() == Some(&known) => topology,
+                _ => self.topology().await?,
+            };
             Ok(Facts { topology, account })
         })
     }

@@ -58,7 +58,7 @@ fn refusal(status: StatusCode, error: impl ToString) -> Response {
 
 /// The topology, with an entity tag that a steered fact changes: who asks again with it is told 304.
 async fn topology(State(directory): State<Directory>, headers: HeaderMap) -> Response {
-    let tag = format!("\"{}\"", directory.changes());
+    let tag = tag(&directory);
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let tagged = [(header::ETAG, tag)];
     match known {
@@ -67,9 +67,14 @@ async fn topology(State(directory): State<Directory>, headers: HeaderMap) -> Res
     }
 }
 
+fn tag(directory: &Directory) -> String {
+    format!("\"{}\"", directory.changes())
+}
+
+/// A mailbox's facts; `topology-tag` is the topology's entity tag, so that who knows that one need not ask for it.
 async fn mailbox(State(directory): State<Directory>, Path(form): Path<String>) -> Response {
     match directory.facts(&form) {
-        Some(facts) => Json(facts).into_response(),
+        Some(facts) => ([("topology-tag", tag(&directory))], Json(facts)).into_response(),
         None => refusal(StatusCode::NOT_FOUND, format!("no mailbox is called `{form}`")),
     }
 }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use ledger::{Arrival, Claim};
 use model::case::{Answer, By, Case, CertificateFault, Hop, Leg, Over, Position, Step, Told};
-use model::journal::{ClientLeg, Journal, Order};
+use model::journal::{ClientLeg, Exchange, Journal, Order};
 use model::topology::ServerRole;
 use model::verdict::{Difference, SeenHop, SeenLeg};
 use model::{HostName, Protocol, Role, ServerName, Topology, Version};
+
+mod evidence;
 
 /// Everything that is known of one case's run.
 pub struct Trace {
@@ -36,13 +38,43 @@ pub struct Judged {
 /// Judges a case by its trace.
 pub fn judge(case: &Case, trace: &Trace) -> Judged {
     let mut judged = Judged { differences: vec![], seen: vec![], observed: false };
-    for (step, journal) in case.steps.iter().zip(&trace.journals) {
-        judge_step(step, journal, trace, &mut judged);
+    for (at, step) in case.steps.iter().enumerate() {
+        match trace.journals.get(at) {
+            Some(journal) => judge_step(step, journal, trace, &mut judged),
+            None => judged.as_a_whole("dials", format!("step {} was never played", at + 1)),
+        }
     }
     strays(trace, &mut judged);
+    evidence::weigh(case, trace, &mut judged);
     strangers(trace, &mut judged);
     invariants(trace, &mut judged);
     judged
+}
+
+impl Trace {
+    fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
+        self.journals.iter().flat_map(|journal| &journal.legs).flat_map(|leg| &leg.exchanges)
+    }
+
+    /// Who sits where an exchange went.
+    fn dialled(&self, exchange: &Exchange) -> Option<&ServerName> {
+        self.positions.get(&exchange.dialled?.ip())
+    }
+
+    fn arrival(&self, order: Order) -> Option<&Arc<Arrival>> {
+        self.arrivals.iter().find(|arrival| arrival.order == order)
+    }
+}
+
+impl Judged {
+    /// A difference that belongs to no leg.
+    fn as_a_whole(&mut self, what: &str, says: String) {
+        self.differences.push(Difference { leg: 0, what: what.to_owned(), says });
+    }
+}
+
+fn holds(exchange: &Exchange, arrival: &Arrival) -> bool {
+    arrival.order >= exchange.began && arrival.order < exchange.ended
 }
 
 fn judge_step(step: &Step, journal: &Journal, trace: &Trace, judged: &mut Judged) {
@@ -54,9 +86,9 @@ fn judge_step(step: &Step, journal: &Journal, trace: &Trace, judged: &mut Judged
         match (step.then.get(at), journal.legs.get(at)) {
             (Some(expected), Some(seen)) => {
                 judged.observed |= seen.exchanges.iter().any(|exchange| exchange.dialled.is_some());
-                let paths = paths_of(seen, trace);
-                compare(expected, seen, &paths, trace, &mut differs);
-                let seen = picture(seen, paths.last(), Some(expected), trace);
+                let ways = ways_of(seen, trace);
+                compare(expected, seen, &ways, trace, &mut differs);
+                let seen = picture(seen, counts(&ways), Some(expected), trace);
                 judged.seen.push(seen);
             }
             (Some(missing), None) => {
@@ -65,8 +97,7 @@ fn judge_step(step: &Step, journal: &Journal, trace: &Trace, judged: &mut Judged
             }
             (None, Some(extra)) => {
                 differs("dials", format!("the client also came to {}, which no leg expects", extra.dials));
-                let paths = paths_of(extra, trace);
-                let seen = picture(extra, paths.last(), None, trace);
+                let seen = picture(extra, counts(&ways_of(extra, trace)), None, trace);
                 judged.seen.push(seen);
             }
             (None, None) => {}
@@ -74,7 +105,8 @@ fn judge_step(step: &Step, journal: &Journal, trace: &Trace, judged: &mut Judged
     }
 }
 
-/// One request's way: the position dialled, and the arrivals behind it, each a child of the one before.
+/// One path of a request: the position that the client dialled, and the arrivals behind it, each a child of the one
+/// before.
 #[derive(Debug, Clone, Default)]
 struct Path {
     first: Option<ServerName>,
@@ -89,43 +121,61 @@ impl Path {
     }
 }
 
-/// The ways of a leg's requests: for each request all of them, the longest last; the last request's last.
-fn paths_of(leg: &ClientLeg, trace: &Trace) -> Vec<Path> {
-    let mut paths = vec![];
-    for exchange in &leg.exchanges {
-        let Some(dialled) = exchange.dialled else { continue };
-        let first = trace.positions.get(&dialled.ip()).cloned();
-        let within = |order: Order| order >= exchange.began && order < exchange.ended;
-        let own: Vec<&Arc<Arrival>> = trace.arrivals.iter().filter(|a| within(a.order)).collect();
-        let direct = |arrival: &Arrival| arrival.claimed_by == Claim::Socket;
-        // What the client's own socket reached is the first hop itself; what else has no parent came from the seat.
-        let mut own_paths: Vec<Path> = vec![];
-        for leaf in own.iter().filter(|a| !own.iter().any(|b| b.parent == Some(a.order))) {
-            let mut behind = vec![(*leaf).clone()];
-            while let Some(parent) = behind[0].parent {
-                match trace.arrivals.iter().find(|arrival| arrival.order == parent) {
-                    Some(parent) => behind.insert(0, parent.clone()),
-                    None => break,
-                }
-            }
-            if direct(&behind[0]) {
-                behind.remove(0);
-            }
-            own_paths.push(Path { first: first.clone(), behind });
-        }
-        if own_paths.is_empty() {
-            own_paths.push(Path { first: first.clone(), behind: vec![] });
-        }
-        own_paths.sort_by_key(|path| path.behind.len());
-        paths.extend(own_paths);
+/// One request of a client and all its paths, never none, the longest last.
+struct Way<'t> {
+    exchange: &'t Exchange,
+    paths: Vec<Path>,
+}
+
+impl Way<'_> {
+    fn longest(&self) -> Option<&Path> {
+        self.paths.last()
     }
+}
+
+/// The longest path of the last request: the one that counts.
+fn counts<'a>(ways: &'a [Way<'_>]) -> Option<&'a Path> {
+    ways.last()?.longest()
+}
+
+fn ways_of<'t>(leg: &'t ClientLeg, trace: &Trace) -> Vec<Way<'t>> {
+    let dialled = leg.exchanges.iter().filter(|exchange| exchange.dialled.is_some());
+    dialled.map(|exchange| Way { exchange, paths: paths_of(exchange, trace) }).collect()
+}
+
+fn paths_of(exchange: &Exchange, trace: &Trace) -> Vec<Path> {
+    let first = trace.dialled(exchange).cloned();
+    let own: Vec<&Arc<Arrival>> = trace.arrivals.iter().filter(|arrival| holds(exchange, arrival)).collect();
+    let mut paths = vec![];
+    for leaf in own.iter().filter(|a| !own.iter().any(|b| b.parent == Some(a.order))) {
+        let mut behind = vec![(*leaf).clone()];
+        let earlier = |at: &Arrival| at.parent.filter(|parent| *parent < at.order);
+        while let Some(parent) = earlier(&behind[0]).and_then(|parent| trace.arrival(parent)) {
+            behind.insert(0, parent.clone());
+        }
+        let root = &behind[0];
+        let first = match root.claimed_by {
+            // What the client's own socket reached is the first hop itself.
+            Claim::Socket if first.as_ref() == Some(&root.server) => {
+                behind.remove(0);
+                first.clone()
+            }
+            // What else no fake passed on came from the seat, whomever the client dialled.
+            _ => first.as_ref().map(|_| trace.topology.seat.clone()),
+        };
+        paths.push(Path { first, behind });
+    }
+    if paths.is_empty() {
+        paths.push(Path { first, behind: vec![] });
+    }
+    paths.sort_by_key(|path| path.behind.len());
     paths
 }
 
 fn compare(
     expected: &Leg,
     seen: &ClientLeg,
-    paths: &[Path],
+    ways: &[Way<'_>],
     trace: &Trace,
     differs: &mut impl FnMut(&str, String),
 ) {
@@ -135,7 +185,7 @@ fn compare(
     if expected.reached != seen.reached {
         differs("reached", format!("{} was {}, expected {}", seen.dials, seen.reached, expected.reached));
     }
-    hops(expected, paths, trace, differs);
+    hops(expected, ways, trace, differs);
     let asked = (expected.prompts.credentials, expected.prompts.certificate);
     let was = (seen.credential_prompts, count(&seen.certificate_prompts));
     if asked != was {
@@ -160,15 +210,19 @@ fn compare(
     {
         differs("signs-in", format!("signed in by {}, expected {way}", seen.signed_in));
     }
-    let told = with_writer(&seen.told, paths);
+    let told = with_writer(&seen.told, counts(ways));
     if !fits(&expected.told, &told) {
         let note = seen.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
         differs("told", format!("{told}{note}, expected {}", expected.told));
     }
 }
 
-fn hops(expected: &Leg, paths: &[Path], trace: &Trace, differs: &mut impl FnMut(&str, String)) {
-    for path in paths {
+fn hops(expected: &Leg, ways: &[Way<'_>], trace: &Trace, differs: &mut impl FnMut(&str, String)) {
+    for path in ways.iter().flat_map(|way| &way.paths) {
+        if path.first.is_none() {
+            differs("hops", "the client dialled an address where no server sits".to_owned());
+            return;
+        }
         let servers = path.servers();
         for (at, server) in servers.iter().enumerate() {
             let wanted = expected.hops.get(at);
@@ -178,18 +232,40 @@ fn hops(expected: &Leg, paths: &[Path], trace: &Trace, differs: &mut impl FnMut(
                 return;
             }
         }
-        for (arrival, at) in path.behind.iter().zip(1..) {
-            if let Some(wrong) = named_wrong(&expected.hops[at], arrival, trace) {
+        for (arrival, hop) in path.behind.iter().zip(expected.hops.iter().skip(1)) {
+            if let Some(wrong) = named_wrong(hop, arrival, trace) {
                 differs("hops", wrong);
                 return;
             }
         }
     }
-    let last = paths.last().map(Path::servers).unwrap_or_default();
-    if last.len() < expected.hops.len() {
-        let missing: Vec<String> = expected.hops[last.len()..].iter().map(|hop| hop.at.to_string()).collect();
-        differs("hops", format!("{} never saw the request that counted", missing.join(", then ")));
+    let went = |way: &Way<'_>| way.longest().map_or(0, |path| path.servers().len());
+    let all = expected.hops.len();
+    let went_all = |at: usize| went(&ways[at]) >= all;
+    let short = (0..ways.len()).rev().find(|&at| {
+        let before = (0..at).any(went_all);
+        must_go_all_the_way(ways[at].exchange, ways.last().map(|last| last.exchange), before) && !went_all(at)
+    });
+    let last = short.map_or(if ways.is_empty() { 0 } else { all }, |at| went(&ways[at]));
+    if last < all {
+        let missing: Vec<String> = expected.hops[last..].iter().map(|hop| hop.at.to_string()).collect();
+        let which = match short.filter(|at| at + 1 < ways.len()) {
+            None => "the request that counted".to_owned(),
+            Some(at) => format!("{} {}", ways[at].exchange.verb, ways[at].exchange.target),
+        };
+        differs("hops", format!("{} never saw {which}", missing.join(", then ")));
     }
+}
+
+/// The last request of a leg must pass every hop, and so must each before it that asked the same and was served too. A
+/// page may have been a logon page, so for what is only fetched this holds once one has passed them all.
+fn must_go_all_the_way(exchange: &Exchange, last: Option<&Exchange>, one_did: bool) -> bool {
+    let Some(last) = last else { return false };
+    let path =
+        |exchange: &Exchange| exchange.target.split('?').next().unwrap_or_default().to_ascii_lowercase();
+    let same = exchange.verb == last.verb && path(exchange) == path(last);
+    std::ptr::eq(exchange, last)
+        || (same && (200..300).contains(&exchange.status) && (one_did || exchange.verb == "POST"))
 }
 
 /// Whether a hop was reached by another name, or over another transport, than it must be.
@@ -199,7 +275,11 @@ fn named_wrong(expected: &Hop, arrival: &Arrival, trace: &Trace) -> Option<Strin
     let usual = if legacy_mailbox { By::Rpc } else { By::Fqdn };
     let wanted = expected.by.unwrap_or(usual);
     let was = name_of(arrival, &trace.topology);
-    if wanted != By::Any && was != wanted.as_str() {
+    // An InternalUrl may name the server by its own name: then one name is both.
+    let both = wanted == By::InternalUrl
+        && was == By::Fqdn.as_str()
+        && internal_host(arrival, &trace.topology) == Some(&trace.topology.fqdn(&arrival.server));
+    if wanted != By::Any && was != wanted.as_str() && !both {
         return Some(format!("{} was reached by {was}, expected {wanted}", arrival.server));
     }
     let over = if arrival.tls { Over::Tls } else { Over::Plain };
@@ -228,21 +308,22 @@ fn name_of(arrival: &Arrival, topology: &Topology) -> String {
     if host == topology.fqdn(&arrival.server) {
         return By::Fqdn.to_string();
     }
-    let internal = topology
-        .server(&arrival.server)
-        .and_then(|server| server.directory(arrival.protocol))
-        .and_then(|directory| directory.internal_url.as_ref());
-    match internal.is_some_and(|url| url.0.host == host) {
+    match internal_host(arrival, topology) == Some(&host) {
         true => By::InternalUrl.to_string(),
         false => host.to_string(),
     }
 }
 
+fn internal_host<'t>(arrival: &Arrival, topology: &'t Topology) -> Option<&'t HostName> {
+    let directory = topology.server(&arrival.server)?.directory(arrival.protocol)?;
+    Some(&directory.internal_url.as_ref()?.0.host)
+}
+
 /// An Autodiscover answer's writer is the last hop of the request that counted.
-fn with_writer(told: &Told, paths: &[Path]) -> Told {
+fn with_writer(told: &Told, counts: Option<&Path>) -> Told {
     match told {
         Told::Answer(answer) => {
-            let writer = paths.last().and_then(|path| path.servers().pop());
+            let writer = counts.and_then(|path| path.servers().pop());
             Told::Answer(Answer { by: Position(writer.into_iter().collect()), ..answer.clone() })
         }
         other => other.clone(),
@@ -259,16 +340,19 @@ fn fits(expected: &Told, seen: &Told) -> bool {
     }
 }
 
-/// The world is closed: an arrival that belongs to the case and to no request of its clients fails it.
+/// The world is closed: an arrival that belongs to the case and to no request of its clients fails it. One that nobody
+/// signed, and that only its connection gives to the case, may be another's or anybody's, and proves nothing here.
 fn strays(trace: &Trace, judged: &mut Judged) {
-    let exchanges = || trace.journals.iter().flat_map(|journal| &journal.legs).flat_map(|leg| &leg.exchanges);
-    for arrival in &trace.arrivals {
-        if !exchanges().any(|exchange| arrival.order >= exchange.began && arrival.order < exchange.ended) {
+    let anybodys = |arrival: &Arrival| {
+        arrival.claimed_by == Claim::Connection && arrival.identity.believed_to_be.is_none()
+    };
+    for arrival in trace.arrivals.iter().filter(|arrival| !anybodys(arrival)) {
+        if !trace.exchanges().any(|exchange| holds(exchange, arrival)) {
             let says = format!(
                 "{} {} arrived at {} outside every request",
                 arrival.verb, arrival.target, arrival.server
             );
-            judged.differences.push(Difference { leg: 0, what: "hops".to_owned(), says });
+            judged.as_a_whole("hops", says);
         }
     }
 }
@@ -291,19 +375,13 @@ fn invariants(trace: &Trace, judged: &mut Judged) {
     if trace.topology.role != Role::FrontEnd2013 {
         return;
     }
-    let mut broken = |says: String| {
-        judged.differences.push(Difference { leg: 0, what: "invariant".to_owned(), says });
-    };
-    let seat = |ip: &IpAddr| trace.positions.get(ip) == Some(&trace.topology.seat);
-    for leg in trace.journals.iter().flat_map(|journal| &journal.legs) {
-        if let Some(moved) =
-            leg.exchanges.iter().find(|e| e.status == 451 && e.dialled.is_some_and(|to| seat(&to.ip())))
-        {
-            broken(format!(
-                "Exchange 2013 never answers 451, and did to {} {} (CX-EAS-7)",
-                moved.verb, moved.target
-            ));
-        }
+    let mut broken = |says: String| judged.as_a_whole("invariant", says);
+    let at_the_seat = |exchange: &Exchange| trace.dialled(exchange) == Some(&trace.topology.seat);
+    if let Some(moved) = trace.exchanges().find(|exchange| exchange.status == 451 && at_the_seat(exchange)) {
+        broken(format!(
+            "Exchange 2013 never answers 451, and did to {} {} (CX-EAS-7)",
+            moved.verb, moved.target
+        ));
     }
     for arrival in trace.arrivals.iter().filter(|a| a.parent.is_none() && a.claimed_by != Claim::Socket) {
         if arrival.protocol == Protocol::Rpc {
@@ -340,7 +418,7 @@ fn picture(seen: &ClientLeg, path: Option<&Path>, expected: Option<&Leg>, trace:
             expected: wanted(at, &arrival.server),
         });
     }
-    let told = with_writer(&seen.told, std::slice::from_ref(path));
+    let told = with_writer(&seen.told, Some(path));
     SeenLeg {
         dials: seen.dials.to_string(),
         reached: seen.reached.to_string(),
@@ -361,3 +439,6 @@ fn times(count: u8) -> String {
         many => format!("{many} times"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,8 +57,8 @@ async fn a_name_is_one_segment_of_the_path_whatever_is_in_it() {
         .mount(&server)
         .await;
     let directory = directory(&server).await;
-    assert!(directory.mailbox("/o=Contoso/cn=purple").await.unwrap().is_some());
-    assert!(directory.mailbox("nobody").await.unwrap().is_none());
+    assert!(directory.mailbox("/o=Contoso/cn=purple").await.unwrap().0.is_some());
+    assert!(directory.mailbox("nobody").await.unwrap().0.is_none());
 }
 
 #[tokio::test]

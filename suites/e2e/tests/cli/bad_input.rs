@@ -1,0 +1,252 @@
+//! Bad input is refused before anything starts: exit 2, with the place and what a right one looks like.
+
+use std::fs;
+
+use rstest::rstest;
+
+use crate::scratch::{Scratch, run, subject};
+
+const BASE: &str = "topologies/coexistence.toml";
+const PURPLE: &str = "cases/coexistence/owa/purple.toml";
+
+/// The words of a problem name its place by the line that holds `marks`: lines move, what is marked does not.
+#[rstest]
+#[case::value(
+    "role = \"front-end-2013\"",
+    "role = \"front-end-2014\"",
+    "a right one looks like `front-end-2013"
+)]
+#[case::key(
+    "split-brain = true",
+    "split-brain = true\ncolour = 1",
+    "unknown field `colour`, expected one of"
+)]
+#[case::database(
+    "database = \"db2007-s1\"",
+    "database = \"db1997-s1\"",
+    "mailbox purple is in no database of this file: `db1997-s1`"
+)]
+#[case::site("site = \"Site2\"", "site = \"Site9\"", "cas2010-s2 is in no site of this file: `Site9`")]
+#[case::build("build = \"8.3.83.6\"", "build = \"14.3.123.4\"", "a build of Exchange 2007 begins with 8")]
+#[case::out_of_service(
+    "build = \"8.3.83.6\"",
+    "out-of-service = true\nbuild = \"8.3.83.6\"",
+    "cas2007-s1 cannot be out of service"
+)]
+#[case::name("seat = \"cas2013-s1\"", "seat = \"CAS2013\"", "a right one looks like `cas2010-s1`")]
+fn a_wrong_topology_is_refused_at_its_line(#[case] right: &str, #[case] wrong: &str, #[case] says: &str) {
+    let scratch = Scratch::with_cases(&["coexistence/owa/purple", "coexistence/owa/red"]);
+    scratch.edit(BASE, right, wrong);
+    let place = place(&scratch, BASE, wrong);
+    let ended = scratch.run(&["e2e", "--ground", "mapped"]);
+    ended.check(2, &[&place, says, "coexist: 1 problem to be mended"]);
+    assert_eq!(ended.err.matches(says).count(), 1, "once is enough\n{ended}");
+}
+
+#[rstest]
+#[case::key(
+    "title  =",
+    "colour = 1\ntitle  =",
+    "unknown field `colour`, expected one of",
+    "compare with suites/cases/"
+)]
+#[case::rule("CX-OWA-2", "CX-OWA-99", "there is no rule CX-OWA-99", "`coexist list rules` prints them")]
+#[case::mailbox(
+    "mailbox = \"purple\"",
+    "mailbox = \"pink\"",
+    "coexistence has no mailbox `pink`",
+    "mailbox = one of blue, green, orange"
+)]
+#[case::server(
+    "\"cas2007-s1\"",
+    "\"cas2007-s9\"",
+    "coexistence has no server `cas2007-s9`",
+    "servers: cas2007-s1, cas2010-s1"
+)]
+#[case::told(
+    "told     = { mailbox = \"purple\" }",
+    "told = { postbox = \"purple\" }",
+    "`postbox`",
+    "`mailbox`"
+)]
+#[case::setting(
+    "",
+    "[given.settings]\n\"cas2099-s1/owa\" = { forms = true }",
+    "not in this topology: `cas2099-s1/owa`",
+    "a right one: \"cas2010-s1/owa\""
+)]
+#[case::setting_field(
+    "",
+    "[given.settings]\n\"cas2007-s1/owa\" = { froms = true }",
+    "unknown field `froms`",
+    "expected one of `internal-url`"
+)]
+#[case::setting_value("", "[given.settings]\n\"cas2007-s1/owa\" = { forms = 7 }", "expected a boolean", "")]
+#[case::setting_version(
+    "",
+    "[given.settings]\n\"cas2007-s1\" = { out-of-service = true }",
+    "cas2007-s1 cannot be out of service",
+    "CX-OOS-1"
+)]
+#[case::variant(
+    "",
+    "[given]\nvariants = [\"+nothing\"]",
+    "no variant is called `+nothing`",
+    "there are: +mbx2013-s2, +pairs"
+)]
+#[case::fault_place(
+    "",
+    "[given.faults]\n\"cas2007-s9/owa\" = [\"503\"]",
+    "coexistence has no server `cas2007-s9`",
+    "servers: "
+)]
+#[case::fault_protocol(
+    "",
+    "[given.faults]\n\"cas2007-s1/gopher\" = [\"503\"]",
+    "`gopher` is no protocol",
+    "a right one: \"cas2007-s1/eas\""
+)]
+#[case::fault_word(
+    "",
+    "[given.faults]\n\"cas2007-s1/eas\" = [\"302\"]",
+    "`302` is no fault",
+    "`503` or `451-without-location`"
+)]
+#[case::fault_at_the_seat(
+    "",
+    "[given.faults]\n\"cas2013-s1/eas\" = [\"503\"]",
+    "the subject sits at cas2013-s1",
+    "only other servers have faults"
+)]
+fn a_wrong_case_is_refused_at_its_line(
+    #[case] right: &str,
+    #[case] wrong: &str,
+    #[case] says: &str,
+    #[case] help: &str,
+) {
+    let scratch = Scratch::with_cases(&["coexistence/owa/purple", "coexistence/owa/red"]);
+    scratch.edit(PURPLE, right, wrong);
+    let place = place(&scratch, PURPLE, wrong);
+    scratch
+        .run(&["e2e", "--ground", "mapped"])
+        .check(2, &[&place, says, help, "coexist: 1 problem to be mended"]);
+}
+
+#[test]
+fn a_case_without_legs_is_refused() {
+    let scratch = Scratch::with_cases(&["coexistence/owa/purple", "coexistence/owa/red"]);
+    let text = fs::read_to_string(format!("{}/{PURPLE}", scratch.suites())).unwrap();
+    let (head, _) = text.split_once("[[then]]").unwrap();
+    fs::write(format!("{}/{PURPLE}", scratch.suites()), head).unwrap();
+    scratch.run(&["e2e"]).check(2, &["owa/purple.toml:", "no leg is expected", "[[then]]"]);
+}
+
+#[test]
+fn every_wrong_file_is_told_at_once() {
+    let scratch = Scratch::with_cases(&["coexistence/owa/purple", "coexistence/owa/red"]);
+    scratch.edit(PURPLE, "mailbox = \"purple\"", "mailbox = \"pink\"");
+    scratch.edit("cases/coexistence/owa/red.toml", "title", "titel");
+    scratch.run(&["e2e"]).check(2, &["owa/purple.toml:", "owa/red.toml:1:1", "2 problems to be mended"]);
+}
+
+#[rstest]
+#[case::floor("floor", "many", "this is no number of cases")]
+#[case::rules("rules.toml", "[[rule]]\nid = 7\n", "rules.toml:2:6")]
+#[case::no_toml("subjects/mine.toml", "contract = \n", "mine.toml:1:")]
+#[case::bytes("cases/coexistence/owa/red.toml", "\u{0}\u{1}", "red.toml:1:1")]
+fn a_file_that_is_something_else_is_refused(#[case] file: &str, #[case] text: &str, #[case] says: &str) {
+    let scratch = Scratch::with_cases(&["coexistence/owa/red"]);
+    fs::write(format!("{}/{file}", scratch.suites()), text).unwrap();
+    let subject: &[&str] = if file.starts_with("subjects") { &["--subject", "mine"] } else { &[] };
+    scratch.run(&[&["e2e", "--ground", "mapped"], subject].concat()).check(2, &[file, says]);
+}
+
+#[rstest]
+#[case::key("role = ", "colour = 1\nrole = ", &["unknown field `colour`"])]
+#[case::contract("contract = 1", "contract = 2", &["this is the contract of version 1", "= contract = 1"])]
+#[case::role("\"front-end-2013\"", "\"back-end-2013\"", &["`back-end-2013` is no role", "front-end-2010"])]
+#[case::feature("\"owa\"", "\"owl\"", &["`owl` is no feature", "a right one looks like"])]
+#[case::nothing_to_start("[\"sleep\", \"60\"]", "[]", &["there is nothing to start"])]
+#[case::variable("\"60\"", "\"{listen.smtp}\"", &["there is no variable {listen.smtp}", "{listen.https}, {listen.http}"])]
+#[case::time("\"10s\"", "\"ten seconds\"", &["is no length of time", "500ms"])]
+#[case::template("ready", "files = [{ from = \"no.jinja\", to = \"{work}/a\" }]\nready", &["there is no template", "no.jinja"])]
+#[case::reason("within = \"1s\" }", "within = \"1s\" }\n[deviations]\n\"coexistence/owa/red\" = { why = \" \" }", &["a deviation has a reason"])]
+fn a_wrong_subject_is_refused_at_its_line(#[case] right: &str, #[case] wrong: &str, #[case] says: &[&str]) {
+    let scratch = Scratch::new();
+    let text = subject("[\"sleep\", \"60\"]", "").replacen(right, wrong, 1);
+    let file = scratch.write("stub.toml", &text);
+    let place = format!("{file}:{}:", line_of(&text, wrong));
+    let ended = scratch.run(&["e2e", "--ground", "mapped", "--subject", &file]);
+    ended.check(2, says).check(2, &[&place]);
+}
+
+#[rstest]
+#[case("coexistence/owa/nobody", "", "2027-03-01", &["names no case", "`coexist list cases`"])]
+#[case("coexistence/owa/red", ", until = 2027-03-01", "2027-03-02", &["is past its day", "issue 12"])]
+fn a_deviation_that_excuses_nothing_is_refused(
+    #[case] case: &str,
+    #[case] until: &str,
+    #[case] today: &str,
+    #[case] says: &[&str],
+) {
+    let scratch = Scratch::new();
+    let deviations = format!("[deviations]\n\"{case}\" = {{ why = \"issue 12\"{until} }}");
+    let file = scratch.write("stub.toml", &subject("[\"sleep\", \"60\"]", &deviations));
+    let ended = scratch.run(&["e2e", "--ground", "mapped", "--subject", &file, "--today", today]);
+    ended.check(2, says).check(2, &[&format!("deviation \"{case}\"")]);
+}
+
+#[rstest]
+#[case(&["e2e", "--rule", "owa"], &["--rule", "a right one looks like `CX-OWA-2`"])]
+#[case(&["e2e", "--shard", "3/2"], &["--shard", "a right one: 2/3"])]
+#[case(&["e2e", "--shard", "0/2"], &["a right one: 2/3"])]
+#[case(&["e2e", "--seed", "xyz"], &["--seed", "a right one: 7f21"])]
+#[case(&["e2e", "--view", "sideways"], &["--view", "external"])]
+#[case(&["e2e", "--jobs", "many"], &["--jobs"])]
+#[case(&["e2e", "--today", "tomorrow"], &["--today", "2027-03-01"])]
+#[case(&["e2e", "--ground", "sky"], &["--ground", "own (or machine, mapped)"])]
+#[case(&["e2e", "--host", "docker"], &["this build has no container host; use in-process"])]
+#[case(&["e2e", "--subject", "nobody"], &["no subject is called `nobody`; there are: reference-2010"])]
+#[case(&["e2e", "--subject", "./nobody.toml"], &["./nobody.toml: No such file"])]
+#[case(&["e2e", "--failed", "nowhere"], &["nowhere/report.json: No such file"])]
+#[case(&["exec", "--ground", "mapped", "--topology", "nowhere", "--", "true"], &["no topology is called `nowhere`; there are: coexistence, pre-e15"])]
+#[case(&["exec", "--ground", "mapped", "--topology", "coexistence+none", "--", "true"], &["no variant is called `+none`"])]
+#[case(&["exec", "--ground", "mapped", "--topology", "pre-e15+mbx2013-s2", "--", "true"], &["+mbx2013-s2.toml:", "is not made for `pre-e15`"])]
+#[case(&["exec", "--ground", "mapped", "--", "./no-such-program"], &["./no-such-program: No such file"])]
+#[case(&["predict", "nowhere"], &["no topology is called `nowhere`"])]
+#[case(&["predict", "./nowhere.toml"], &["./nowhere.toml: No such file"])]
+#[case(&["explain", "nothing"], &["`nothing` is no case, rule or defect; `coexist list cases|rules|defects`"])]
+#[case(&["list", "birds"], &["cases, rules, topologies, subjects, features, defects"])]
+#[case(&["e2e", "--colour"], &["unexpected argument '--colour'"])]
+fn a_wrong_word_on_the_command_line_is_refused_with_a_right_one(
+    #[case] args: &[&str],
+    #[case] says: &[&str],
+) {
+    run(args).check(2, says);
+}
+
+#[test]
+fn a_folder_that_is_no_suite_is_told_what_a_suite_is() {
+    let scratch = Scratch::new();
+    let nowhere = scratch.path("nowhere");
+    let ended = scratch.run(&["--suites", &nowhere, "list", "cases"]);
+    // The option is there twice, and clap takes it once.
+    ended.check(2, &["--suites"]);
+    let scratch = Scratch::with_cases(&["coexistence/owa/red"]);
+    fs::remove_file(format!("{}/rules.toml", scratch.suites())).unwrap();
+    scratch
+        .run(&["list", "cases"])
+        .check(2, &["rules.toml: No such file", "a suite is a folder with", "--suites DIR"]);
+}
+
+/// `FILE:LINE:` of what was written wrongly.
+fn place(scratch: &Scratch, file: &str, wrong: &str) -> String {
+    let text = fs::read_to_string(format!("{}/{file}", scratch.suites())).unwrap();
+    format!("{}/{file}:{}:", scratch.suites(), line_of(&text, wrong))
+}
+
+/// The number of the last line of what was written wrongly: the lines before it only lead there.
+fn line_of(text: &str, wrong: &str) -> usize {
+    let at = text.find(wrong).expect("it was written") + wrong.rfind('\n').map_or(0, |end| end + 1);
+    text[..at].matches('\n').count() + 1
+}

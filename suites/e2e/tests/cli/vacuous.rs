@@ -1,0 +1,122 @@
+//! A run that checked nothing is never green: exit 3, or 4 where the subject did not start or last.
+
+use std::fs;
+
+use rstest::rstest;
+
+use crate::scratch::{Scratch, run, subject};
+
+const RED: &str = "coexistence/owa/red";
+
+#[rstest]
+#[case(&["--case", "nothing-like-this"])]
+#[case(&["--rule", "CX-NONE-1"])]
+#[case(&["--topology", "nowhere"])]
+#[case(&["--shard", "2/2", "--case", "coexistence/owa/red"])]
+fn a_filter_that_lets_nothing_through_is_told(#[case] filter: &[&str]) {
+    let ended = run(&[&["e2e", "--ground", "mapped"], filter].concat());
+    ended.check(3, &["no case matched; `coexist list cases` prints every id", "nothing was run"]);
+}
+
+#[test]
+fn a_subject_that_claims_nothing_is_told_what_it_does_not_claim() {
+    let scratch = Scratch::new();
+    let file = subject("[\"sleep\", \"60\"]", "").replace("[\"owa\", \"silent-redirect\"]", "[]");
+    let file = scratch.write("stub.toml", &file);
+    let ended =
+        scratch.run(&["e2e", "--ground", "mapped", "--subject", &file, "--case", "coexistence/owa/purple"]);
+    ended.check(
+        3,
+        &["1 skipped; 1 selected", "1: stub does not claim owa, silent-redirect", "every case was skipped"],
+    );
+}
+
+#[test]
+fn fewer_cases_than_the_floor_are_not_enough_though_all_pass() {
+    let scratch = Scratch::with_cases(&[RED, "coexistence/owa/green"]);
+    fs::write(format!("{}/floor", scratch.suites()), "3\n").unwrap();
+    let ended = scratch.run(&["e2e", "--ground", "mapped"]);
+    ended.check(
+        3,
+        &["2 passed; 2 selected", "2 cases are fewer than the suite's floor of 3: were some lost?"],
+    );
+    scratch.run(&["e2e", "--ground", "mapped", "--case", "*"]).check(0, &["2 passed; 2 selected"]);
+}
+
+#[test]
+fn a_subject_that_takes_connections_and_never_answers_was_not_checked() {
+    let scratch = Scratch::new();
+    let program = std::env::current_exe().unwrap();
+    let command = format!("[{program:?}, \"--ignored\", \"--exact\", \"vacuous::{LISTENER}\"]");
+    let file = subject(&command, "env = { CLI_TEST_LISTENS_ON = \"{listen.https}\" }");
+    let file = scratch.write("silent.toml", &file);
+    let ended = scratch.run(&["e2e", "--ground", "mapped", "--subject", &file, "--case", RED]);
+    ended.check(3, &["the subject never answered"]);
+}
+
+const LISTENER: &str = "a_program_that_takes_connections_and_never_answers";
+
+/// No test: the subject of the one above, which starts this very program again.
+#[test]
+#[ignore = "it never ends: it is the subject of another test"]
+#[expect(clippy::disallowed_methods, reason = "a foreign program: it knows no ground, only its variable")]
+fn a_program_that_takes_connections_and_never_answers() {
+    let address = std::env::var("CLI_TEST_LISTENS_ON").expect("started as a subject");
+    let listener = std::net::TcpListener::bind(address).unwrap();
+    let held: Vec<_> = listener.incoming().collect();
+    drop(held);
+}
+
+#[rstest]
+#[case::not_there("[\"./no-such-proxy\"]", &["{folder}/no-such-proxy: No such file"])]
+#[case::not_in_path("[\"no-such-proxy\"]", &["`no-such-proxy`: it is in no folder of PATH", "is written `./my-proxy`"])]
+#[case::not_executable("[\"./stub.toml\"]", &["{folder}/stub.toml: this is not executable; chmod +x"])]
+#[case::ends_at_once("[\"false\"]", &["ended before it was ready (exit status: 1)"])]
+#[case::ends_with_words("[\"/bin/sh\", \"-c\", \"echo no licence; exit 7\"]", &["(exit status: 7)", "no licence"])]
+#[case::never_listens("[\"sleep\", \"60\"]", &["did not listen on 127.", "(https) within 500ms"])]
+fn a_subject_that_does_not_start_breaks_the_run(#[case] command: &str, #[case] says: &[&str]) {
+    let scratch = Scratch::new();
+    let file =
+        scratch.write("stub.toml", &subject(command, "").replace("within = \"10s\"", "within = \"500ms\""));
+    let ended = scratch.run(&["e2e", "--ground", "mapped", "--subject", &file, "--case", RED]);
+    let folder = scratch.path("");
+    let says: Vec<String> =
+        says.iter().map(|s| s.replace("{folder}", folder.trim_end_matches('/'))).collect();
+    let says: Vec<&str> = says.iter().map(String::as_str).collect();
+    ended.check(4, &says);
+    ended.check(4, &["subject `stub`", "1 could not be run (setup)", "coexist: 1 case could not be run"]);
+}
+
+/// What it starts names the scratch folder, so that one left over would be seen.
+#[test]
+fn a_subject_that_never_listens_is_gone_with_all_that_it_started() {
+    let scratch = Scratch::new();
+    let command = "[\"/bin/sh\", \"-c\", \"sh -c 'sleep 60; :' {work}/child & wait\", \"{work}/parent\"]";
+    let file =
+        scratch.write("stub.toml", &subject(command, "").replace("within = \"10s\"", "within = \"500ms\""));
+    scratch
+        .run(&["e2e", "--ground", "mapped", "--subject", &file, "--case", RED])
+        .check(4, &["did not listen"]);
+}
+
+#[test]
+fn a_subject_that_dies_in_the_middle_is_a_broken_run_and_no_failed_case() {
+    let scratch = Scratch::new();
+    // The reference, until it has told a client something: its lease is in lab.json, its death in the process group.
+    let command = "[\"/bin/sh\", \"-c\", \"{coexist} reference --role front-end-2013 --lab {work}/lab.json & \
+                   until grep -q . {work}/fired 2>/dev/null; do :; done\"]";
+    let command = command.replace("lab.json &", "lab.json --defect redirects-bare --fired {work}/fired &");
+    let file = scratch.write("stub.toml", &subject(&command, ""));
+    let args = [
+        "e2e",
+        "--ground",
+        "mapped",
+        "--subject",
+        &file,
+        "--case",
+        "coexistence/owa/purple",
+        "--repeat",
+        "20",
+    ];
+    scratch.run(&args).check(4, &["the subject died: exit status: 0"]);
+}
