@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::Listener;
-use crate::clock::{LIMIT, within};
+use crate::clock::{IDLE, LIMIT, within};
 use crate::server::Server;
 use crate::store;
 use crate::tap::{Heard, Tap};
@@ -151,7 +151,7 @@ where
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(std::time::Duration::from_secs(3600))
+        .header_read_timeout(IDLE)
         .max_buf_size(MOST_HEAD_BYTES)
         .preserve_header_case(true)
         .serve_connection(io, service)

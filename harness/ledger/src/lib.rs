@@ -222,7 +222,8 @@ impl Ledger {
 }
 
 /// The fourth way to know whose an arrival is: it names nobody, and all that was asked on its connection was asked by
-/// one case.
+/// one case. What a fake did because of such an arrival belongs to that case too. A health ping is anybody's, though a
+/// subject may send it on a connection that it keeps for users.
 pub fn claimed_by_connection(arrivals: &[Arc<Arrival>]) -> Vec<Arc<Arrival>> {
     let mut askers: HashMap<u64, Option<&CaseId>> = HashMap::new();
     for arrival in arrivals {
@@ -237,17 +238,30 @@ pub fn claimed_by_connection(arrivals: &[Arc<Arrival>]) -> Vec<Arc<Arrival>> {
                 .or_insert(Some(case));
         }
     }
+    // In order: whoever passed on comes before what was passed on.
+    let mut found: HashMap<Order, &CaseId> = HashMap::new();
     arrivals
         .iter()
-        .map(|arrival| match (&arrival.case, askers.get(&arrival.connection)) {
-            (None, Some(Some(case))) => Arc::new(Arrival {
-                case: Some((*case).clone()),
-                claimed_by: Claim::Connection,
-                ..Arrival::clone(arrival)
-            }),
-            _ => arrival.clone(),
+        .map(|arrival| {
+            if arrival.case.is_some() {
+                return arrival.clone();
+            }
+            let (case, claimed_by) = match arrival.parent {
+                Some(parent) => (found.get(&parent).copied(), Claim::Parent),
+                None if is_ping(arrival) => (None, arrival.claimed_by),
+                None => (askers.get(&arrival.connection).copied().flatten(), Claim::Connection),
+            };
+            let Some(case) = case else { return arrival.clone() };
+            found.insert(arrival.order, case);
+            Arc::new(Arrival { case: Some(case.clone()), claimed_by, ..Arrival::clone(arrival) })
         })
         .collect()
+}
+
+/// The page of managed availability, `/owa/healthcheck.htm`.
+fn is_ping(arrival: &Arrival) -> bool {
+    let path = arrival.target.split('?').next().unwrap_or_default();
+    path.to_ascii_lowercase().ends_with("/healthcheck.htm")
 }
 
 #[cfg(test)]
@@ -326,5 +340,28 @@ mod tests {
         let of_case = ledger.of_case(&case);
         assert_eq!(of_case.len(), 2);
         assert_eq!(of_case[1].parent, Some(parent));
+    }
+
+    #[test]
+    fn what_was_done_because_of_a_nameless_arrival_goes_with_it() {
+        let (ledger, case) = leased();
+        ledger.record(draft(&["red-1a2b3c@contoso.com"], 7));
+        // Signed in for the connection's life, the second request names nobody.
+        let nameless = ledger.record(draft(&[], 7));
+        let mut child = draft(&["red-1a2b3c@contoso.com"], 8);
+        child.opener = Some(Opener::Arrival(nameless));
+        ledger.record(child);
+        let claims: Vec<Claim> = ledger.of_case(&case).iter().map(|arrival| arrival.claimed_by).collect();
+        assert_eq!(claims, [Claim::AskedBy, Claim::Connection, Claim::Parent]);
+    }
+
+    #[test]
+    fn a_ping_on_a_users_connection_is_not_the_users() {
+        let (ledger, case) = leased();
+        ledger.record(draft(&["red-1a2b3c@contoso.com"], 7));
+        let mut ping = draft(&[], 7);
+        ping.target = "/OWA/healthcheck.htm?round=1".into();
+        ledger.record(ping);
+        assert_eq!(ledger.of_case(&case).len(), 1);
     }
 }

@@ -116,9 +116,9 @@ pub struct E2e {
     /// Runs only the cases that were not as expected in the report in this folder.
     #[arg(long, value_name = "DIR")]
     failed: Option<PathBuf>,
-    /// Which rules decide the exit code: result (what a user would notice), or likeness too.
-    #[arg(long, default_value = "likeness")]
-    level: model::rule::Level,
+    /// Which rules decide the exit code: result (what a user would notice), or likeness too. The reference is held to both.
+    #[arg(long)]
+    level: Option<model::rule::Level>,
     /// The ground: own, machine or mapped; the best that can be had where it is not given.
     #[arg(long, value_parser = ground)]
     ground: Option<GroundKind>,

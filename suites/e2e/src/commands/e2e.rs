@@ -165,7 +165,9 @@ fn report(
             .iter()
             .all(|id| suite.rules.iter().any(|rule| rule.id == *id && rule.level == Level::Likeness))
     };
-    let gates = |verdict: &Verdict| options.level == Level::Likeness || !likeness_only(verdict);
+    let default = if options.subject.is_some() { Level::Result } else { Level::Likeness };
+    let level = options.level.unwrap_or(default);
+    let gates = |verdict: &Verdict| level == Level::Likeness || !likeness_only(verdict);
     let (exit, why) = exit::of(&came.ending, &came.verdicts, gates);
     let facts = RunFacts {
         tree: suite.tree.clone(),

@@ -93,14 +93,14 @@ fn neighbours(case: &Case, trace: &Trace, judged: &mut Judged) {
     }
 }
 
-/// One request of a client is served once (rule X-WIRE-7): a server that has authenticated its user has taken it, and a
-/// second copy, there or elsewhere, is one too many.
+/// One request of a client is served once (for what may change something rule X-WIRE-7, for the rest since the world is
+/// closed): a server that has authenticated its user has taken it, and a second copy, there or elsewhere, is one too many.
 fn carried_twice(trace: &Trace, judged: &mut Judged) {
     for (at, arrival) in trace.arrivals.iter().enumerate() {
         let again = trace.arrivals[at + 1..].iter().find(|other| is_copy(arrival, other, trace));
         if let Some(again) = again {
             let says = format!(
-                "{} {} was carried to {} and again to {} (X-WIRE-7)",
+                "{} {} was carried to {} and again to {}",
                 arrival.verb, arrival.target, arrival.server, again.server
             );
             judged.as_a_whole("hops", says);

@@ -135,9 +135,12 @@ impl Scratch {
         let mut command = Command::new(env!("CARGO_BIN_EXE_coexist"));
         command.arg("--suites").arg(&self.suites).args(args).current_dir(&self.folder);
         command.env("TMPDIR", self.folder.join("tmp")).env_remove("COEXIST_SUITES");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // Files and no pipes: what a process that is left over holds open would keep us waiting.
+        let [out, err] = ["stdout", "stderr"].map(|name| self.folder.join(name));
+        let file = |path: &Path| Stdio::from(fs::File::create(path).unwrap());
+        command.stdin(Stdio::null()).stdout(file(&out)).stderr(file(&err)).kill_on_drop(true);
         let child = runtime.block_on(async { command.spawn().unwrap() });
-        Started { runtime, child, what: format!("coexist {}", args.join(" ")) }
+        Started { runtime, child, out, err, what: format!("coexist {}", args.join(" ")) }
     }
 
     /// No process names this folder any more, and no lab has left a folder.
@@ -177,6 +180,8 @@ impl Drop for Scratch {
 pub(crate) struct Started {
     runtime: tokio::runtime::Runtime,
     child: Child,
+    out: PathBuf,
+    err: PathBuf,
     what: String,
 }
 
@@ -199,10 +204,10 @@ impl Started {
 
     /// Waits for its end, no longer than this.
     pub(crate) fn ended_within(self, limit: Duration) -> Ended {
-        let Started { runtime, child, what } = self;
-        let output = runtime.block_on(clock::within(limit, &what, child.wait_with_output())).unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Ended { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
+        let Started { runtime, mut child, out, err, what } = self;
+        let status = runtime.block_on(clock::within(limit, &what, child.wait())).unwrap();
+        let text = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+        Ended { code: status.code(), out: text(&out), err: text(&err) }
     }
 }
 
