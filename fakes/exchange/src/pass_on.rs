@@ -103,23 +103,10 @@ pub(crate) async fn pass_on(
         carry(request.headers(), headers);
     }
     let onward = onward.body(Full::new(request.body().clone()))?;
-    // The connection is driven only as long as the answer's head is awaited here; its body drives it on, below.
-    let answer = sender.send_request(onward);
-    tokio::pin!(answer);
-    let mut connection = Box::pin(connection);
-    let answer = within(LONG_LIMIT, async {
-        tokio::select! {
-            answer = &mut answer => answer,
-            ended = &mut connection => {
-                ended?;
-                answer.await
-            }
-        }
-    })
-    .await
-    .ok_or_else(|| NotPassedOn::TooLate(host.clone()))??;
+    // It ends by itself once nobody waits for its answer.
     server.drive(connection);
-    Ok(answer)
+    let answer = within(LONG_LIMIT, sender.send_request(onward)).await;
+    Ok(answer.ok_or_else(|| NotPassedOn::TooLate(host.clone()))??)
 }
 
 fn carry(from: &HeaderMap, to: &mut HeaderMap) {

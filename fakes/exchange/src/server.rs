@@ -92,6 +92,8 @@ impl Server {
     /// Answers one request.
     pub(crate) async fn answer(&self, connection: &Connection, request: Request<Incoming>) -> Response<Out> {
         let (parts, body) = request.into_parts();
+        // Before the body is read: a long one would push the head out of what is kept.
+        let head = connection.heard.head(parts.method.as_str(), &parts.uri.to_string());
         let collected = within(LIMIT, Limited::new(body, MOST_BODY_BYTES).collect()).await;
         let (body, whole) = match collected {
             Some(Ok(body)) => (body.to_bytes(), Ok(())),
@@ -103,7 +105,7 @@ impl Server {
         let protocol = Protocol::of_path(request.uri().path());
         let methods = self.methods(connection, protocol);
         let asker = sign_in::read(self, connection, &request, protocol, &methods);
-        let order = self.record(connection, &request, host.clone(), protocol, &asker);
+        let order = self.record(connection, &request, &head, host.clone(), protocol, &asker);
         if let Err(status) = whole {
             return self.dressed(connection, iis::status(status));
         }
@@ -120,12 +122,12 @@ impl Server {
         &self,
         connection: &Connection,
         request: &Request<Bytes>,
+        head: &[u8],
         host: Option<String>,
         protocol: Option<Protocol>,
         asker: &Asker,
     ) -> Order {
         let target = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        let head = connection.heard.head(request.method().as_str(), &request.uri().to_string());
         self.world.ledger.record(Draft {
             server: self.name.clone(),
             protocol: protocol.unwrap_or(Protocol::Owa),
@@ -138,7 +140,7 @@ impl Server {
             asked: asker.asked.clone(),
             believed_to_be: asker.account.as_ref().map(|account| account.name.clone()),
             conveyed: asker.conveyed,
-            head: tap::redacted(&head),
+            head: tap::redacted(head),
             connection: connection.id,
             request: connection.next_request(),
             opener: connection.opener.clone(),

@@ -80,7 +80,13 @@ fn a_cas2010_serves_its_site_and_passes_on_to_sites_that_are_not_published() {
     check("cas2010-s1", "owa", "blue", "", "passes on to cas2010-s3 by internal2010-s3.contoso.com");
     check("cas2010-s1", "eas", "orange", "14.1", "passes on to cas2010-s2 by internal2010-s2.contoso.com");
     check("cas2010-s1", "owa", "orange", "", "shows https://mail-region.contoso.com/owa/");
-    check("cas2010-s1", "owa", "purple", "", "moves silently to cas2007-s1 at https://legacy.contoso.com/owa/");
+    check(
+        "cas2010-s1",
+        "owa",
+        "purple",
+        "",
+        "moves silently to cas2007-s1 at https://legacy.contoso.com/owa/",
+    );
     check("cas2010-s1", "eas", "purple", "12.1", "passes on to cas2007-s1 by internal2007-s1.contoso.com");
     check("cas2010-s3", "autodiscover", "blue", "", "writes");
     check("cas2010-s1", "ews", "purple", "", "refuses 500");

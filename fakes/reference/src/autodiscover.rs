@@ -105,10 +105,17 @@ impl Cells<'_> {
         at_home.or_else(in_own_site).or_else(anywhere)?.directory(protocol)
     }
 
+    /// Whose devices and Outlook Anywhere have a name of their site's own: 2010 mailboxes. Both of the table's 2007
+    /// mailboxes, published or not, enter where the Subject does.
+    fn own_names(&self) -> impl Iterator<Item = &Server> {
+        let own = self.account.version != Version::Exchange2007;
+        self.newest_in(&self.account.site).filter(move |_| own)
+    }
+
     /// ActiveSync: always a 2010 server's address, which passes on to 2007 (PRE-EAS-2). The site's own if published.
     fn eas(&self) -> Option<WebUrl> {
         let published = |server: &Server| external(server.directory(Protocol::Eas));
-        let at_home = self.newest_in(&self.account.site).find_map(published);
+        let at_home = self.own_names().find_map(published);
         at_home.or_else(|| published(self.question.seat()?))
     }
 
@@ -119,7 +126,7 @@ impl Cells<'_> {
             let settings = server.outlook_anywhere.as_ref()?;
             Some((settings.external_host.as_ref()?, settings))
         }
-        self.newest_in(&self.account.site).find_map(named).or_else(|| named(self.question.seat()?))
+        self.own_names().find_map(named).or_else(|| named(self.question.seat()?))
     }
 
     fn expr(&self) -> Option<Expr> {

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as HeldListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 
@@ -161,8 +162,19 @@ pub(super) fn try_canonical_ports() -> io::Result<()> {
     Err(io::Error::from(io::ErrorKind::AddrInUse))
 }
 
+/// How many blocks this process has tried.
+static TRIED: AtomicUsize = AtomicUsize::new(0);
+
+/// Every block once, beginning behind the last one that this process tried. A block that a lab has just left is not soon
+/// claimed again: a child process that is being started meanwhile holds copies of that lab's listeners until it runs its
+/// own program.
 fn blocks() -> impl Iterator<Item = (u8, u8)> {
-    SECOND_BYTES.flat_map(|second| THIRD_BYTES.map(move |third| (second, third)))
+    let all = SECOND_BYTES.len() * THIRD_BYTES.len();
+    (0..all).map(move |_| {
+        let at = TRIED.fetch_add(1, Ordering::Relaxed) % all;
+        let (second, third) = (at / THIRD_BYTES.len(), at % THIRD_BYTES.len());
+        (SECOND_BYTES.start() + second as u8, THIRD_BYTES.start() + third as u8)
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the ground is where ports are bound")]

@@ -73,7 +73,7 @@ fn inner(root: &Path, options: &Random) -> Result<Exit, Exit> {
     let cases: Vec<(Role, Arc<Case>)> =
         drawn.topologies.iter().flat_map(|one| one.cases(folder.path())).collect();
     println!(
-        "seeds {}: {} topologies, {} journeys, {} of {} rows that rules claim",
+        "seeds {}: {} topologies, {} journeys, {} of {} rows of the table",
         seeds(&drawn.topologies),
         drawn.topologies.len(),
         cases.len(),
@@ -164,7 +164,7 @@ impl One {
 struct Drawn {
     topologies: Vec<One>,
     reached: BTreeSet<&'static str>,
-    /// How many rows a rule claims.
+    /// How many rows the table has.
     wanted: usize,
     missing: Vec<&'static str>,
 }
@@ -172,26 +172,25 @@ struct Drawn {
 /// Draws the topologies asked for; then, from the seeds after those, each that reaches a row none before it reached.
 fn draw(first: u64, options: &Random) -> Drawn {
     let table = Table::standard();
-    let claimed: BTreeSet<&'static str> =
-        table.rows().iter().filter(|row| !row.rules.is_empty()).map(|row| row.id).collect();
+    let every: BTreeSet<&'static str> = table.rows().iter().map(|row| row.id).collect();
     let mut drawn =
-        Drawn { topologies: vec![], reached: BTreeSet::new(), wanted: claimed.len(), missing: vec![] };
+        Drawn { topologies: vec![], reached: BTreeSet::new(), wanted: every.len(), missing: vec![] };
     let asked = options.count as u64;
     for number in 0..asked + MOST_SEEDS_BEYOND {
-        if number >= asked && drawn.reached.len() == claimed.len() {
+        if number >= asked && drawn.reached.len() == every.len() {
             break;
         }
         let seed = first.wrapping_add(number);
         let one = one(seed, &table, &drawn.reached, options.journeys);
-        let new = |row: &&'static str| claimed.contains(row) && !drawn.reached.contains(row);
+        let new = |row: &&'static str| every.contains(row) && !drawn.reached.contains(row);
         let rows: BTreeSet<&'static str> =
             one.journeys.iter().flat_map(|(_, _, rows)| rows.clone()).collect();
         if number < asked || rows.iter().any(new) {
-            drawn.reached.extend(rows.intersection(&claimed));
+            drawn.reached.extend(rows.intersection(&every));
             drawn.topologies.push(one);
         }
     }
-    drawn.missing = claimed.difference(&drawn.reached).copied().collect();
+    drawn.missing = every.difference(&drawn.reached).copied().collect();
     drawn
 }
 
@@ -203,7 +202,7 @@ fn one(seed: u64, table: &Table, reached: &BTreeSet<&'static str>, most: usize) 
         .into_iter()
         .filter_map(|when| {
             let predicted = oracle::predict(table, &topology, &when).ok()?;
-            predicted.unclaimed.is_none().then_some((when, predicted.legs, predicted.rows))
+            Some((when, predicted.legs, predicted.rows))
         })
         .collect();
     shuffle(&mut journeys, seed);
@@ -299,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_topologies_reach_every_row_that_a_rule_claims() {
+    fn few_topologies_reach_every_row_of_the_table() {
         for first in [1, 0xbeef] {
             let options = Random { count: 12, seed: None, journeys: 24, jobs: 1, ground: None };
             let drawn = draw(first, &options);

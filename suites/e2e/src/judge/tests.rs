@@ -118,7 +118,7 @@ impl Made {
     fn arrives(&mut self, server: &str, host: &str, claim: Claim) {
         let exchange = self.leg().exchanges.last().unwrap().clone();
         let within = |arrival: &&Arc<Arrival>| holds(&exchange, arrival);
-        let before = self.trace.arrivals.iter().filter(within).next_back().map(|arrival| arrival.order);
+        let before = self.trace.arrivals.iter().rfind(within).map(|arrival| arrival.order);
         let order = before.map_or(exchange.began, |order| Order(order.0 + 1));
         let rpc = host.is_empty();
         let purple =
@@ -156,7 +156,8 @@ impl Made {
 
     fn device_of(text: &str) -> Made {
         let mut made = Made::of(text);
-        let internal = made.trace.topology.servers["cas2007-s1"].directory(Protocol::Eas).unwrap();
+        let internal =
+            made.trace.topology.servers[&"cas2007-s1".parse().unwrap()].directory(Protocol::Eas).unwrap();
         let internal = internal.internal_url.as_ref().unwrap().0.host.to_string();
         made.asks("cas2013-s1", "OPTIONS", "/Microsoft-Server-ActiveSync", 200);
         made.arrives("mbx2013-s1", "mbx2013-s1.contoso.com", Claim::AskedBy);

@@ -8,6 +8,7 @@
 //! Absent: verdicts of the rules themselves, which the suite gives. Every run here has a time limit and must leave no
 //! process and no temporary folder behind.
 
+mod answers;
 mod bad_input;
 mod choice;
 mod clock;

@@ -63,7 +63,8 @@ fn a_subject_that_is_not_ready_yet_does_not_hold_up_an_interrupt() {
 fn a_program_in_a_lab_can_be_interrupted(#[case] signal: Signal) {
     let scratch = Scratch::new();
     let started = scratch.path("started");
-    let script = format!("touch {started}; sleep 60; : {}", scratch.path("tmp"));
+    // What the program starts names the folder, so that one left over would be seen.
+    let script = format!("sh -c 'touch {started}; sleep 60; :' {}; :", scratch.path("tmp"));
     let run = scratch.start(&["exec", "--ground", "mapped", "--", "sh", "-c", &script]);
     run.wait_until("the program runs", || fs::exists(&started).unwrap());
     run.signal(signal);

@@ -43,30 +43,6 @@ fn fewer_cases_than_the_floor_are_not_enough_though_all_pass() {
     scratch.run(&["e2e", "--ground", "mapped", "--case", "*"]).check(0, &["2 passed; 2 selected"]);
 }
 
-#[test]
-fn a_subject_that_takes_connections_and_never_answers_was_not_checked() {
-    let scratch = Scratch::new();
-    let program = std::env::current_exe().unwrap();
-    let command = format!("[{program:?}, \"--ignored\", \"--exact\", \"vacuous::{LISTENER}\"]");
-    let file = subject(&command, "env = { CLI_TEST_LISTENS_ON = \"{listen.https}\" }");
-    let file = scratch.write("silent.toml", &file);
-    let ended = scratch.run(&["e2e", "--ground", "mapped", "--subject", &file, "--case", RED]);
-    ended.check(3, &["the subject never answered"]);
-}
-
-const LISTENER: &str = "a_program_that_takes_connections_and_never_answers";
-
-/// No test: the subject of the one above, which starts this very program again.
-#[test]
-#[ignore = "it never ends: it is the subject of another test"]
-#[expect(clippy::disallowed_methods, reason = "a foreign program: it knows no ground, only its variable")]
-fn a_program_that_takes_connections_and_never_answers() {
-    let address = std::env::var("CLI_TEST_LISTENS_ON").expect("started as a subject");
-    let listener = std::net::TcpListener::bind(address).unwrap();
-    let held: Vec<_> = listener.incoming().collect();
-    drop(held);
-}
-
 #[rstest]
 #[case::not_there("[\"./no-such-proxy\"]", &["{folder}/no-such-proxy: No such file"])]
 #[case::not_in_path("[\"no-such-proxy\"]", &["`no-such-proxy`: it is in no folder of PATH", "is written `./my-proxy`"])]
