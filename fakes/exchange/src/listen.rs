@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::Listener;
-use crate::clock::{IDLE, LIMIT, within};
+use crate::clock::{IDLE, LIMIT, relief, within};
 use crate::server::Server;
 use crate::store;
 use crate::tap::{Heard, Tap};
@@ -75,7 +75,11 @@ pub(crate) async fn accept(server: Arc<Server>, listener: Listener, stop: Cancel
             () = stop.cancelled() => break,
             Some(ended) = connections.join_next() => raise(ended),
             accepted = next(&listener) => {
-                let Some((stream, peer)) = accepted else { continue };
+                let Some((stream, peer)) = accepted else {
+                    // Out of descriptors, mostly: others must close some first.
+                    relief().await;
+                    continue;
+                };
                 let opener = server.world.ledger.opener(peer);
                 let (server, speaks, stop) = (server.clone(), speaks.clone(), stop.clone());
                 connections.spawn(async move {

@@ -109,10 +109,14 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     Some((user.to_owned(), password.to_owned()))
 }
 
-/// Serves the door until it is dropped.
+/// Serves the door until `stop` is over, and what is being answered then has been.
 ///
 /// # Errors
 /// What the operating system says of the listener.
-pub async fn serve(listener: tokio::net::TcpListener, door: Router) -> std::io::Result<()> {
-    axum::serve(listener, door).await
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    door: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    axum::serve(listener, door).with_graceful_shutdown(stop).await
 }

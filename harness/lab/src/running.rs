@@ -54,6 +54,9 @@ pub enum LabError {
     /// A lease that cannot be drawn.
     #[error("{0}")]
     Lease(String),
+    /// More servers than a block of addresses holds.
+    #[error("{0} servers are more than a lab has addresses for: at most {MOST_SERVERS}")]
+    TooLarge(usize),
     /// A socket, a file, a folder.
     #[error("{what}: {error}")]
     Io {
@@ -112,6 +115,8 @@ const DIRECTORY: u8 = 4;
 const CLIENT_INTERNAL: u8 = 6;
 const CLIENT_EXTERNAL: u8 = 7;
 const FIRST_SERVER: u8 = 10;
+/// What is left of a block of 256 addresses, its last one apart.
+const MOST_SERVERS: usize = 245;
 
 impl Lab {
     /// Brings a lab up. When it returns, every server listens and the subject is ready.
@@ -123,6 +128,9 @@ impl Lab {
         let authority = Authority::new()?;
         std::fs::create_dir_all(&plan.folder).map_err(io(plan.folder.display().to_string()))?;
         let topology = plan.topology;
+        if topology.servers.len() > MOST_SERVERS {
+            return Err(LabError::TooLarge(topology.servers.len()));
+        }
         let addresses: BTreeMap<ServerName, IpAddr> = topology
             .servers
             .keys()
@@ -424,13 +432,8 @@ fn open_doors(
     let door = directory::http::door(directory.clone());
     let stopped = stop.clone();
     tasks.spawn(async move {
-        tokio::select! {
-            () = stopped.cancelled() => {}
-            ended = async { directory::http::serve(listener, door).await } => {
-                if let Err(error) = ended {
-                    panic!("the directory's door ended: {error}");
-                }
-            }
+        if let Err(error) = directory::http::serve(listener, door, stopped.cancelled_owned()).await {
+            panic!("the directory's door ended: {error}");
         }
     });
     Ok(Doors { dns_internal: servers[0], dns_external: servers[1], directory: at })

@@ -1,6 +1,17 @@
-//! The only calendar of this crate.
+//! The only clock and calendar of this crate.
+
+use std::future::Future;
+use std::time::Duration;
 
 use model::subject::Day;
+
+/// How long a program in a lab may take to end once it was asked to.
+pub(crate) const PROGRAM: Duration = Duration::from_secs(2);
+
+/// What is not there in time is not there.
+pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, work).await.ok()
+}
 
 /// Today, in UTC.
 pub(crate) fn today() -> Day {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use clients::{Limits, Network, Person};
 use lab::Lab;
 use model::case::{Case, Resolves};
+use model::journal::{ClientLeg, Exchange};
 use model::verdict::{Difference, Outcome, Verdict};
 use model::{HostName, MailboxName, ServerName, View};
 
@@ -73,10 +74,7 @@ fn outcome(lab: &Lab, judged: &mut Judged, trace: &Trace, shared: bool) -> Outco
     if !judged.differences.is_empty() {
         return Outcome::Fail;
     }
-    let exchanges = || trace.journals.iter().flat_map(|j| &j.legs).flat_map(|leg| &leg.exchanges);
-    if shared
-        && let Some(loud) = exchanges().find(|e| e.dialled.is_some() && (e.status == 0 || e.status >= 500))
-    {
+    if shared && let Some(loud) = trace.journals.iter().flat_map(|j| &j.legs).find_map(loud) {
         let says = format!(
             "{} {} ended with {}: a case that does so may not share a lab",
             loud.verb, loud.target, loud.status
@@ -85,6 +83,17 @@ fn outcome(lab: &Lab, judged: &mut Judged, trace: &Trace, shared: bool) -> Outco
         return Outcome::Setup;
     }
     Outcome::Pass
+}
+
+/// An exchange that leaves something behind: a 5xx, or no answer. A request that a client sent again since its kept
+/// connection had been closed under it is none.
+fn loud(leg: &ClientLeg) -> Option<&Exchange> {
+    leg.exchanges.iter().enumerate().find_map(|(at, exchange)| {
+        let again = leg.exchanges.get(at + 1);
+        let repeated = again.is_some_and(|next| next.verb == exchange.verb && next.target == exchange.target);
+        let unanswered = exchange.dialled.is_some() && exchange.status == 0 && !repeated;
+        (unanswered || exchange.status >= 500).then_some(exchange)
+    })
 }
 
 /// A difference that says nothing of a rule.

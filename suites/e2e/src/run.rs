@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use lab::Lab;
 use lab::ground::Ground;
-use ledger::{Arrival, Claim, Ledger, Opener, claimed_by_connection};
-use model::CaseId;
+use ledger::{Arrival, Claim, Conveyed, Ledger, Opener, claimed_by_connection};
 use model::case::Case;
 use model::subject::{Feature, Subject};
-use model::verdict::{Outcome, Verdict};
+use model::verdict::{Difference, Outcome, Verdict};
+use model::{CaseId, ServerName};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -37,8 +37,10 @@ pub struct How {
     pub isolate: bool,
     /// A folder for what labs write.
     pub folder: PathBuf,
-    /// Where to keep evidence; `None` keeps none.
+    /// Whether to keep every arrival.
     pub ledger_lines: bool,
+    /// The subject as it was named on the command line; `None` for every role's reference.
+    pub subject: Option<String>,
 }
 
 /// A subject and the cases that it is to run.
@@ -67,6 +69,8 @@ pub struct Came {
     pub labs: usize,
     /// Arrivals recorded.
     pub arrivals: u64,
+    /// Cases whose lab had an arrival that belongs to nobody.
+    pub suspects: BTreeSet<CaseId>,
     /// Cases in which a defect of the subject says that it lied (`{work}/fired`).
     pub fired: BTreeSet<CaseId>,
 }
@@ -95,8 +99,7 @@ pub async fn run(
         came: Mutex::new(Came::default()),
         done: AtomicUsize::new(0),
         wrong: AtomicUsize::new(0),
-        answered: AtomicBool::new(false),
-        asked: AtomicBool::new(false),
+        answered: Mutex::default(),
         numbers: AtomicU64::new(0),
         selected,
         progress,
@@ -107,7 +110,7 @@ pub async fn run(
         let (mut wanted, skipped): (Vec<_>, Vec<_>) =
             work.cases.into_iter().partition(|case| missing(case, &subject.0).is_empty());
         for case in skipped {
-            state.add(skip(&case, &subject.0, state.how.seed), None).await;
+            state.add(skip(&case, &subject.0, &state.how), None).await;
         }
         shuffle(&mut wanted, state.how.seed);
         for group in lab_of::groups(&wanted, state.how.isolate) {
@@ -116,7 +119,7 @@ pub async fn run(
     }
     joined(running).await;
     let interrupted = state.stop.is_cancelled();
-    let answered = state.answered.load(Ordering::Relaxed) || !state.asked.load(Ordering::Relaxed);
+    let answered = state.answered.lock().await.values().all(|answered| *answered);
     let mut came = std::mem::take(&mut *state.came.lock().await);
     came.verdicts.sort_by(|a, b| a.id.cmp(&b.id));
     came.took = started.elapsed();
@@ -136,9 +139,8 @@ struct State {
     came: Mutex<Came>,
     done: AtomicUsize,
     wrong: AtomicUsize,
-    /// Whether the subject ever answered, and whether it was ever asked.
-    answered: AtomicBool,
-    asked: AtomicBool,
+    /// Subjects that were asked something, and whether they ever answered.
+    answered: Mutex<BTreeMap<String, bool>>,
     numbers: AtomicU64,
     selected: usize,
     progress: Progress,
@@ -153,7 +155,12 @@ impl State {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let folder = self.how.folder.join(format!("lab-{number}"));
         let ledger = Ledger::default();
-        let lab = match self.bring_up(&subject, &group, &folder, &ledger).await {
+        let started = tokio::select! {
+            // What was started ends with the future that started it.
+            () = self.stop.cancelled() => return,
+            started = self.bring_up(&subject, &group, &folder, &ledger) => started,
+        };
+        let lab = match started {
             Ok(lab) => Arc::new(lab),
             Err(says) => {
                 for case in &group.cases {
@@ -162,6 +169,8 @@ impl State {
                 return;
             }
         };
+        let ids: Vec<CaseId> = group.cases.iter().map(|case| case.id.clone()).collect();
+        let allowed = allowed(&group.cases);
         let mut cases = JoinSet::new();
         for case in group.cases {
             cases.spawn(self.clone().run_case(lab.clone(), subject.clone(), case, group.shared));
@@ -172,7 +181,8 @@ impl State {
         if let Some(lab) = Arc::into_inner(lab) {
             lab.stop().await;
         }
-        self.keep(&ledger).await;
+        self.hold_against_the_end(&ids, &ledger).await;
+        self.keep(&ids, &allowed, &ledger).await;
         // A folder that cannot be removed is left to whoever cleans temporary files.
         let removed = std::fs::remove_dir_all(&folder);
         drop(removed);
@@ -206,10 +216,8 @@ impl State {
         let seat = lab.address(&lab.directory().topology().seat);
         for exchange in played.trace.journals.iter().flat_map(|j| &j.legs).flat_map(|leg| &leg.exchanges) {
             if exchange.dialled.is_some_and(|to| Some(to.ip()) == seat) {
-                self.asked.store(true, Ordering::Relaxed);
-                if exchange.status != 0 {
-                    self.answered.store(true, Ordering::Relaxed);
-                }
+                *self.answered.lock().await.entry(subject.0.name.clone()).or_default() |=
+                    exchange.status != 0;
             }
         }
         let mut verdict = played.verdict;
@@ -244,20 +252,48 @@ impl State {
         (self.progress)(self.done.fetch_add(1, Ordering::Relaxed) + 1, self.selected, wrong);
     }
 
-    async fn keep(&self, ledger: &Ledger) {
+    /// Nothing may come after a case was judged: a request that is mirrored or repeated later fails it all the same.
+    async fn hold_against_the_end(&self, ids: &[CaseId], ledger: &Ledger) {
+        let mut came = self.came.lock().await;
+        let Came { verdicts, traces, .. } = &mut *came;
+        for id in ids {
+            let Some(trace) = traces.get(id) else { continue };
+            let all = ledger.of_case(id);
+            let Some(late) = all.iter().find(|a| trace.arrivals.iter().all(|known| known.order != a.order))
+            else {
+                continue;
+            };
+            let passed = verdicts.iter_mut().rfind(|v| v.id == *id && v.outcome == Outcome::Pass);
+            if let Some(verdict) = passed {
+                let says = format!(
+                    "{} {} arrived at {} after the client had its answer",
+                    late.verb, late.target, late.server
+                );
+                verdict.outcome = Outcome::Fail;
+                verdict.why.push(Difference { leg: 0, what: "hops".to_owned(), says });
+                self.wrong.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    async fn keep(&self, ids: &[CaseId], allowed: &BTreeSet<ServerName>, ledger: &Ledger) {
         let arrivals = claimed_by_connection(&ledger.all());
+        let unclaimed = arrivals.iter().filter(|arrival| is_unclaimed(arrival, allowed)).count() as u64;
         let mut came = self.came.lock().await;
         came.labs += 1;
         came.arrivals += arrivals.len() as u64;
         came.ending.recorded += arrivals.len() as u64 + ledger.queries().len() as u64;
-        came.ending.unclaimed += arrivals.iter().filter(|arrival| is_unclaimed(arrival)).count() as u64;
+        came.ending.unclaimed += unclaimed;
+        if unclaimed > 0 {
+            came.suspects.extend(ids.iter().cloned());
+        }
         if self.how.ledger_lines {
             came.ledger.extend(arrivals.iter().filter_map(|arrival| serde_json::to_string(&**arrival).ok()));
         }
     }
 
     fn again(&self, case: &CaseId) -> String {
-        format!("cargo xtask e2e --case {case} --seed {:04x}", self.how.seed)
+        again(case, &self.how)
     }
 }
 
@@ -274,11 +310,17 @@ fn fired(folder: &Path, ledger: &Ledger) -> Vec<CaseId> {
         .collect()
 }
 
-/// Whether an arrival belongs to nobody, and is of no kind that may: a connection without credentials that asks for
-/// what anybody may ask for.
-fn is_unclaimed(arrival: &Arrival) -> bool {
-    let anybody = matches!(arrival.verb.as_str(), "GET" | "HEAD" | "OPTIONS");
-    arrival.claimed_by == Claim::Nobody && !anybody
+/// Whether an arrival belongs to nobody, and is of no kind that may: a request without credentials, at a server that a
+/// leg of the lab's cases allows.
+fn is_unclaimed(arrival: &Arrival, allowed: &BTreeSet<ServerName>) -> bool {
+    let anybody = arrival.identity.conveyed == Conveyed::Nothing && arrival.identity.believed_to_be.is_none();
+    arrival.claimed_by == Claim::Nobody && !(anybody && allowed.contains(&arrival.server))
+}
+
+/// The servers that some leg of these cases allows.
+fn allowed(cases: &[Arc<Case>]) -> BTreeSet<ServerName> {
+    let legs = cases.iter().flat_map(|case| &case.steps).flat_map(|step| &step.then);
+    legs.flat_map(|leg| &leg.hops).flat_map(|hop| hop.at.0.clone()).collect()
 }
 
 /// The features that a case needs and the subject does not claim.
@@ -286,11 +328,16 @@ fn missing(case: &Case, subject: &Subject) -> Vec<Feature> {
     case.needs.iter().filter(|feature| !subject.features.contains(feature)).copied().collect()
 }
 
-fn skip(case: &Case, subject: &Subject, seed: u64) -> Verdict {
+/// The command that runs a case again.
+fn again(case: &CaseId, how: &How) -> String {
+    let subject = how.subject.as_ref().map(|name| format!(" --subject {name}")).unwrap_or_default();
+    format!("cargo xtask e2e --case {case} --seed {:04x}{subject}", how.seed)
+}
+
+fn skip(case: &Case, subject: &Subject, how: &How) -> Verdict {
     let features: Vec<&str> = missing(case, subject).iter().map(|feature| feature.as_str()).collect();
     let says = format!("{} does not claim {}", subject.name, features.join(", "));
-    let again = format!("cargo xtask e2e --case {} --seed {seed:04x}", case.id);
-    let mut verdict = play::unplayed(case, says, again);
+    let mut verdict = play::unplayed(case, says, again(&case.id, how));
     verdict.outcome = Outcome::Skip;
     verdict
 }

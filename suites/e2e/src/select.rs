@@ -1,5 +1,6 @@
 //! Which cases run: globs, rules, topologies, views, shards; in an order drawn from a seed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::case::Case;
@@ -10,6 +11,8 @@ use model::{RuleId, View};
 pub struct Filter {
     /// Globs over case ids; any may match. Empty: all.
     pub cases: Vec<String>,
+    /// Only these ids, whatever else matches: those of an earlier report.
+    pub among: Option<BTreeSet<String>>,
     /// Rules; any may match. Empty: all.
     pub rules: Vec<RuleId>,
     /// Topologies, `coexistence` or `coexistence+pairs`. Empty: all.
@@ -28,6 +31,7 @@ impl Filter {
             && self.topologies.is_empty()
             && self.view.is_none()
             && self.shard.is_none()
+            && self.among.is_none()
     }
 
     /// The cases that it lets through, in the order of their ids.
@@ -47,7 +51,8 @@ impl Filter {
 
     fn admits(&self, case: &Case) -> bool {
         let any = |empty: bool, found: bool| empty || found;
-        any(self.cases.is_empty(), self.cases.iter().any(|glob| matches(glob, case.id.as_str())))
+        self.among.as_ref().is_none_or(|among| among.contains(case.id.as_str()))
+            && any(self.cases.is_empty(), self.cases.iter().any(|glob| matches(glob, case.id.as_str())))
             && any(self.rules.is_empty(), self.rules.iter().any(|rule| case.rules.contains(rule)))
             && any(
                 self.topologies.is_empty(),

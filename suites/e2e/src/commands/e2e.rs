@@ -1,6 +1,6 @@
 //! `coexist e2e`: reads, runs, reports, exits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use model::rule::Level;
 use model::subject::{Day, Subject};
 use model::verdict::{Counts, RunFacts, Verdict};
 use model::{CaseId, Role};
+use tokio_util::sync::CancellationToken;
 
 use super::{E2e, say};
 use crate::exit::{self, Exit};
@@ -26,6 +27,7 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
     let ground = Arc::new(say::ground(options.ground)?);
     let suite = Arc::new(say::suite(root)?);
     let filter = filter(options)?;
+    every_filter_matches(&suite, options)?;
     let work = work(&suite, options, &filter)?;
     let folder = say::Folder::make()?;
     let seed = options.seed.unwrap_or_else(drawn_seed);
@@ -41,33 +43,56 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
                 isolate: options.isolate,
                 folder: folder.path().to_owned(),
                 ledger_lines: options.report.is_some(),
+                subject: options.subject.clone(),
             };
-            let work = work.iter().map(Work::clone).collect();
-            let came = run(suite.clone(), ground.clone(), work, how, stop.clone(), progress()).await;
+            let chosen = work.clone();
+            let came =
+                run(suite.clone(), ground.clone(), chosen, how.clone(), stop.clone(), progress()).await;
+            let suspects = came.suspects.clone();
             all = joined(all, came);
             if stop.is_cancelled() {
                 break;
             }
+            if !suspects.is_empty() && !options.isolate {
+                all = joined(all, alone(&suite, &ground, &work, &how, &suspects, &stop).await);
+            }
         }
         all
     });
-    let floor = (filter.is_open() && options.subject.is_none() && options.failed.is_none())
+    let floor = (filter.is_open() && options.subject.is_none())
         .then_some(suite.floor)
-        .map(|floor| floor * options.repeat.max(1));
+        .map(|floor| floor.saturating_mul(options.repeat.max(1)));
     Ok(report(&suite, &ground, options, seed, came, floor))
 }
 
-fn filter(options: &E2e) -> Result<Filter, Exit> {
-    let mut cases = options.case.clone();
-    if let Some(folder) = &options.failed {
-        let failed = failed_in(&folder.join("report.json")).map_err(|says| {
-            say::error(says);
-            Exit::BadInput
-        })?;
-        cases.extend(failed);
+/// Runs the cases again that ran beside an arrival that belongs to nobody, each in a lab of its own, so that it shows
+/// whose it is.
+async fn alone(
+    suite: &Arc<Suite>,
+    ground: &Arc<Ground>,
+    work: &[Work],
+    how: &How,
+    suspects: &BTreeSet<CaseId>,
+    stop: &CancellationToken,
+) -> Came {
+    eprintln!("coexist: an arrival belongs to nobody; running {} cases again, each alone", suspects.len());
+    let mut chosen = work.to_vec();
+    for work in &mut chosen {
+        work.cases.retain(|case| suspects.contains(&case.id));
     }
+    let how = How { isolate: true, ..how.clone() };
+    run(suite.clone(), ground.clone(), chosen, how, stop.clone(), progress()).await
+}
+
+fn filter(options: &E2e) -> Result<Filter, Exit> {
+    let failed = options.failed.as_ref().map(|folder| failed_in(&folder.join("report.json"))).transpose();
+    let among = failed.map_err(|says| {
+        say::error(says);
+        Exit::BadInput
+    })?;
     Ok(Filter {
-        cases,
+        cases: options.case.clone(),
+        among,
         rules: options.rule.clone(),
         topologies: options.topology.clone(),
         view: options.view,
@@ -75,8 +100,26 @@ fn filter(options: &E2e) -> Result<Filter, Exit> {
     })
 }
 
+/// A misspelt filter beside a right one must not go unseen.
+fn every_filter_matches(suite: &Suite, options: &E2e) -> Result<(), Exit> {
+    let alone = |filter: Filter| filter.select(&suite.cases).is_empty();
+    let glob =
+        options.case.iter().find(|glob| alone(Filter { cases: vec![(*glob).clone()], ..Filter::default() }));
+    let rule =
+        options.rule.iter().find(|rule| alone(Filter { rules: vec![(*rule).clone()], ..Filter::default() }));
+    let says = match (glob, rule) {
+        (Some(glob), _) => format!("no case matched --case {glob}; `coexist list cases` prints every id"),
+        (None, Some(rule)) => {
+            format!("no case holds --rule {rule}; `coexist list rules` prints those that have one")
+        }
+        (None, None) => return Ok(()),
+    };
+    say::error(says);
+    Err(Exit::NothingChecked)
+}
+
 /// The ids of the cases that were not as expected in an earlier report.
-fn failed_in(path: &Path) -> Result<Vec<String>, String> {
+fn failed_in(path: &Path) -> Result<BTreeSet<String>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let report: serde_json::Value =
         serde_json::from_str(&text).map_err(|error| format!("{}: no report: {error}", path.display()))?;
@@ -87,7 +130,7 @@ fn failed_in(path: &Path) -> Result<Vec<String>, String> {
         let outcome = case["outcome"].as_str().and_then(|word| word.parse::<model::verdict::Outcome>().ok());
         outcome.is_some_and(|outcome| !outcome.as_expected())
     };
-    let ids: Vec<String> =
+    let ids: BTreeSet<String> =
         cases.iter().filter(wrong).filter_map(|case| Some(case["id"].as_str()?.to_owned())).collect();
     if ids.is_empty() { Err(format!("{}: every case was as expected", path.display())) } else { Ok(ids) }
 }
@@ -167,7 +210,8 @@ fn report(
     };
     let default = if options.subject.is_some() { Level::Result } else { Level::Likeness };
     let level = options.level.unwrap_or(default);
-    let gates = |verdict: &Verdict| level == Level::Likeness || !likeness_only(verdict);
+    let leaked = |verdict: &Verdict| verdict.why.iter().any(|why| why.what == "stranger");
+    let gates = |verdict: &Verdict| level == Level::Likeness || !likeness_only(verdict) || leaked(verdict);
     let (exit, why) = exit::of(&came.ending, &came.verdicts, gates);
     let facts = RunFacts {
         tree: suite.tree.clone(),

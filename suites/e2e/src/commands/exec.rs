@@ -1,5 +1,7 @@
 //! `coexist exec`: any program in a lab of its own, with the lab's DNS, certificate authority and view.
 
+use std::io::IsTerminal as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -7,6 +9,9 @@ use lab::ground::Ground;
 use lab::{Lab, Plan};
 use ledger::Ledger;
 use model::View;
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::Child;
+use tokio_util::sync::CancellationToken;
 
 use super::{Exec, say};
 use crate::exit::Exit;
@@ -34,21 +39,23 @@ fn inner(root: &Path, options: &Exec) -> Result<Exit, Exit> {
     };
     let runtime = say::runtime()?;
     runtime.block_on(async {
-        let stop = say::interrupted();
-        let lab = Lab::start(&ground, plan).await.map_err(|error| {
+        // At a terminal Ctrl-C is the program's: a shell in a lab is not left by it.
+        let stop = if std::io::stdin().is_terminal() { say::terminated() } else { say::interrupted() };
+        let started = tokio::select! {
+            () = stop.cancelled() => return Err(Exit::Interrupted),
+            started = Lab::start(&ground, plan) => started,
+        };
+        let lab = started.map_err(|error| {
             say::error(error);
             Exit::Broken
         })?;
-        let ended = tokio::select! {
-            () = stop.cancelled() => Err(Exit::Interrupted),
-            ended = program(&ground, &lab, options) => ended,
-        };
+        let ended = program(&ground, &lab, options, &stop).await;
         lab.stop().await;
         ended
     })
 }
 
-async fn program(ground: &Ground, lab: &Lab, options: &Exec) -> Result<Exit, Exit> {
+async fn program(ground: &Ground, lab: &Lab, options: &Exec, stop: &CancellationToken) -> Result<Exit, Exit> {
     let dns = match options.view {
         View::Internal => lab.doors().dns_internal,
         View::External => lab.doors().dns_external,
@@ -68,16 +75,44 @@ async fn program(ground: &Ground, lab: &Lab, options: &Exec) -> Result<Exit, Exi
         command.env(name, &ca);
     }
     command.env("COEXIST_DNS", dns.to_string());
+    // At a terminal the program shares the terminal's group, and Ctrl-C reaches it as it reaches us. Elsewhere it has a
+    // group of its own, so that what it starts in turn ends with it.
+    let grouped = !std::io::stdin().is_terminal();
+    if grouped {
+        command.process_group(0);
+    }
     let mut child = tokio::process::Command::from(command).kill_on_drop(true).spawn().map_err(|error| {
         say::error(format!("{program}: {error}"));
         Exit::BadInput
     })?;
-    let status = child.wait().await.map_err(|error| broken(format!("{program}: {error}")))?;
+    let status = tokio::select! {
+        () = stop.cancelled() => {
+            end(&mut child, grouped).await;
+            return Err(Exit::Interrupted);
+        }
+        status = child.wait() => status.map_err(|error| broken(format!("{program}: {error}")))?,
+    };
     if status.success() {
         return Ok(Exit::AsExpected);
     }
     say::error(format!("{program} ended with {status}"));
     Ok(Exit::NotAsExpected)
+}
+
+/// Ends a program and what it started: it is asked, and after a while it is killed.
+async fn end(child: &mut Child, grouped: bool) {
+    let group = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+    let tell = |signal| {
+        if let Some(group) = group.filter(|_| grouped) {
+            // A group that is gone already needs no telling.
+            let _ = kill_process_group(group, signal);
+        }
+    };
+    tell(Signal::TERM);
+    if crate::clock::within(crate::clock::PROGRAM, child.wait()).await.is_none() {
+        tell(Signal::KILL);
+        drop(child.kill().await);
+    }
 }
 
 fn greet(lab: &Lab, options: &Exec, resolves: bool, dns: std::net::SocketAddr) {

@@ -272,6 +272,7 @@ impl Laboratory {
             isolate: false,
             folder: self.folder.clone(),
             ledger_lines: false,
+            subject: None,
         };
         let progress = Arc::new(|_, _, _| {});
         Ok(run(self.suite.clone(), self.ground.clone(), work, how, stop.clone(), progress).await)

@@ -80,6 +80,15 @@ impl Drop for Folder {
 
 /// Cancelled when a person or a supervisor ends the process: INT or TERM.
 pub(super) fn interrupted() -> CancellationToken {
+    told_by(true)
+}
+
+/// Cancelled by TERM alone; INT is taken, and means nothing.
+pub(super) fn terminated() -> CancellationToken {
+    told_by(false)
+}
+
+fn told_by(int: bool) -> CancellationToken {
     let token = CancellationToken::new();
     let told = token.clone();
     tokio::spawn(async move {
@@ -91,8 +100,12 @@ pub(super) fn interrupted() -> CancellationToken {
                 Err(_) => std::future::pending().await,
             }
         };
+        let int = async {
+            // Listening once is enough for the signal to end nothing by itself from then on.
+            while tokio::signal::ctrl_c().await.is_ok() && !int {}
+        };
         tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
+            () = int => {}
             () = term => {}
         }
         told.cancel();

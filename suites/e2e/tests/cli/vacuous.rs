@@ -9,8 +9,14 @@ use crate::scratch::{Scratch, run, subject};
 const RED: &str = "coexistence/owa/red";
 
 #[rstest]
-#[case(&["--case", "nothing-like-this"])]
-#[case(&["--rule", "CX-NONE-1"])]
+#[case(&["--case", "nothing-like-this"], "no case matched --case nothing-like-this; `coexist list cases` prints")]
+#[case(&["--rule", "CX-NONE-1"], "no case holds --rule CX-NONE-1; `coexist list rules` prints")]
+#[case(&["--case", RED, "--case", "coexistence/owa/rde"], "no case matched --case coexistence/owa/rde")]
+fn a_filter_that_matches_nothing_is_named_beside_others_that_do(#[case] filter: &[&str], #[case] says: &str) {
+    run(&[&["e2e", "--ground", "mapped"], filter].concat()).check(3, &[says]);
+}
+
+#[rstest]
 #[case(&["--topology", "nowhere"])]
 #[case(&["--shard", "2/2", "--case", "coexistence/owa/red"])]
 fn a_filter_that_lets_nothing_through_is_told(#[case] filter: &[&str]) {
