@@ -20,7 +20,7 @@ pub struct Draft {
     pub protocol: Protocol,
     /// `GET`; `connect` for MS-RPC.
     pub verb: String,
-    /// Path and query, passwords left out; the mailbox's DN for MS-RPC.
+    /// Path and query as they came; the mailbox's DN for MS-RPC.
     pub target: String,
     /// The Host header.
     pub host: Option<String>,

@@ -7,7 +7,7 @@ use model::verdict::{Difference, SeenLeg};
 /// A sentence for the first difference, where one is known.
 pub fn likely(case: &Case, why: &[Difference], seen: &[SeenLeg]) -> Option<String> {
     let first = why.first()?;
-    let leg = seen.get(first.leg.saturating_sub(1));
+    let leg = first.leg.checked_sub(1).and_then(|at| seen.get(at));
     let extra = |prefix: &str| {
         leg.is_some_and(|leg| leg.hops.iter().any(|hop| !hop.expected && hop.server.starts_with(prefix)))
     };

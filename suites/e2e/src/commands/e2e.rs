@@ -216,7 +216,7 @@ fn report(
     let facts = RunFacts {
         tree: suite.tree.clone(),
         seed: format!("{seed:04x}"),
-        subject: names(options, &came),
+        subject: names(suite, options, &came),
         topologies: topologies(suite, &came),
         host: "in-process".to_owned(),
         ground: ground.kind().to_string(),
@@ -260,9 +260,11 @@ fn whole(path: &Path, text: &str) -> std::io::Result<()> {
     std::fs::rename(&beside, path)
 }
 
-fn names(options: &E2e, came: &Came) -> Vec<String> {
+fn names(suite: &Suite, options: &E2e, came: &Came) -> Vec<String> {
     if let Some(subject) = &options.subject {
-        return vec![subject.clone()];
+        // As its file calls itself, whatever path led to the file.
+        let known = suite.subject(subject).map(|(subject, _)| subject.name);
+        return vec![known.unwrap_or_else(|_| subject.clone())];
     }
     let mut names: Vec<String> =
         came.traces.values().map(|trace| Suite::reference_for(trace.topology.role).to_owned()).collect();
