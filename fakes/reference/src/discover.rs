@@ -3,6 +3,7 @@
 //! Nothing of a mailbox is kept between two requests, so a failover shows in the next one (CX-AD-4).
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -17,8 +18,8 @@ use crate::decide::Account;
 use crate::lab::{Lab, ServiceAccount};
 use crate::ports::{DirectoryDown, Discover, Facts, Sought, Waiting};
 
-/// How many tickets are kept.
-const MOST_TICKETS: usize = 10_000;
+/// How many tickets, and how many credentials, are kept.
+const MOST_KEPT: usize = 10_000;
 /// The longest answer that is read, in bytes.
 const LONGEST: usize = 16 * 1024 * 1024;
 
@@ -27,7 +28,9 @@ pub struct Directory {
     client: reqwest::Client,
     door: Url,
     service: ServiceAccount,
-    tickets: Mutex<HashMap<(String, HostName), (Instant, String)>>,
+    tickets: Kept<(String, HostName)>,
+    /// Credentials that were right a moment ago, and the address they belong to.
+    signed_in: Kept<(String, String)>,
     /// The topology last read and its entity tag: asked with it, the directory says 304 as long as no fact has changed.
     topology: Mutex<Option<(HeaderValue, Arc<Topology>)>>,
 }
@@ -49,6 +52,7 @@ impl Directory {
             door: Url::parse(&lab.directory)?,
             service: lab.service_account.clone(),
             tickets: Mutex::default(),
+            signed_in: Mutex::default(),
             topology: Mutex::default(),
         })
     }
@@ -61,6 +65,23 @@ impl Directory {
         let given = serde_json::json!({ "user": user, "password": password });
         let request = self.client.post(self.at(&["v1", "authenticate"])).json(&given);
         self.ask("who signs in", request, StatusCode::UNAUTHORIZED).await
+    }
+
+    /// The address that these credentials sign in. Right ones are kept for a short while, as IIS keeps its tokens; wrong
+    /// ones are asked about each time, and where the mailbox is always is.
+    ///
+    /// # Errors
+    /// The directory did not answer.
+    pub async fn signs_in(&self, user: &str, password: &str) -> Result<Option<String>, DirectoryDown> {
+        let key = (user.to_owned(), password.to_owned());
+        if let Some(address) = kept(&self.signed_in, &key) {
+            return Ok(Some(address));
+        }
+        let address = self.authenticate(user, password).await?.map(|account| account.address);
+        if let Some(address) = &address {
+            keep(&self.signed_in, key, address.clone());
+        }
+        Ok(address)
     }
 
     /// The topology as it is now.
@@ -93,7 +114,7 @@ impl Directory {
     pub async fn ticket(&self, user: &str, host: &HostName) -> Result<String, DirectoryDown> {
         const QUESTION: &str = "for a ticket";
         let key = (user.to_owned(), host.clone());
-        if let Some(ticket) = self.kept(&key) {
+        if let Some(ticket) = kept(&self.tickets, &key) {
             return Ok(ticket);
         }
         let wanted = serde_json::json!({ "for": user, "to": format!("HTTP/{host}") });
@@ -101,18 +122,8 @@ impl Directory {
         let request = request.basic_auth(&self.service.user, Some(&self.service.password));
         let issued: Option<TicketIssued> = self.ask(QUESTION, request, StatusCode::NOT_FOUND).await?;
         let ticket = issued.ok_or_else(|| self.down(QUESTION, "it knows no such user"))?.ticket;
-        let mut tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-        if tickets.len() >= MOST_TICKETS {
-            tickets.clear();
-        }
-        tickets.insert(key, (clock::now(), ticket.clone()));
+        keep(&self.tickets, key, ticket.clone());
         Ok(ticket)
-    }
-
-    fn kept(&self, key: &(String, HostName)) -> Option<String> {
-        let tickets = self.tickets.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, ticket) = tickets.get(key)?;
-        (clock::now().duration_since(*since) < clock::TICKET).then(|| ticket.clone())
     }
 
     /// A mailbox's facts, and the entity tag of the topology at that moment.
@@ -169,6 +180,23 @@ impl Directory {
     fn down(&self, question: &'static str, why: impl ToString) -> DirectoryDown {
         DirectoryDown { door: self.door.to_string(), question, why: why.to_string() }
     }
+}
+
+/// What is kept for a short while, by what it was asked with.
+type Kept<K> = Mutex<HashMap<K, (Instant, String)>>;
+
+fn kept<K: Eq + Hash>(from: &Kept<K>, key: &K) -> Option<String> {
+    let kept = from.lock().unwrap_or_else(PoisonError::into_inner);
+    let (since, value) = kept.get(key)?;
+    (clock::now().duration_since(*since) < clock::TICKET).then(|| value.clone())
+}
+
+fn keep<K: Eq + Hash>(into: &Kept<K>, key: K, value: String) {
+    let mut kept = into.lock().unwrap_or_else(PoisonError::into_inner);
+    if kept.len() >= MOST_KEPT {
+        kept.clear();
+    }
+    kept.insert(key, (clock::now(), value));
 }
 
 impl Discover for Directory {

@@ -76,8 +76,8 @@ impl Porter {
 }
 
 async fn check(directory: &Directory, form: LogonForm, how: SignIn) -> Result<Identity, DirectoryDown> {
-    Ok(match directory.authenticate(&form.username, &form.password).await? {
-        Some(account) => Identity::Known { user: account.address, how, form },
+    Ok(match directory.signs_in(&form.username, &form.password).await? {
+        Some(user) => Identity::Known { user, how, form },
         None => Identity::Wrong { claimed: form.username },
     })
 }

@@ -169,14 +169,15 @@ fn next(run: &RunFacts, verdicts: &[Verdict]) -> String {
             Some(broken) => format!("{}{}; then {}", broken.id, why(broken), broken.again),
             None => "the lab or the subject did not start: read the subject's log".to_owned(),
         },
-        3 => "nothing was checked, and that is never green: see `cargo xtask list cases` for what --case and --rule \
-              can name"
-            .to_owned(),
+        3 => "nothing was checked, and that is never green: the reason stands below".to_owned(),
         _ => match (first(Outcome::Fail), first(Outcome::Unobserved), first(Outcome::UnexpectedPass)) {
             (Some(failed), ..) | (_, Some(failed), _) => failed.again.clone(),
-            (_, _, Some(passed)) => format!("take the deviation {} out of the subject file: it passes", passed.id),
+            (_, _, Some(passed)) => {
+                format!("take the deviation {} out of the subject file: it passes", passed.id)
+            }
             _ if run.unclaimed > 0 => {
-                "look in ledger.jsonl for `\"claimed-by\":\"nobody\"`: requests that no case asked for".to_owned()
+                "look in ledger.jsonl for `\"claimed-by\":\"nobody\"`: requests that no case asked for"
+                    .to_owned()
             }
             _ => "nothing: all is as expected".to_owned(),
         },

@@ -50,6 +50,22 @@ async fn a_user_is_found_by_what_was_typed_and_a_wrong_password_is_no_error() {
 }
 
 #[tokio::test]
+async fn right_credentials_are_asked_about_once_and_wrong_ones_each_time() {
+    let server = MockServer::start().await;
+    let given = |password: &str| body_json(json!({ "user": "purple-1a2b3c", "password": password }));
+    let right = ResponseTemplate::new(200).set_body_json(purple());
+    let door = || Mock::given(path("/v1/authenticate"));
+    door().and(given("right")).respond_with(right).expect(1).mount(&server).await;
+    door().and(given("wrong")).respond_with(ResponseTemplate::new(401)).expect(2).mount(&server).await;
+    let directory = directory(&server).await;
+    for _ in 0..2 {
+        let address = directory.signs_in("purple-1a2b3c", "right").await.unwrap();
+        assert_eq!(address.as_deref(), Some("purple-1a2b3c@contoso.com"));
+        assert_eq!(directory.signs_in("purple-1a2b3c", "wrong").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
 async fn a_name_is_one_segment_of_the_path_whatever_is_in_it() {
     let server = MockServer::start().await;
     Mock::given(path("/v1/mailboxes/%2Fo=Contoso%2Fcn=purple"))
