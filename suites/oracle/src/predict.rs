@@ -335,9 +335,10 @@ impl<'a> Walk<'a> {
     /// How a browser that signed in here is moved to a target.
     pub(crate) fn manner(&mut self, from: &Server, target: &Server) -> Result<Outcome, Unpredicted> {
         let fit = signs_in_by_forms(from) && takes_the_silent_form(target);
-        let plain = match legacy_redirect(from) {
-            RedirectType::Silent => PlainRedirect::Silent,
-            RedirectType::Manual => PlainRedirect::Manual,
+        // LegacyRedirectType speaks of older mailboxes alone; between sites of one version CrossSiteRedirectType has spoken.
+        let plain = match (legacy_redirect(from), self.facts.version) {
+            (RedirectType::Manual, Version::Exchange2007) => PlainRedirect::Manual,
+            _ => PlainRedirect::Silent,
         };
         let sso = if fit { SingleSignOn::Fit } else { SingleSignOn::Unfit };
         self.decide(&Conditions { asks: Asks::Redirect, sso, plain, ..Conditions::ANY })
