@@ -1,4 +1,4 @@
-//! Oracle and reference over random small topologies: the test's seeds are fixed, CI draws its own.
+//! Oracle and reference over random small topologies. The seeds are fixed here and in CI; by hand, leave them out.
 //!
 //!   coexist random -> labs on mapped ground, each with `coexist reference` in the seat
 

@@ -165,13 +165,14 @@ pub(super) fn try_canonical_ports() -> io::Result<()> {
 /// How many blocks this process has tried.
 static TRIED: AtomicUsize = AtomicUsize::new(0);
 
-/// Every block once, beginning behind the last one that this process tried. A block that a lab has just left is not soon
-/// claimed again: a child process that is being started meanwhile holds copies of that lab's listeners until it runs its
-/// own program.
+/// Every block once, beginning behind the last one that this process tried, and in each process at another place. A block
+/// that a lab has just left is not soon claimed again: its connections may still time out, and a child process that is
+/// being started meanwhile holds copies of its listeners until it runs its own program.
 fn blocks() -> impl Iterator<Item = (u8, u8)> {
     let all = SECOND_BYTES.len() * THIRD_BYTES.len();
+    let first = std::process::id() as usize * 97 % all;
     (0..all).map(move |_| {
-        let at = TRIED.fetch_add(1, Ordering::Relaxed) % all;
+        let at = (first + TRIED.fetch_add(1, Ordering::Relaxed)) % all;
         let (second, third) = (at / THIRD_BYTES.len(), at % THIRD_BYTES.len());
         (SECOND_BYTES.start() + second as u8, THIRD_BYTES.start() + third as u8)
     })

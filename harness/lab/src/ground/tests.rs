@@ -50,6 +50,8 @@ async fn an_address_set_aside_for_the_subject_can_be_bound_by_it() {
     for reserved in [https, http] {
         assert_eq!(block.dials().real(reserved.canonical.ip(), reserved.canonical.port()), reserved.real);
         let socket = TcpSocket::new_v4().unwrap();
+        // As servers do: connections of an earlier lab at this address may still time out.
+        socket.set_reuseaddr(true).unwrap();
         socket.bind(reserved.real).unwrap();
     }
 }
