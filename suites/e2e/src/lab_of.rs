@@ -42,9 +42,19 @@ pub fn groups(cases: &[Arc<Case>], isolate: bool) -> Vec<Group> {
             None => groups.push((key, Group { cases: vec![case.clone()], shared })),
         }
     }
-    // The largest first: what runs longest should not begin last.
-    groups.sort_by_key(|(_, group)| std::cmp::Reverse(group.cases.len()));
+    // What runs longest begins first: a case that repeats itself does so one after the other, and would end last.
+    for (_, group) in &mut groups {
+        group.cases.sort_by_key(|case| std::cmp::Reverse(repeats(case)));
+    }
+    groups.sort_by_key(|(_, group)| {
+        std::cmp::Reverse((group.cases.first().map(|case| repeats(case)), group.cases.len()))
+    });
     groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// How often the client of the case does what it does, over all steps.
+fn repeats(case: &Case) -> u32 {
+    case.steps.iter().map(|step| u32::from(step.when.times)).sum()
 }
 
 /// The plan of a group's lab.

@@ -13,7 +13,7 @@ use crate::mailbox::{Mailbox, Message, Owner, Unreachable};
 
 /// The presentation contexts of this client's bind.
 const MAIL: u16 = 0;
-const NOTICES: u16 = 1;
+pub(super) const NOTICES: u16 = 1;
 /// As many rows as are asked for at once, [MS-OXCTABL] 4.5.3.1.
 const ROWS: u16 = 50;
 const COLUMNS: [u32; 3] = [rop::SUBJECT, rop::SENDER_SMTP_ADDRESS, rop::BODY];
@@ -94,7 +94,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// Opens the inbox and its contents table; gives how many rows it has, and the handles of both.
-    async fn open_table(&mut self) -> Result<(usize, [u32; 2]), RpcError> {
+    pub(super) async fn open_table(&mut self) -> Result<(usize, [u32; 2]), RpcError> {
         let asks = [
             Ask::OpenFolder { input: 0, output: 1, folder: rop::INBOX },
             Ask::GetContentsTable { input: 1, output: 2 },
@@ -109,7 +109,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
-    async fn release(&mut self, handles: [u32; 2]) -> Result<(), RpcError> {
+    pub(super) async fn release(&mut self, handles: [u32; 2]) -> Result<(), RpcError> {
         let asks = [Ask::Release { input: 1 }, Ask::Release { input: 0 }];
         self.execute(&asks, handles.to_vec(), 0).await.map(drop)
     }
@@ -160,7 +160,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// One call, from its stub to the stub of its answer.
-    async fn call(&mut self, context: u16, opnum: u16, stub: Vec<u8>) -> Result<Bytes, RpcError> {
+    pub(super) async fn call(&mut self, context: u16, opnum: u16, stub: Vec<u8>) -> Result<Bytes, RpcError> {
         self.call += 1;
         self.transport.send(self.call, Pdu::Request { context, opnum, stub: Bytes::from(stub) }).await?;
         loop {
@@ -176,7 +176,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// Asks to be told of new mail, once; the handle to wait with.
-    async fn notices(&mut self) -> Result<Handle, RpcError> {
+    pub(super) async fn notices(&mut self) -> Result<Handle, RpcError> {
         if let Some(handle) = self.notices {
             return Ok(handle);
         }

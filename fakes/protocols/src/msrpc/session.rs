@@ -42,8 +42,6 @@ impl Session {
 
     /// Executes a ROP buffer; gives that of the answers.
     pub(super) fn execute(&mut self, payload: &[u8]) -> Result<Vec<u8>, RpcError> {
-        // What changed so far is in what is read now; what changes from here on is pending.
-        self.changed.borrow_and_update();
         let Buffer { rops, mut handles } = Buffer::decode(payload)?;
         let mut out = Writer::default();
         for ask in Ask::decode_all(&rops)? {
@@ -87,7 +85,8 @@ impl Session {
                 let told = self.is(input, handles, |object| matches!(object, Object::Inbox));
                 let table = Object::Table { columns: Vec::new(), at: 0 };
                 let told = told.and_then(|()| self.open(table, output, handles));
-                let rows = u32::try_from(*self.inbox.count().borrow()).unwrap_or(u32::MAX);
+                // What changed so far is in this count; what changes from here on is pending, whatever is asked between.
+                let rows = u32::try_from(*self.changed.borrow_and_update()).unwrap_or(u32::MAX);
                 told.map_or_else(failed(0x05, output), |()| Told::GetContentsTable { output, rows })
             }
             Ask::SetColumns { input, tags } => match self.object(input, handles) {

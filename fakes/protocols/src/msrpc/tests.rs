@@ -135,6 +135,25 @@ async fn an_inbox_larger_than_one_answer_is_read_whole() {
 }
 
 #[tokio::test]
+async fn mail_that_comes_between_counting_and_waiting_ends_the_wait_at_once() {
+    let store = store();
+    let (io, _serving) = served(&store);
+    let mut session = Session::connect(io, DN).await.unwrap();
+    let notices = session.notices().await.unwrap();
+    let (_, handles) = session.open_table().await.unwrap();
+    store.inbox.deliver(text("New", "")).unwrap();
+    session.release(handles).await.unwrap();
+    let stub = emsmdb::handle_and(notices, 0);
+    let told = session.call(client::NOTICES, emsmdb::EC_DO_ASYNC_WAIT_EX, stub);
+    assert!(emsmdb::pending(&now(told).await.unwrap()).unwrap());
+}
+
+/// What comes without a change to wait for.
+async fn now<T>(told: impl Future<Output = T>) -> T {
+    tokio::time::timeout(std::time::Duration::from_secs(5), told).await.expect("nothing is waited for")
+}
+
+#[tokio::test]
 async fn waiting_ends_with_new_mail_and_may_be_given_up() {
     let store = store();
     let (io, _serving) = served(&store);
