@@ -7,9 +7,10 @@ use model::HostName;
 use reference::decide::{Decision, Question};
 use reference::lane::LaneId;
 use reference::ports::{
-    Asked, Back, BackError, Client, Decide, DirectoryDown, Discover, Facts, Flow, Front, Lane, Passage,
-    Ports, Sought, Waiting,
+    Asked, Back, BackError, Client, Decide, DirectoryDown, Discover, Facts, Flow, Front, Lane, Octets,
+    Passage, Ports, Sought, Stream, Waiting,
 };
+use rustls::ServerConfig;
 
 /// Wraps every port, and lies nowhere.
 pub fn identity(ports: Ports) -> Ports {
@@ -19,6 +20,7 @@ pub fn identity(ports: Ports) -> Ports {
         lane: Arc::new(Same(ports.lane)),
         front: Arc::new(Same(ports.front)),
         back: Arc::new(Same(ports.back)),
+        bytes: Arc::new(Same(ports.bytes)),
     }
 }
 
@@ -43,11 +45,15 @@ impl Lane for Same<dyn Lane> {
 }
 
 impl Front for Same<dyn Front> {
+    fn greet(&self, client: Client, sni: Option<&str>, own: &Arc<ServerConfig>) -> Option<Arc<ServerConfig>> {
+        self.0.greet(client, sni, own)
+    }
+
     fn request(&self, client: Client, tls: bool, head: &mut request::Parts) -> Asked {
         self.0.request(client, tls, head)
     }
 
-    fn answer(&self, asked: &Asked, answer: Response<Flow>) -> Response<Flow> {
+    fn answer<'a>(&'a self, asked: &'a Asked, answer: Response<Flow>) -> Waiting<'a, Response<Flow>> {
         self.0.answer(asked, answer)
     }
 }
@@ -68,5 +74,15 @@ impl Back for Same<dyn Back> {
         request: Request<Flow>,
     ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
         self.0.send(passage, lane, request)
+    }
+}
+
+impl Octets for Same<dyn Octets> {
+    fn front(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
+        self.0.front(client, stream)
+    }
+
+    fn behind(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
+        self.0.behind(client, stream)
     }
 }

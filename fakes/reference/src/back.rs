@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, Response, Version};
@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::clock;
 use crate::discover::Directory;
 use crate::lane::{Kept, LaneId, Open};
-use crate::ports::{Back, BackError, Flow, Passage, Waiting};
+use crate::ports::{Back, BackError, Flow, Octets, Passage, Stream, Waiting};
 
 /// Headers that only a front end may set (wire facts 8, X-SEC-1). Names compare without letter case, and every line of
 /// a name goes.
@@ -105,6 +105,8 @@ pub struct Behind {
     /// TLS towards them, verified against the lab's root.
     pub tls: TlsConnector,
     pub(crate) kept: Arc<Kept>,
+    /// What stands between a connection and its octets; known once all ports are.
+    pub(crate) octets: Arc<OnceLock<Arc<dyn Octets>>>,
 }
 
 impl Back for Behind {
@@ -191,6 +193,10 @@ impl Behind {
         let stream = secured
             .map_err(|late| unreachable(late.to_string()))?
             .map_err(|error| unreachable(error.to_string()))?;
+        let mut stream: Box<dyn Stream> = Box::new(stream);
+        if let Some(octets) = self.octets.get() {
+            stream = octets.behind(passage.asked.client, stream);
+        }
         let mut builder = http1::Builder::new();
         builder.preserve_header_case(true);
         let (sender, connection) =

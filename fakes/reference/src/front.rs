@@ -13,16 +13,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::{HostName, Protocol, Role};
-use tokio::io::{AsyncRead, AsyncWrite};
+use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::answers;
 use crate::back;
 use crate::clock;
-use crate::ports::{Asked, Client, Flow, Front};
+use crate::ports::{Asked, Client, Flow, Front, Stream, Waiting};
 use crate::request::FrontEnd;
 
 /// The longest head that is read, in bytes.
@@ -40,6 +40,11 @@ pub struct Doorway {
 }
 
 impl Front for Doorway {
+    /// Whatever name is asked for, or none: it has one certificate (X-TLS-1).
+    fn greet(&self, _: Client, _: Option<&str>, own: &Arc<ServerConfig>) -> Option<Arc<ServerConfig>> {
+        Some(own.clone())
+    }
+
     /// An absolute target (RFC 9112, 3.2.2) is read as the path and host in it.
     fn request(&self, client: Client, tls: bool, head: &mut http::request::Parts) -> Asked {
         let written = head.uri.authority().map(|authority| authority.host().to_owned());
@@ -56,7 +61,7 @@ impl Front for Doorway {
         }
     }
 
-    fn answer(&self, _asked: &Asked, mut answer: Response<Flow>) -> Response<Flow> {
+    fn answer<'a>(&'a self, _asked: &'a Asked, mut answer: Response<Flow>) -> Waiting<'a, Response<Flow>> {
         back::strip_hop_by_hop(answer.headers_mut());
         if self.role == Role::FrontEnd2013 {
             // Wire facts 8: a static header of every virtual directory, on passed on answers too.
@@ -66,7 +71,7 @@ impl Front for Doorway {
             }
         }
         *answer.version_mut() = Version::HTTP_11;
-        answer
+        Box::pin(std::future::ready(answer))
     }
 }
 
@@ -87,7 +92,7 @@ pub(crate) fn listen(at: SocketAddr) -> io::Result<TcpListener> {
 /// Takes connections until told to stop, then ends those that are open.
 pub(crate) async fn take(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<ServerConfig>>,
     front_end: Arc<FrontEnd>,
     stop: CancellationToken,
 ) {
@@ -111,12 +116,18 @@ pub(crate) async fn take(
     open.shutdown().await;
 }
 
-async fn converse(stream: TcpStream, client: Client, tls: Option<TlsAcceptor>, front_end: Arc<FrontEnd>) {
+async fn converse(
+    stream: TcpStream,
+    client: Client,
+    tls: Option<Arc<ServerConfig>>,
+    front_end: Arc<FrontEnd>,
+) {
     let _ = stream.set_nodelay(true);
     match tls {
-        None => serve(stream, client, false, &front_end).await,
+        None => serve(Box::new(stream), client, false, &front_end).await,
         Some(tls) => {
-            if let Ok(Ok(stream)) = clock::within(clock::HANDSHAKE, tls.accept(stream)).await {
+            let greeted = clock::within(clock::HANDSHAKE, greet(stream, client, &tls, &front_end)).await;
+            if let Ok(Some(stream)) = greeted {
                 serve(stream, client, true, &front_end).await;
             }
         }
@@ -124,12 +135,20 @@ async fn converse(stream: TcpStream, client: Client, tls: Option<TlsAcceptor>, f
     front_end.gone(client);
 }
 
-async fn serve(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+/// Reads a client's greeting, and answers it with the certificate that the port gives for it.
+async fn greet(
+    stream: TcpStream,
     client: Client,
-    tls: bool,
-    front_end: &Arc<FrontEnd>,
-) {
+    tls: &Arc<ServerConfig>,
+    front_end: &FrontEnd,
+) -> Option<Box<dyn Stream>> {
+    let greeting = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await.ok()?;
+    let config = front_end.ports.front.greet(client, greeting.client_hello().server_name(), tls)?;
+    Some(Box::new(greeting.into_stream(config).await.ok()?))
+}
+
+async fn serve(stream: Box<dyn Stream>, client: Client, tls: bool, front_end: &Arc<FrontEnd>) {
+    let stream = front_end.ports.bytes.front(client, stream);
     let service = service_fn(|request: Request<Incoming>| async move {
         let request = request.map(answers::flow);
         Ok::<_, Infallible>(front_end.handle(client, tls, request).await)

@@ -19,15 +19,15 @@ mod serve;
 mod sign_in;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use model::{Role, Version};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use protocols::eas::DeviceState;
@@ -39,7 +39,7 @@ use discover::Directory;
 use front::Doorway;
 use lab::Lab;
 use lane::{Kept, OwnLanes};
-use ports::{Ports, Waiting};
+use ports::{Ports, Untouched, Waiting};
 use request::FrontEnd;
 use sign_in::Porter;
 
@@ -75,12 +75,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let lab = Lab::read(&lab)?;
     let https = bind(lab.seat.listen.https)?;
     let http = bind(lab.seat.listen.http)?;
-    let acceptor = TlsAcceptor::from(Arc::new(server_config(&lab)?));
+    let tls = Arc::new(server_config(&lab)?);
     let directory = Arc::new(Directory::new(&lab)?);
     let standing = directory.topology().await?;
     let kept = Arc::new(Kept::default());
     let dial = Arc::new(Dial { source: lab.source, doors: lab.doors() });
     let own = lab.seat.fqdn.clone();
+    let octets = Arc::new(OnceLock::new());
     let ports = Ports {
         discover: directory.clone(),
         decide: Arc::new(Rules),
@@ -93,12 +94,15 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
             dial: dial.clone(),
             tls: TlsConnector::from(Arc::new(client_config(&lab)?)),
             kept: kept.clone(),
+            octets: octets.clone(),
         }),
+        bytes: Arc::new(Untouched),
     };
     let ports = match spoil {
         Some(spoil) => spoil(ports),
         None => ports,
     };
+    octets.get_or_init(|| ports.bytes.clone());
     let front_end = Arc::new(FrontEnd {
         role,
         version,
@@ -116,7 +120,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let ending = CancellationToken::new();
     let taking = async {
         tokio::join!(
-            front::take(https, Some(acceptor), front_end.clone(), ending.clone()),
+            front::take(https, Some(tls), front_end.clone(), ending.clone()),
             front::take(http, None, front_end.clone(), ending.clone()),
         )
     };

@@ -12,6 +12,8 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use model::{HostName, Protocol, Topology};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::decide::{Account, Decision, Question};
 use crate::lane::LaneId;
@@ -29,6 +31,8 @@ pub struct Ports {
     pub front: Arc<dyn Front>,
     /// The request as it goes behind, and the answer as it comes from there.
     pub back: Arc<dyn Back>,
+    /// The octets of a connection, either side.
+    pub bytes: Arc<dyn Octets>,
 }
 
 /// An answer that is waited for.
@@ -127,12 +131,14 @@ pub struct Asked {
     pub protocol: Option<Protocol>,
 }
 
-/// The client's side: a request's head as it comes, an answer's head and body as they go.
+/// The client's side: the certificate, a request's head as it comes, an answer's head and body as they go.
 pub trait Front: Send + Sync {
+    /// What a client's greeting is answered with; `None` ends the connection. `sni` is the name that it asks for.
+    fn greet(&self, client: Client, sni: Option<&str>, own: &Arc<ServerConfig>) -> Option<Arc<ServerConfig>>;
     /// Reads a request's head, before anything else does.
     fn request(&self, client: Client, tls: bool, head: &mut http::request::Parts) -> Asked;
     /// Finishes an answer.
-    fn answer(&self, asked: &Asked, answer: Response<Flow>) -> Response<Flow>;
+    fn answer<'a>(&'a self, asked: &'a Asked, answer: Response<Flow>) -> Waiting<'a, Response<Flow>>;
 }
 
 /// One request's way to a server behind.
@@ -180,4 +186,30 @@ pub trait Back: Send + Sync {
         lane: LaneId,
         request: Request<Flow>,
     ) -> Waiting<'a, Result<Response<Flow>, BackError>>;
+}
+
+/// A connection, inside its TLS.
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// The octets of one connection, on either side, as they are inside TLS.
+pub trait Octets: Send + Sync {
+    /// A client's connection.
+    fn front(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream>;
+    /// A connection to a server behind, opened for this client.
+    fn behind(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream>;
+}
+
+/// The production implementation: a connection is what it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Untouched;
+
+impl Octets for Untouched {
+    fn front(&self, _: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
+        stream
+    }
+
+    fn behind(&self, _: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
+        stream
+    }
 }

@@ -74,7 +74,7 @@ impl FrontEnd {
             true => self.answer(&asked, request).await,
             false => self.own(to_tls(&asked)),
         };
-        self.ports.front.answer(&asked, answer)
+        self.ports.front.answer(&asked, answer).await
     }
 
     async fn answer(&self, asked: &Asked, request: Request<Flow>) -> Response<Flow> {
