@@ -40,6 +40,9 @@ fn when(client: ClientKind, opens: &str, does: Action) -> When {
         opens: opens.to_owned().try_into().unwrap(),
         does,
         password: Password::Right,
+        sign_in: Default::default(),
+        stays: false,
+        at_once: 1,
         types: None,
         device: Some(Device {
             protocol: "14.1".into(),

@@ -12,7 +12,9 @@ use crate::subject::Feature;
 use crate::topology::Setting;
 use crate::url::WebUrl;
 
+mod scheme;
 mod told;
+pub use scheme::Scheme;
 pub use told::{Answer, Cell, Told};
 
 /// One literal expectation of the rule book.
@@ -80,6 +82,15 @@ pub struct When {
     /// What it signs in with.
     #[serde(default)]
     pub password: Password,
+    /// The scheme that it signs in by: Outlook only, all others know Basic and forms.
+    #[serde(default)]
+    pub sign_in: Scheme,
+    /// Whether its connections stay open, idle, until the case is over (rule X-SEC-4).
+    #[serde(default)]
+    pub stays: bool,
+    /// How many such clients do it at once, each on connections of its own; the legs must be so for each (rule X-SEC-4).
+    #[serde(default = "once")]
+    pub at_once: u16,
     /// What the user is called and types, where the text matters (rule X-OWA-4).
     pub types: Option<Typed>,
     /// What kind of device: devices only.
@@ -282,11 +293,15 @@ words! {
 
 words! {
     /// How a client signs in.
-    SignsIn, "way to sign in", "forms (or basic, silent, none)";
+    SignsIn, "way to sign in", "forms (or basic, ntlm, negotiate, silent, none)";
     /// A logon page that a person filled in.
     Forms = "forms",
     /// Basic
     Basic = "basic",
+    /// NTLM, bound to the connection.
+    Ntlm = "ntlm",
+    /// Negotiate or Nego2, bound to the connection.
+    Negotiate = "negotiate",
     /// A form that submitted itself with what the user had typed before.
     Silent = "silent",
     /// Not at all
@@ -443,6 +458,10 @@ impl Case {
             return wrong(&["when"], "no leg is expected", "[[then]]\ndials = \"mail.contoso.com\"\n…");
         }
         for step in &steps {
+            if step.when.client != ClientKind::Outlook && step.when.sign_in != Scheme::Basic {
+                let message = format!("a {} signs in by no scheme but Basic", step.when.client);
+                return wrong(&["when", "sign-in"], &message, "client = \"outlook\"");
+            }
             if step.when.client == ClientKind::Device && step.when.device.is_none() {
                 return wrong(
                     &["when", "client"],

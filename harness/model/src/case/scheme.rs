@@ -1,0 +1,27 @@
+//! The schemes by which a client signs in over HTTP.
+
+use crate::protocol::words;
+
+words! {
+    /// The scheme of an Authorization header. All but Basic are bound to the connection (MS-NTHT, RFC 4559).
+    Scheme, "scheme", "basic (or ntlm, ntlm-lower-case, negotiate, nego2, ticket)";
+    /// Basic, with every request.
+    Basic = "basic",
+    /// NTLM in three legs.
+    Ntlm = "ntlm",
+    /// The same, called `ntlm`: a scheme's letter case means nothing (RFC 9110, section 11.1).
+    NtlmLowerCase = "ntlm-lower-case",
+    /// The same three legs under `Negotiate`: NTLM without SPNEGO around it.
+    Negotiate = "negotiate",
+    /// The same three legs under `Nego2`.
+    Nego2 = "nego2",
+    /// The lab's stand-in for Kerberos under `Negotiate`: with the first request, and without a challenge.
+    Ticket = "ticket",
+}
+
+#[allow(clippy::derivable_impls)] // `words!` declares the enum
+impl Default for Scheme {
+    fn default() -> Self {
+        Scheme::Basic
+    }
+}
