@@ -46,7 +46,7 @@ impl Names {
     /// in both views: those that it has outside, or where it has none, inside.
     pub fn of(topology: &Topology, address: impl Fn(&ServerName) -> IpAddr) -> Names {
         let mut internal: BTreeMap<_, Vec<_>> =
-            topology.servers.keys().map(|server| (topology.fqdn(server), vec![address(server)])).collect();
+            topology.positions().map(|name| (topology.fqdn(name), vec![address(name)])).collect();
         let mut external = BTreeMap::new();
         for (host, namespace) in &topology.namespaces {
             let (inside, outside) = match (topology.split_brain, namespace.external.is_empty()) {

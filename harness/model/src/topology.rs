@@ -23,16 +23,22 @@ pub struct Topology {
     pub source: String,
     /// What the subject in the seat is.
     pub role: Role,
-    /// The position that the subject fills.
+    /// The position that the subject fills: one of the servers, or one of the edges.
     pub seat: ServerName,
+    /// The front end that our reference fills where an overlay moved the seat before it. Set when read.
+    #[serde(default)]
+    pub front_end: Option<FrontEnd>,
     /// The domain of servers, namespaces and addresses.
     pub domain: HostName,
     /// Whether the same name answers differently inside and outside.
     pub split_brain: bool,
     /// Active Directory sites.
     pub sites: BTreeMap<SiteName, Site>,
-    /// Every server, the seat included.
+    /// Every server, and the seat where a server's place is taken.
     pub servers: BTreeMap<ServerName, Server>,
+    /// Places of reverse proxies before the servers.
+    #[serde(default)]
+    pub edges: BTreeMap<ServerName, Edge>,
     /// DNS names other than the servers' own, and whom they lead to.
     pub namespaces: BTreeMap<HostName, Namespace>,
     /// SRV records: service name to target.
@@ -45,6 +51,28 @@ pub struct Topology {
     /// Offline Address Books.
     #[serde(default)]
     pub oabs: BTreeMap<OabName, Oab>,
+}
+
+/// The front end of a topology whose seat is before it: what the base topology's seat was.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FrontEnd {
+    /// Its position.
+    pub server: ServerName,
+    /// What it is.
+    pub role: Role,
+}
+
+/// The place of a reverse proxy: no Exchange server, so it has no version, roles or virtual directories. It publishes the
+/// names that lead to it outside; what such a name leads to inside is behind it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Edge {
+    /// The site that it stands before.
+    pub site: SiteName,
+    /// What certificate it presents.
+    #[serde(default)]
+    pub certificate: Certificate,
 }
 
 /// An Active Directory site.
@@ -288,6 +316,28 @@ impl Topology {
     /// The server of this name.
     pub fn server(&self, name: &ServerName) -> Option<&Server> {
         self.servers.get(name)
+    }
+
+    /// Whether a server or an edge has this name.
+    pub fn has_position(&self, name: &ServerName) -> bool {
+        self.servers.contains_key(name) || self.edges.contains_key(name)
+    }
+
+    /// The name of every position: servers, then edges.
+    pub fn positions(&self) -> impl Iterator<Item = &ServerName> {
+        self.servers.keys().chain(self.edges.keys())
+    }
+
+    /// The site of a position.
+    pub fn site_of(&self, position: &ServerName) -> Option<&SiteName> {
+        let server = self.servers.get(position).map(|server| &server.site);
+        server.or_else(|| self.edges.get(position).map(|edge| &edge.site))
+    }
+
+    /// The certificate that a position presents.
+    pub fn certificate_of(&self, position: &ServerName) -> Option<Certificate> {
+        let server = self.servers.get(position).map(|server| server.certificate);
+        server.or_else(|| self.edges.get(position).map(|edge| edge.certificate))
     }
 
     /// The server that holds the active copy of a mailbox's database.

@@ -39,6 +39,30 @@ fn a_topology_is_read_with_its_variants(#[case] base: &str, #[case] variants: &[
     assert!(topology.servers[&topology.seat].scp.is_some(), "the seat is a Client Access server");
 }
 
+#[rstest]
+#[case("pre-e15", "cas2010-s1", Role::FrontEnd2010)]
+#[case("coexistence", "cas2013-s1", Role::FrontEnd2013)]
+fn an_edge_is_before_the_front_end_outside_only(
+    #[case] base: &str,
+    #[case] behind: &str,
+    #[case] role: Role,
+) {
+    let built = topology(base, &["+edge".to_owned()]).and_then(|files| files.build(&BTreeMap::new()));
+    let t = built.unwrap_or_else(|problem| panic!("{}", told(&problem)));
+    assert_eq!((t.role, t.seat.as_str()), (Role::Edge, "edge-s1"));
+    assert!(!t.servers.contains_key(&t.seat) && t.edges.contains_key(&t.seat));
+    let front_end = t.front_end.as_ref().expect("what the seat was moved from");
+    assert_eq!((front_end.server.as_str(), front_end.role), (behind, role));
+    for (name, inside) in [("mail", behind), ("autodiscover", behind), ("legacy", "cas2007-s1")] {
+        let leads = &t.namespaces[&format!("{name}.contoso.com").parse().unwrap()];
+        let names = |list: &[ServerName]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(
+            (names(&leads.internal), names(&leads.external)),
+            (vec![inside.into()], vec!["edge-s1".into()])
+        );
+    }
+}
+
 #[test]
 fn a_variant_is_refused_where_it_is_not_made_for_the_topology() {
     for (base, variant) in [("pre-e15", "+mbx2013-s2"), ("coexistence", "+site2-2007")] {
@@ -148,18 +172,14 @@ fn every_covered_rule_has_a_case_for_each_mailbox_that_it_names() {
 #[test]
 fn every_server_mailbox_and_name_of_a_case_exists_in_its_topology() {
     for case in cases() {
-        let t = topology(&case.topology, &case.given.variants)
+        let t = topology_of(&case)
             .and_then(|files| files.build(&case.given.settings))
             .unwrap_or_else(|problem| panic!("{}: {}", case.id, told(&problem)));
         for step in &case.steps {
             step_fits(&case.id, step, &t);
         }
         for asked in &case.resolves {
-            assert!(
-                asked.servers.iter().all(|server| t.servers.contains_key(server)),
-                "{}: {asked:?}",
-                case.id
-            );
+            assert!(asked.servers.iter().all(|server| t.has_position(server)), "{}: {asked:?}", case.id);
         }
         for at in case.given.faults.keys() {
             let server = at.split('/').next().unwrap_or_default();
@@ -193,7 +213,7 @@ fn step_fits(id: &CaseId, step: &Step, t: &Topology) {
         );
         for hop in &leg.hops {
             for server in &hop.at.0 {
-                assert!(t.servers.contains_key(server), "{id}: no server {server}");
+                assert!(t.has_position(server), "{id}: no server {server}");
             }
         }
         match &leg.told {
@@ -284,6 +304,14 @@ fn topology(base: &str, variants: &[String]) -> Result<TopologyFiles, Problem> {
     variants.iter().try_fold(TopologyFiles::base(file(base)), |files, variant| {
         files.with_overlay(variant, file(variant))
     })
+}
+
+/// A case's folder may name variants: `coexistence+edge`.
+fn topology_of(case: &Case) -> Result<TopologyFiles, Problem> {
+    let name = case.topology_name();
+    let mut parts = name.split('+');
+    let base = parts.next().unwrap_or_default();
+    topology(base, &parts.map(|variant| format!("+{variant}")).collect::<Vec<_>>())
 }
 
 fn source(path: &Path) -> Source {

@@ -19,12 +19,17 @@ pub struct TopologyFiles {
     sources: Vec<Source>,
 }
 
-/// The head of an overlay: which topologies it may be laid over.
+/// The head of an overlay: which topologies it may be laid over, and what it sets rather than adds.
 #[derive(Deserialize)]
 struct OverlayHead {
     #[serde(rename = "applies-to")]
     applies_to: Vec<String>,
+    #[serde(default)]
+    settings: Setting,
 }
+
+/// What stands in an overlay alone.
+const OVERLAY_KEYS: [&str; 3] = ["applies-to", "source", "settings"];
 
 impl TopologyFiles {
     /// A topology from its base file. Its name is the file's, without path and `.toml`.
@@ -33,15 +38,13 @@ impl TopologyFiles {
         TopologyFiles { name, sources: vec![source] }
     }
 
-    /// Lays a variant (`+pairs`) over what is there. Tables are joined, lists appended to, other values replaced.
+    /// Lays a variant (`+pairs`) over what is there. Tables are joined, lists appended to, other values replaced; its
+    /// `[settings]` then replace fields by path, as a case's do.
     ///
     /// # Errors
     /// An overlay that is not made for this topology.
     pub fn with_overlay(mut self, variant: &str, source: Source) -> Result<TopologyFiles, Problem> {
-        let table: Table = source.read(OVERLAY_HELP)?;
-        let head: OverlayHead = Value::Table(table).try_into().map_err(|error: toml::de::Error| {
-            source.problem(None, error.message(), Some(OVERLAY_HELP.to_owned()))
-        })?;
+        let head = head(&source)?;
         let base = self.name.split('+').next().unwrap_or_default().to_owned();
         if !head.applies_to.contains(&base) {
             return Err(source.problem(
@@ -63,11 +66,17 @@ impl TopologyFiles {
         let mut whole = Table::new();
         for source in &self.sources {
             let mut table: Table = source.read(FILE_HELP)?;
-            if !whole.is_empty() {
-                table.remove("applies-to");
-                table.remove("source");
+            if whole.is_empty() {
+                whole = table;
+                continue;
             }
+            let replaced = head(source)?.settings;
+            OVERLAY_KEYS.iter().for_each(|key| drop(table.remove(*key)));
+            keep_the_front_end(&mut whole, &table);
             join(&mut whole, table);
+            apply(&mut whole, &replaced).map_err(|(message, help)| {
+                source.problem(source.locate(&["settings"]), message, Some(help))
+            })?;
         }
         apply(&mut whole, settings)
             .map_err(|(message, help)| self.sources[0].problem(None, message, Some(help)))?;
@@ -113,8 +122,25 @@ impl TopologyFiles {
 
     /// What types cannot hold: names that lead nowhere, settings that a version does not have.
     fn verify(&self, t: &Topology) -> Result<(), Problem> {
-        let known = |name: &crate::ServerName| t.servers.contains_key(name);
-        let servers = || format!("servers: {}", listed(t.servers.keys()));
+        let known = |name: &crate::ServerName| t.has_position(name);
+        let servers = || format!("servers: {}", listed(t.positions()));
+        for (name, edge) in &t.edges {
+            let wrong = |field: &str, message: String, help: String| {
+                Err(self.blame(&["edges", name.as_str(), field], message, help))
+            };
+            if t.servers.contains_key(name) {
+                let help = "an edge is no Exchange server: it has a name of its own".to_owned();
+                return wrong("site", format!("{name} is a server already"), help);
+            }
+            if !t.sites.contains_key(&edge.site) {
+                let help = format!("sites: {}", listed(t.sites.keys()));
+                return wrong(
+                    "site",
+                    format!("{name} is before no site of this file: `{}`", edge.site),
+                    help,
+                );
+            }
+        }
         if !known(&t.seat) {
             return Err(self.blame(&["seat"], format!("no server `{}`", t.seat), servers()));
         }
@@ -159,7 +185,7 @@ impl TopologyFiles {
             let wrong = |field: &str, message: String, help: String| {
                 Err(self.blame(&["databases", name.as_str(), field], message, help))
             };
-            if let Some(unknown) = database.copies.iter().find(|server| !known(server)) {
+            if let Some(unknown) = database.copies.iter().find(|server| !t.servers.contains_key(*server)) {
                 let message = format!("{name} has a copy on no server of this file: `{unknown}`");
                 return wrong("copies", message, servers());
             }
@@ -185,7 +211,9 @@ impl TopologyFiles {
             }
         }
         for (name, oab) in &t.oabs {
-            if let Some(unknown) = oab.distribution_points.iter().find(|server| !known(server)) {
+            if let Some(unknown) =
+                oab.distribution_points.iter().find(|server| !t.servers.contains_key(*server))
+            {
                 let message = format!("{name} is distributed by no server of this file: `{unknown}`");
                 return Err(self.blame(&["oabs", name.as_str(), "distribution-points"], message, servers()));
             }
@@ -204,6 +232,23 @@ impl TopologyFiles {
 const FILE_HELP: &str = "compare with suites/topologies/coexistence.toml";
 const OVERLAY_HELP: &str = "an overlay begins with: source = \"…\" and applies-to = [\"coexistence\"]";
 
+fn head(overlay: &Source) -> Result<OverlayHead, Problem> {
+    let table: Table = overlay.read(OVERLAY_HELP)?;
+    Value::Table(table).try_into().map_err(|error: toml::de::Error| {
+        overlay.problem(None, error.message(), Some(OVERLAY_HELP.to_owned()))
+    })
+}
+
+/// An overlay that moves the seat leaves somebody's place empty: it is kept, with its role.
+fn keep_the_front_end(whole: &mut Table, overlay: &Table) {
+    if let (true, Some(seat), Some(role)) =
+        (overlay.contains_key("seat"), whole.get("seat").cloned(), whole.get("role").cloned())
+    {
+        let front_end = Table::from_iter([("server".to_owned(), seat), ("role".to_owned(), role)]);
+        whole.entry("front-end").or_insert(Value::Table(front_end));
+    }
+}
+
 fn listed<T: ToString>(names: impl Iterator<Item = T>) -> String {
     names.map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
 }
@@ -221,7 +266,8 @@ fn join(into: &mut Table, from: Table) {
 }
 
 /// Where a setting's target stands in the file: `cas2010-s1`, `cas2010-s1/owa`, `cas2010-s1/outlook-anywhere`, or
-/// a kind and a name: `namespace/mail.contoso.com`, `database/db2010-s1`, `oab/oab-s1`, `service/NAME`, `site/Site1`;
+/// a kind and a name: `namespace/mail.contoso.com`, `database/db2010-s1`, `oab/oab-s1`, `service/NAME`, `site/Site1`,
+/// `edge/edge-s1`;
 /// `topology` is the file itself.
 fn path_of(target: &str) -> Vec<String> {
     let own = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect();
@@ -233,6 +279,7 @@ fn path_of(target: &str) -> Vec<String> {
         Some(("oab", name)) => own(&["oabs", name]),
         Some(("service", name)) => own(&["services", name]),
         Some(("site", name)) => own(&["sites", name]),
+        Some(("edge", name)) => own(&["edges", name]),
         Some((server, "outlook-anywhere")) => own(&["servers", server, "outlook-anywhere"]),
         Some((server, protocol)) => own(&["servers", server, "directories", protocol]),
     }

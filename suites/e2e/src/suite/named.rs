@@ -63,8 +63,8 @@ fn hops(leg: &Leg, before: &[&str], topology: &Topology, found: &mut Found<'_>) 
 }
 
 fn server_is_known(server: &ServerName, path: &[&str], topology: &Topology, found: &mut Found<'_>) {
-    if !topology.servers.contains_key(server) {
-        let help = format!("servers: {}", listed(topology.servers.keys()));
+    if !topology.has_position(server) {
+        let help = format!("servers: {}", listed(topology.positions()));
         found.add(path, format!("{} has no server `{server}`", topology.name), &help);
     }
 }
