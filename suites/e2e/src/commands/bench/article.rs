@@ -55,7 +55,7 @@ pub(super) async fn measure(setting: &Setting) -> Result<String, Unmeasured> {
 
 /// Rules without X-, the two base topologies as they are.
 fn cases(suite: &Suite) -> Vec<Arc<Case>> {
-    let base = |case: &Case| case.given == Given::default();
+    let base = |case: &Case| case.given == Given::default() && !case.topology.contains('+');
     let article = |case: &Case| !case.rules.iter().any(|rule| rule.as_str().starts_with("X-"));
     suite.cases.iter().filter(|case| base(case) && article(case)).cloned().collect()
 }
