@@ -9,6 +9,7 @@ mod clock;
 mod cookies;
 mod device;
 mod ews;
+mod heard;
 mod html;
 mod legs;
 mod network;

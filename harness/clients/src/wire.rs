@@ -14,12 +14,13 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::rt::TokioIo;
 use ledger::Opener;
 use model::case::CertificateFault;
-use model::journal::Exchange;
+use model::journal::{Exchange, Heads};
 use model::{CaseId, HostName, WebUrl};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
 use crate::clock::within;
+use crate::heard::{Heard, Overheard};
 use crate::legs::Leg;
 use crate::network::{Names, Network, Person, ResolveError};
 use crate::tls::Tls;
@@ -147,7 +148,9 @@ pub(crate) struct Wire<'a> {
     pub(crate) case: &'a CaseId,
     names: Result<Names, String>,
     tls: Tls,
-    secret: [String; 2],
+    secrets: Vec<String>,
+    /// The connection on which the exchange at hand was asked.
+    hearing: Option<Heard>,
     idle: HashMap<Place, Line>,
     tasks: JoinSet<()>,
 }
@@ -160,6 +163,7 @@ struct Line {
     sender: SendRequest<Full<Bytes>>,
     peer: SocketAddr,
     fault: Option<CertificateFault>,
+    heard: Heard,
 }
 
 /// An answer of which only the head has been read.
@@ -178,7 +182,8 @@ impl<'a> Wire<'a> {
             case,
             names: Names::new(network).map_err(|error| error.to_string()),
             tls: Tls::new(&network.trust),
-            secret: [person.password.clone(), crate::session::percent(&person.password)],
+            secrets: secrets(person),
+            hearing: None,
             idle: HashMap::new(),
             tasks: JoinSet::new(),
         }
@@ -191,6 +196,7 @@ impl<'a> Wire<'a> {
         let place = (request.url.tls, request.url.host.clone(), request.port());
         let outcome = within(limit, self.converse(leg, &request, &mut exchange)).await;
         exchange.ended = self.network.ledger.mark();
+        exchange.heads = self.heads();
         leg.add(exchange);
         let (reply, line) =
             outcome.unwrap_or_else(|| Err(Broken::Silent(request.url.host.clone(), limit)))?;
@@ -210,6 +216,7 @@ impl<'a> Wire<'a> {
         })
         .await
         .unwrap_or_else(|| Err(Asked::Broken(Broken::Silent(request.url.host.clone(), limit))));
+        exchange.heads = self.heads();
         match outcome {
             Ok((response, line)) => {
                 let (parts, body) = response.into_parts();
@@ -253,7 +260,8 @@ impl<'a> Wire<'a> {
         self.tasks.shutdown().await;
     }
 
-    fn entry(&self, request: &Request) -> Exchange {
+    fn entry(&mut self, request: &Request) -> Exchange {
+        self.hearing = None;
         let now = self.network.ledger.mark();
         Exchange {
             began: now,
@@ -264,11 +272,17 @@ impl<'a> Wire<'a> {
             status: 0,
             reason: String::new(),
             location: None,
+            heads: Heads::default(),
         }
     }
 
+    /// What was heard of the exchange at hand, if it came to a connection.
+    fn heads(&mut self) -> Heads {
+        self.hearing.take().map(|heard| heard.heads(&self.secrets)).unwrap_or_default()
+    }
+
     fn without_secrets(&self, written: &str) -> String {
-        self.secret
+        self.secrets
             .iter()
             .filter(|secret| !secret.is_empty())
             .fold(written.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
@@ -307,6 +321,7 @@ impl<'a> Wire<'a> {
                     if request.verb.is_safe() && error.is_incomplete_message() =>
                 {
                     exchange.ended = self.network.ledger.mark();
+                    exchange.heads = self.heads();
                     leg.add(std::mem::replace(exchange, self.entry(request)));
                 }
                 other => return other.map_err(Asked::broken),
@@ -364,6 +379,8 @@ impl<'a> Wire<'a> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let heard = Heard::default();
+        let stream = Overheard::new(stream, heard.clone());
         let (sender, connection) = Builder::new()
             .title_case_headers(true)
             .max_buf_size(self.network.limits.head_bytes.max(8192))
@@ -373,17 +390,19 @@ impl<'a> Wire<'a> {
             .map_err(|error| Broken::Http(host.clone(), error))?;
         // How a connection ends is told to whoever asked on it.
         self.tasks.spawn(async move { drop(connection.await) });
-        Ok(Line { sender, peer, fault })
+        Ok(Line { sender, peer, fault, heard })
     }
 
     async fn ask(
-        &self,
+        &mut self,
         mut line: Line,
         request: &Request,
         exchange: &mut Exchange,
     ) -> Result<(Response<Incoming>, Line), Asked> {
         let built = request.built().map_err(Asked::Broken)?;
         exchange.dialled = Some(line.peer);
+        line.heard.begin();
+        self.hearing = Some(line.heard.clone());
         let response = line.sender.try_send_request(built).await.map_err(|error| match error.message() {
             Some(_) => Asked::Unsent,
             None => Asked::Broken(Broken::Http(request.url.host.clone(), error.into_error())),
@@ -400,6 +419,13 @@ impl<'a> Wire<'a> {
             .map(|location| self.without_secrets(location));
         Ok((response, line))
     }
+}
+
+/// What may stand nowhere: the password, as it is typed, in a form and in a Basic header.
+fn secrets(person: &Person) -> Vec<String> {
+    let basic = crate::session::basic(&person.account, &person.password);
+    let basic = basic.split_whitespace().last().unwrap_or_default().to_owned();
+    vec![person.password.clone(), crate::session::percent(&person.password), basic]
 }
 
 /// Why a connection gave no answer.

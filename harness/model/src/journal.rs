@@ -58,4 +58,16 @@ pub struct Exchange {
     pub reason: String,
     /// `Location` or `X-MS-Location` as sent.
     pub location: Option<String>,
+    /// What stood on the wire.
+    pub heads: Heads,
+}
+
+/// The heads of an exchange as they stood on the wire, each bounded, with passwords, tickets and cookies left out. Empty
+/// where nothing was sent, or nothing came.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Heads {
+    /// The request's.
+    pub sent: String,
+    /// The answer's, or whatever came instead of one.
+    pub received: String,
 }

@@ -111,6 +111,7 @@ impl Made {
             status,
             reason: String::new(),
             location: None,
+            heads: Default::default(),
         });
     }
 
