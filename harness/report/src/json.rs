@@ -8,9 +8,14 @@ use model::verdict::{Counts, RunFacts, Verdict};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::html::Evidence;
+
 /// The report as text. `evidence` names the folder of each case that left one, relative to the report.
-pub fn report(run: &RunFacts, verdicts: &[Verdict], evidence: &BTreeMap<CaseId, String>) -> String {
-    let cases: Vec<Value> = verdicts.iter().map(|verdict| case(verdict, evidence.get(&verdict.id))).collect();
+pub fn report(run: &RunFacts, verdicts: &[Verdict], evidence: &BTreeMap<CaseId, Evidence>) -> String {
+    let cases: Vec<Value> = verdicts
+        .iter()
+        .map(|verdict| case(verdict, evidence.get(&verdict.id).filter(|_| !verdict.outcome.as_expected())))
+        .collect();
     let whole = json!({ "run": run_entry(run), "cases": cases });
     format!("{whole:#}\n")
 }
@@ -44,7 +49,7 @@ fn counts(counts: &Counts) -> Value {
     })
 }
 
-fn case(verdict: &Verdict, evidence: Option<&String>) -> Value {
+fn case(verdict: &Verdict, evidence: Option<&Evidence>) -> Value {
     let observed: Vec<Value> = verdict
         .observed
         .iter()
@@ -71,7 +76,7 @@ fn case(verdict: &Verdict, evidence: Option<&String>) -> Value {
         "observed": observed,
         "duration-ms": milliseconds(verdict.took),
         "again": verdict.again,
-        "evidence": evidence,
+        "evidence": evidence.map(|evidence| &evidence.folder),
     })
 }
 
@@ -93,8 +98,8 @@ mod tests {
     use crate::schema::{REPORT, violations};
 
     fn written(verdicts: &[Verdict]) -> Value {
-        let evidence =
-            BTreeMap::from([(verdicts[0].id.clone(), "evidence/coexistence/owa/purple".to_owned())]);
+        let folder = "evidence/coexistence/owa/purple".to_owned();
+        let evidence = BTreeMap::from([(verdicts[0].id.clone(), Evidence { folder, ..Evidence::default() })]);
         serde_json::from_str(&report(&run(1, verdicts), verdicts, &evidence)).unwrap()
     }
 

@@ -3,6 +3,7 @@
 //! Pure: everything here turns values into text, and the caller writes it. What a subject said reaches a terminal or an
 //! XML file only with its control characters taken out.
 
+pub mod html;
 pub mod json;
 pub mod junit;
 pub mod matrix;

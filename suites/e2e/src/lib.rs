@@ -2,6 +2,7 @@
 
 mod clock;
 pub mod commands;
+pub mod evidence;
 pub mod exit;
 pub mod hint;
 pub mod judge;

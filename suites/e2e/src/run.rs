@@ -10,13 +10,16 @@ use lab::Lab;
 use lab::ground::Ground;
 use ledger::{Arrival, Claim, Conveyed, Ledger, Opener, claimed_by_connection};
 use model::case::Case;
+use model::journal::Journal;
 use model::subject::{Feature, Subject};
 use model::verdict::{Difference, Outcome, Verdict};
 use model::{CaseId, ServerName};
+use report::html::Evidence;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::evidence::Desk;
 use crate::exit::Ending;
 use crate::judge::Trace;
 use crate::lab_of::{self, Group};
@@ -39,6 +42,8 @@ pub struct How {
     pub folder: PathBuf,
     /// Whether to keep every arrival.
     pub ledger_lines: bool,
+    /// The report's folder, where what is not as expected leaves its evidence.
+    pub evidence: Option<PathBuf>,
     /// The subject as it was named on the command line; `None` for every role's reference.
     pub subject: Option<String>,
 }
@@ -71,6 +76,10 @@ pub struct Came {
     pub arrivals: u64,
     /// Cases whose lab had an arrival that belongs to nobody.
     pub suspects: BTreeSet<CaseId>,
+    /// What cases that are not as expected left behind.
+    pub evidence: BTreeMap<CaseId, Evidence>,
+    /// Why some of that could not be written.
+    pub unwritten: Option<String>,
     /// Cases in which a defect of the subject says that it lied (`{work}/fired`).
     pub fired: BTreeSet<CaseId>,
 }
@@ -160,20 +169,30 @@ impl State {
             () = self.stop.cancelled() => return,
             started = self.bring_up(&subject, &group, &folder, &ledger) => started,
         };
-        let lab = match started {
-            Ok(lab) => Arc::new(lab),
+        let desk = self.desk(&subject.0, &group, &folder, &ledger);
+        let (lab, desk) = match started {
+            Ok(lab) => (Arc::new(lab), desk),
             Err(says) => {
                 for case in &group.cases {
-                    self.add(play::unplayed(case, says.clone(), self.again(&case.id)), None).await;
+                    let verdict = play::unplayed(case, says.clone(), self.again(&case.id));
+                    self.save(desk.as_ref(), &verdict, &[]).await;
+                    self.add(verdict, None).await;
                 }
                 return;
             }
         };
+        let desk = desk.map(|desk| Arc::new(desk.knows(&lab)));
         let ids: Vec<CaseId> = group.cases.iter().map(|case| case.id.clone()).collect();
         let allowed = allowed(&group.cases);
         let mut cases = JoinSet::new();
         for case in group.cases {
-            cases.spawn(self.clone().run_case(lab.clone(), subject.clone(), case, group.shared));
+            cases.spawn(self.clone().run_case(
+                lab.clone(),
+                subject.clone(),
+                case,
+                group.shared,
+                desk.clone(),
+            ));
         }
         joined(cases).await;
         let fired = fired(&folder, &ledger);
@@ -181,7 +200,7 @@ impl State {
         if let Some(lab) = Arc::into_inner(lab) {
             lab.stop().await;
         }
-        self.hold_against_the_end(&ids, &ledger).await;
+        self.hold_against_the_end(&ids, &ledger, desk.as_deref()).await;
         self.keep(&ids, &allowed, &ledger).await;
         // A folder that cannot be removed is left to whoever cleans temporary files.
         let removed = std::fs::remove_dir_all(&folder);
@@ -207,12 +226,15 @@ impl State {
         subject: Arc<(Subject, PathBuf)>,
         case: Arc<Case>,
         shared: bool,
+        desk: Option<Arc<Desk>>,
     ) {
         let Ok(_turn) = self.jobs.acquire().await else { return };
+        desk.iter().for_each(|desk| desk.begins(&case.id));
         let played = tokio::select! {
             () = self.stop.cancelled() => return,
             played = play::play(&lab, &case, shared, self.again(&case.id)) => played,
         };
+        desk.iter().for_each(|desk| desk.ends(&case.id));
         let seat = lab.address(&lab.directory().topology().seat);
         for exchange in played.trace.journals.iter().flat_map(|j| &j.legs).flat_map(|leg| &leg.exchanges) {
             if exchange.dialled.is_some_and(|to| Some(to.ip()) == seat) {
@@ -238,7 +260,33 @@ impl State {
                 _ => {}
             }
         }
+        self.save(desk.as_deref(), &verdict, &played.trace.journals).await;
         self.add(verdict, Some(played.trace)).await;
+    }
+
+    /// Where the evidence of a group's cases is written, if any is kept.
+    fn desk(&self, subject: &Subject, group: &Group, folder: &Path, ledger: &Ledger) -> Option<Desk> {
+        let topology = group.cases.first().map(|case| case.topology_name()).unwrap_or_default();
+        let lab = if group.shared { "shared with other cases" } else { "of its own" };
+        let (seed, ground) = (self.how.seed, self.ground.kind());
+        let facts = format!(
+            "seed       {seed:04x}\nsubject    {}\nlab        {topology}, {lab}, on the ground `{ground}`\n",
+            subject.name
+        );
+        self.how.evidence.as_ref().map(|report| Desk::new(report, folder, ledger, facts))
+    }
+
+    /// Keeps the evidence of what is not as expected, while the lab is still there.
+    async fn save(&self, desk: Option<&Desk>, verdict: &Verdict, journals: &[Journal]) {
+        let Some(desk) = desk.filter(|_| !verdict.outcome.as_expected()) else { return };
+        let saved = desk.save(verdict, journals);
+        let mut came = self.came.lock().await;
+        match saved {
+            Ok(evidence) => {
+                came.evidence.insert(verdict.id.clone(), evidence);
+            }
+            Err(error) => came.unwritten = Some(format!("{}: {error}", verdict.id)),
+        }
     }
 
     async fn add(&self, verdict: Verdict, trace: Option<Trace>) {
@@ -253,7 +301,8 @@ impl State {
     }
 
     /// Nothing may come after a case was judged: a request that is mirrored or repeated later fails it all the same.
-    async fn hold_against_the_end(&self, ids: &[CaseId], ledger: &Ledger) {
+    async fn hold_against_the_end(&self, ids: &[CaseId], ledger: &Ledger, desk: Option<&Desk>) {
+        let mut overtaken = vec![];
         let mut came = self.came.lock().await;
         let Came { verdicts, traces, .. } = &mut *came;
         for id in ids {
@@ -272,7 +321,12 @@ impl State {
                 verdict.outcome = Outcome::Fail;
                 verdict.why.push(Difference { leg: 0, what: "hops".to_owned(), says });
                 self.wrong.fetch_add(1, Ordering::Relaxed);
+                overtaken.push((verdict.clone(), trace.journals.clone()));
             }
+        }
+        drop(came);
+        for (verdict, journals) in overtaken {
+            self.save(desk, &verdict, &journals).await;
         }
     }
 

@@ -14,6 +14,7 @@ use model::{CaseId, Role};
 use tokio_util::sync::CancellationToken;
 
 use super::{E2e, say};
+use crate::evidence;
 use crate::exit::{self, Exit};
 use crate::run::{Came, How, Progress, Work, run};
 use crate::select::Filter;
@@ -30,6 +31,9 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
     every_filter_matches(&suite, options)?;
     let work = work(&suite, options, &filter)?;
     let folder = say::Folder::make()?;
+    if let Some(report) = &options.report {
+        evidence::forget(report, work.iter().flat_map(|work| &work.cases).map(|case| case.id.clone()));
+    }
     let seed = options.seed.unwrap_or_else(drawn_seed);
     let runtime = say::runtime()?;
     let came = runtime.block_on(async {
@@ -43,6 +47,7 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
                 isolate: options.isolate,
                 folder: folder.path().to_owned(),
                 ledger_lines: options.report.is_some(),
+                evidence: options.report.clone(),
                 subject: options.subject.clone(),
             };
             let chosen = work.clone();
@@ -190,6 +195,8 @@ fn joined(mut all: Came, came: Came) -> Came {
     ending.recorded += came.ending.recorded;
     ending.unclaimed += came.ending.unclaimed;
     all.traces = came.traces;
+    all.evidence.extend(came.evidence);
+    all.unwritten = all.unwritten.or(came.unwritten);
     all
 }
 
@@ -235,6 +242,9 @@ fn report(
     if let Some(why) = why {
         say::error(why);
     }
+    if let Some(why) = &came.unwritten {
+        say::error(format!("some evidence could not be written: {why}"));
+    }
     if let Some(folder) = &options.report
         && let Err(error) = write(folder, &facts, &came)
     {
@@ -246,8 +256,7 @@ fn report(
 
 fn write(folder: &Path, facts: &RunFacts, came: &Came) -> std::io::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let evidence: BTreeMap<CaseId, String> = BTreeMap::new();
-    whole(&folder.join("report.json"), &report::json::report(facts, &came.verdicts, &evidence))?;
+    whole(&folder.join("report.json"), &report::json::report(facts, &came.verdicts, &came.evidence))?;
     whole(&folder.join("junit.xml"), &report::junit::report(facts, &came.verdicts))?;
     let lines: String = came.ledger.iter().map(|line| format!("{line}\n")).collect();
     whole(&folder.join("ledger.jsonl"), &lines)

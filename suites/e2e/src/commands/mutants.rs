@@ -156,7 +156,16 @@ async fn one(
     let own = ["--defect", tried.defect.id, "--fired", "{work}/fired"];
     subject.run.command.extend(own.map(str::to_owned));
     let cases = cases_for(&suite, &tried.defect, &subject);
-    let how = How { seed: 1, jobs: 16, labs: 2, isolate: false, folder, ledger_lines: false, subject: None };
+    let how = How {
+        seed: 1,
+        jobs: 16,
+        labs: 2,
+        isolate: false,
+        folder,
+        ledger_lines: false,
+        evidence: None,
+        subject: None,
+    };
     let work = vec![Work { subject: (subject, path), cases }];
     let came = run(suite, ground, work, how, stop, Arc::new(|_, _, _| {})).await;
     tried.fired.clone_from(&came.fired);

@@ -272,6 +272,7 @@ impl Laboratory {
             isolate: false,
             folder: self.folder.clone(),
             ledger_lines: false,
+            evidence: None,
             subject: None,
         };
         let progress = Arc::new(|_, _, _| {});

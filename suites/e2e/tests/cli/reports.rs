@@ -42,8 +42,103 @@ fn report_and_ledger_hold_their_schemas() {
     assert!(ledger.lines().any(|line| line.contains("\"coexistence/owa/purple\"")), "{ledger}");
     // A password is in no evidence: neither the users' nor a Basic header's.
     assert!(!ledger.contains("pass-"), "{ledger}");
-    let beside: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(beside.len(), 3, "nothing half-written: {beside:?}");
+    assert_eq!(
+        names(&folder),
+        ["evidence", "junit.xml", "ledger.jsonl", "report.json"],
+        "nothing half-written"
+    );
+}
+
+/// The names in a folder, in order.
+fn names(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_failed_case_and_no_other_leaves_its_evidence() {
+    let scratch = Scratch::new();
+    let folder = reported(&scratch);
+    let report = json(&format!("{folder}/report.json"));
+    let named: Vec<&Value> =
+        report["cases"].as_array().unwrap().iter().map(|case| &case["evidence"]).collect();
+    let place = "evidence/coexistence/owa/purple";
+    assert_eq!(named.iter().filter(|evidence| evidence.is_string()).count(), 1, "{named:?}");
+    assert!(named.contains(&&Value::from(place)), "{named:?}");
+    assert_eq!(names(&format!("{folder}/evidence/coexistence/owa")), ["purple"]);
+
+    let of_case = format!("{folder}/{place}");
+    let all = [
+        "again.txt",
+        "dns.jsonl",
+        "heads.txt",
+        "journeys.json",
+        "journeys.txt",
+        "ledger.jsonl",
+        "subject.log",
+    ];
+    assert_eq!(names(&of_case), all);
+    let text = |file: &str| fs::read_to_string(format!("{of_case}/{file}")).unwrap();
+    let bytes: usize = all.iter().map(|file| text(file).len()).sum();
+    assert!(bytes <= 1024 * 1024, "{bytes}");
+
+    let again = report["cases"].as_array().unwrap().iter().find(|case| case["outcome"] == "fail").unwrap();
+    assert_eq!(text("again.txt").lines().next(), again["again"].as_str());
+    assert!(text("journeys.txt").starts_with("coexistence/owa/purple: leg"), "{}", text("journeys.txt"));
+    assert_eq!(json(&format!("{of_case}/journeys.json"))["expected"], again["expected"]);
+    let heads = text("heads.txt");
+    assert!(heads.contains("\n> GET /owa/ HTTP/1.1\n> Host: mail.contoso.com\n"), "{heads}");
+    assert!(heads.contains("\n< HTTP/1.1 302 Found\n"), "{heads}");
+    for line in text("ledger.jsonl").lines() {
+        let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(line["case"], "coexistence/owa/purple");
+    }
+    assert!(!text("ledger.jsonl").is_empty());
+    assert!(text("dns.jsonl").contains("\"asked-by\":\"a client\""), "{}", text("dns.jsonl"));
+    assert!(text("subject.log").starts_with("# what the subject wrote while this case ran; "));
+    // Neither the user's password, in any form, nor a session.
+    for file in all {
+        let text = text(file);
+        assert!(!text.contains("pass-"), "{file}: {text}");
+    }
+    for line in heads.lines().filter(|line| line.to_ascii_lowercase().contains("cookie: ")) {
+        assert!(line.contains("=(redacted)"), "{line}");
+    }
+}
+
+#[test]
+fn the_evidence_of_a_case_that_passes_now_is_gone() {
+    let scratch = Scratch::new();
+    let folder = reported(&scratch);
+    let case = "coexistence/owa/purple";
+    scratch.run(&["e2e", "--ground", "mapped", "--case", case, "--report", &folder]).check(0, &["1 passed"]);
+    assert!(!std::path::Path::new(&format!("{folder}/evidence/{case}")).exists());
+}
+
+/// What could not be run at all says so in its folder too.
+#[test]
+fn a_subject_that_ends_at_once_leaves_its_last_words() {
+    let scratch = Scratch::new();
+    let command = "[\"sh\", \"-c\", \"echo no licence; exit 3\"]";
+    let file = scratch.write("stub.toml", &subject(command, ""));
+    let folder = scratch.path("report");
+    let args = [
+        "e2e",
+        "--ground",
+        "mapped",
+        "--subject",
+        &file,
+        "--report",
+        &folder,
+        "--case",
+        "coexistence/owa/red",
+    ];
+    scratch.run(&args).check(4, &["no licence"]);
+    let log = fs::read_to_string(format!("{folder}/evidence/coexistence/owa/red/subject.log")).unwrap();
+    assert!(log.ends_with("no licence\n"), "{log}");
 }
 
 #[test]

@@ -76,6 +76,7 @@ async fn once(setting: &Setting, cases: &[Arc<Case>], seed: u64) -> Result<Came,
         isolate: false,
         folder: setting.folder.clone(),
         ledger_lines: false,
+        evidence: None,
         subject: None,
     };
     let (suite, ground, stop) = (setting.suite.clone(), setting.ground.clone(), setting.stop.clone());

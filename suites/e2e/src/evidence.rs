@@ -1,0 +1,183 @@
+//! What a case that did not end as expected leaves behind: a folder from which it can be understood without a second run.
+//!
+//! A [`Desk`] belongs to one lab. It knows where ledger and log stood when each case began and ended, and writes while the
+//! lab's own folder is still there.
+
+mod files;
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use lab::Lab;
+use ledger::{Ledger, Query};
+use model::journal::{Journal, Order};
+use model::verdict::Verdict;
+use model::{CaseId, View};
+use report::html::Evidence;
+
+use files::Share;
+
+/// The evidence of one lab's cases.
+pub struct Desk {
+    folder: PathBuf,
+    ledger: Ledger,
+    log: PathBuf,
+    /// Who asks DNS from an address.
+    askers: BTreeMap<IpAddr, String>,
+    /// What every case of the lab has in common, in lines.
+    facts: String,
+    spans: Mutex<BTreeMap<CaseId, Span>>,
+}
+
+/// A case's time.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    began: Mark,
+    ended: Option<Mark>,
+}
+
+/// Where a lab's records stood at a moment.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    order: Order,
+    /// The length of the subject's log.
+    log: u64,
+}
+
+impl Desk {
+    /// For a lab whose own folder is `work`. `folder` is the report's, `facts` are lines for `again.txt`.
+    pub fn new(folder: &Path, work: &Path, ledger: &Ledger, facts: String) -> Desk {
+        Desk {
+            folder: folder.to_owned(),
+            ledger: ledger.clone(),
+            log: work.join("logs").join("subject.log"),
+            askers: BTreeMap::new(),
+            facts,
+            spans: Mutex::default(),
+        }
+    }
+
+    /// Learns who is who, now that the lab is up.
+    pub fn knows(mut self, lab: &Lab) -> Desk {
+        let seat = lab.directory().topology().seat.clone();
+        let subject = lab.address(&seat);
+        self.askers = lab.positions().into_iter().map(|(ip, server)| (ip, server.to_string())).collect();
+        self.askers.extend(subject.map(|ip| (ip, format!("{seat}, the subject"))));
+        for view in [View::Internal, View::External] {
+            self.askers.insert(lab.client_address(view), "a client".to_owned());
+        }
+        self
+    }
+
+    /// A case begins.
+    pub fn begins(&self, case: &CaseId) {
+        let began = self.mark();
+        self.spans().insert(case.clone(), Span { began, ended: None });
+    }
+
+    /// A case has ended.
+    pub fn ends(&self, case: &CaseId) {
+        let ended = self.mark();
+        if let Some(span) = self.spans().get_mut(case) {
+            span.ended = Some(ended);
+        }
+    }
+
+    /// Writes a case's folder; gives it as the report names it.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be written.
+    pub fn save(&self, verdict: &Verdict, journals: &[Journal]) -> io::Result<Evidence> {
+        let named = format!("evidence/{}", verdict.id);
+        let folder = self.folder.join(&named);
+        std::fs::create_dir_all(&folder)?;
+        let now = self.mark();
+        let span = self.spans().get(&verdict.id).copied();
+        let span = span.unwrap_or(Span { began: Mark { order: Order(0), log: 0 }, ended: Some(now) });
+        let queries = self.queries(span, now);
+        let texts = [
+            (Share::Again, files::again(verdict, &self.facts)),
+            (Share::Journeys, report::terminal::failure(verdict, false)),
+            (Share::JourneysJson, files::journeys(verdict, journals)),
+            (Share::Heads, files::heads(journals)),
+            (Share::Dns, files::dns(&queries, |ip| self.asker(ip))),
+            (Share::Ledger, files::ledger(&self.ledger.of_case(&verdict.id))),
+            (Share::Log, self.log(&verdict.id, span, now)),
+        ];
+        for (share, text) in &texts {
+            std::fs::write(folder.join(share.file()), share.cut(text).as_bytes())?;
+        }
+        Ok(Evidence {
+            folder: named,
+            files: texts.iter().map(|(share, _)| share.file().to_owned()).collect(),
+            dns: queries.iter().map(|query| files::question(query, &self.asker(query.peer.ip()))).collect(),
+        })
+    }
+
+    fn queries(&self, span: Span, now: Mark) -> Vec<Query> {
+        let ended = span.ended.unwrap_or(now).order;
+        let of_its_time = |query: &Query| query.order >= span.began.order && query.order <= ended;
+        self.ledger.queries().into_iter().filter(of_its_time).collect()
+    }
+
+    fn asker(&self, ip: IpAddr) -> String {
+        self.askers.get(&ip).cloned().unwrap_or_else(|| ip.to_string())
+    }
+
+    /// The subject's log of a case's time, below a line that says whose else it is.
+    fn log(&self, case: &CaseId, span: Span, now: Mark) -> String {
+        let end = span.ended.unwrap_or(now).log;
+        let most = Share::Log.bytes() as u64;
+        let from = span.began.log.max(end.saturating_sub(most));
+        let read = || {
+            let mut file = std::fs::File::open(&self.log)?;
+            file.seek(SeekFrom::Start(from))?;
+            let mut bytes = vec![];
+            file.take(end.saturating_sub(from)).read_to_end(&mut bytes)?;
+            io::Result::Ok(bytes)
+        };
+        let written = match read() {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) => format!("(no log: {error})\n"),
+        };
+        files::log(&self.beside(case, span), from - span.began.log, &written)
+    }
+
+    /// The cases of the lab that ran at the same time.
+    fn beside(&self, case: &CaseId, span: Span) -> Vec<String> {
+        let ended = |span: &Span| span.ended.map_or(u64::MAX, |mark| mark.order.0);
+        let overlaps =
+            |other: &Span| other.began.order.0 <= ended(&span) && ended(other) >= span.began.order.0;
+        let spans = self.spans();
+        spans
+            .iter()
+            .filter(|(id, other)| *id != case && overlaps(other))
+            .map(|(id, _)| id.to_string())
+            .collect()
+    }
+
+    fn mark(&self) -> Mark {
+        // A subject that was never started has no log.
+        let log = std::fs::metadata(&self.log).map(|file| file.len()).unwrap_or_default();
+        Mark { order: self.ledger.mark(), log }
+    }
+
+    fn spans(&self) -> MutexGuard<'_, BTreeMap<CaseId, Span>> {
+        self.spans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes what earlier runs left of these cases; whatever else lies there stays.
+pub fn forget(folder: &Path, cases: impl Iterator<Item = CaseId>) {
+    for case in cases {
+        let folder = folder.join("evidence").join(case.as_str());
+        for share in Share::ALL {
+            // Most were never there; one that cannot be removed is written over, or named by no report.
+            drop(std::fs::remove_file(folder.join(share.file())));
+        }
+        drop(std::fs::remove_dir(folder));
+    }
+}
