@@ -212,6 +212,10 @@ impl Lab {
             source: self.block.source(address),
             dial: self.dial_table(),
             domain: topology.domain.clone(),
+            namespaces: seat::namespaces(&topology),
+            servers: seat::servers(&topology, |server, port| {
+                self.block.dials().real(self.addresses[server], port)
+            }),
             topology: (*topology).clone(),
             mailboxes: accounts,
         };

@@ -4,25 +4,29 @@
 //! `{work}/lab.json`, and in the variables and templates of its own file.
 
 mod facts;
+mod guard;
 mod launch;
 mod process;
+mod ready;
 mod templates;
 mod variables;
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use model::subject::{Listener, Stop, Subject};
+use model::Topology;
+use model::subject::{Reload, Subject};
 use serde_json::Value;
-use tokio::net::TcpSocket;
 
 use crate::clock;
 use crate::ground::GroundKind;
 
-pub use facts::{Account, Dial, Facts, SeatFacts, SeatFiles, SeatListeners, lab_json};
+pub use facts::{
+    Account, Dial, Facts, NamespaceFacts, SeatFacts, SeatFiles, SeatListeners, ServerFacts, lab_json,
+};
+pub(crate) use facts::{namespaces, servers};
 
 use launch::Launch;
 use process::Process;
@@ -90,18 +94,13 @@ pub enum SeatError {
         /// The end of that.
         tail: String,
     },
-    /// Its port took no connection in time.
-    #[error(
-        "subject `{subject}` did not listen on {address} ({listener}) within {within:?}; the end of {}:\n{tail}",
-        log.display()
-    )]
+    /// It did not show the sign of `run.ready` in time.
+    #[error("subject `{subject}` did not {wanted} within {within:?}; the end of {}:\n{tail}", log.display())]
     NotReady {
         /// Which one.
         subject: String,
-        /// The listener of `run.ready.tcp`.
-        listener: Listener,
-        /// Its real address.
-        address: SocketAddr,
+        /// What it was to do: `listen on 127.80.3.10:443 (https)`.
+        wanted: String,
         /// `run.ready.within`
         within: Duration,
         /// Its log.
@@ -129,42 +128,35 @@ pub struct Seat {
 }
 
 impl Seat {
-    /// Writes lab.json, renders the templates, starts the program and waits until it takes a connection.
+    /// Writes lab.json, renders the templates, starts the program and waits until it is ready.
     ///
     /// # Errors
-    /// A variable, template or program that is wrong; a subject that ends or does not listen in time. Nothing of it then
+    /// A variable, template or program that is wrong; a subject that ends or is not ready in time. Nothing of it then
     /// runs any more.
     pub async fn start(self) -> Result<Running, SeatError> {
         let prepared = self.prepare()?;
-        let address = match self.subject.run.ready.tcp {
-            Listener::Https => self.facts.seat.listen.https,
-            Listener::Http => self.facts.seat.listen.http,
-        };
         let process = prepared.launch.start(&self.subject.name)?;
-        let running = Running {
-            subject: self.subject.name.clone(),
-            stop: self.subject.run.stop.clone(),
-            log: prepared.log,
-            process,
+        let running = Running { seat: self, log: prepared.log, process };
+        running.ready(0).await?;
+        Ok(running)
+    }
+
+    /// Fills in every variable and renders every template without writing or starting anything.
+    ///
+    /// # Errors
+    /// A variable or a template that is wrong.
+    pub fn preview(subject: &Subject, folder: &Path, topology: Topology) -> Result<(), SeatError> {
+        let sample = Path::new("/sample");
+        let seat = Seat {
+            subject: subject.clone(),
+            folder: folder.to_owned(),
+            work: sample.to_owned(),
+            coexist: sample.join("coexist"),
+            ground: GroundKind::Mapped,
+            facts: Facts::sample(topology),
         };
-        let within = self.subject.run.ready.within.0;
-        let outcome = tokio::select! {
-            biased;
-            status = running.died() => Err(Some(status)),
-            ready = clock::within(within, listens(address)) => ready.ok_or(None),
-        };
-        let Err(ended) = outcome else { return Ok(running) };
-        let (subject, log) = (running.subject.clone(), running.log.clone());
-        running.process.kill();
-        running.process.ended().await;
-        let tail = tail(&log);
-        Err(match ended {
-            Some(status) => SeatError::Ended { subject, status, log, tail },
-            None => {
-                let listener = self.subject.run.ready.tcp;
-                SeatError::NotReady { subject, listener, address, within, log, tail }
-            }
-        })
+        let told = lab_json(&seat.facts);
+        seat.filled(&Variables::of(&seat, &sample.join("lab.json"), &told)).map(|_| ())
     }
 
     fn prepare(&self) -> Result<Prepared, SeatError> {
@@ -177,30 +169,44 @@ impl Seat {
         let told: Value = lab_json(&self.facts);
         let lab = self.work.join("lab.json");
         file(&lab, std::fs::write(&lab, format!("{told:#}\n")))?;
-
-        let variables = Variables::of(self, &lab);
-        let fill = |text: &str, place: String| variables.fill(name, text, place);
-        for (n, template) in self.subject.run.files.iter().enumerate() {
-            let from = self.folder.join(fill(&template.from, format!("run.files[{n}].from"))?);
-            let to = self.work.join(fill(&template.to, format!("run.files[{n}].to"))?);
-            let text = templates::render(name, &from, &told, &variables)?;
+        let filled = self.filled(&Variables::of(self, &lab, &told))?;
+        for (to, text) in filled.files {
             if let Some(folder) = to.parent() {
                 file(folder, std::fs::create_dir_all(folder))?;
             }
             file(&to, std::fs::write(&to, text))?;
         }
-        let mut command = Vec::new();
-        for (n, word) in self.subject.run.command.iter().enumerate() {
-            command.push(fill(word, format!("run.command[{n}]"))?);
-        }
-        let mut env = Vec::new();
-        for (key, value) in &self.subject.run.env {
-            env.push((key.clone(), fill(value, format!("run.env.{key}"))?));
-        }
         let log = logs.join("subject.log");
-        let launch = Launch::new(self, command, env, &log)?;
+        let launch = Launch::new(self, filled.command, filled.env, &log)?;
         Ok(Prepared { launch, log })
     }
+
+    /// The subject file with its variables filled in.
+    fn filled(&self, variables: &Variables) -> Result<Filled, SeatError> {
+        let (name, run) = (&self.subject.name, &self.subject.run);
+        let fill = |text: &str, place: String| variables.fill(name, text, place);
+        let mut filled = Filled::default();
+        for (n, template) in run.files.iter().enumerate() {
+            let from = self.folder.join(fill(&template.from, format!("run.files[{n}].from"))?);
+            let to = self.work.join(fill(&template.to, format!("run.files[{n}].to"))?);
+            filled.files.push((to, templates::render(name, &from, variables.tree())?));
+        }
+        for (n, word) in run.command.iter().enumerate() {
+            filled.command.push(fill(word, format!("run.command[{n}]"))?);
+        }
+        for (key, value) in &run.env {
+            filled.env.push((key.clone(), fill(value, format!("run.env.{key}"))?));
+        }
+        Ok(filled)
+    }
+}
+
+/// What a subject file comes to in a lab.
+#[derive(Default)]
+struct Filled {
+    files: Vec<(PathBuf, String)>,
+    command: Vec<String>,
+    env: Vec<(String, String)>,
 }
 
 struct Prepared {
@@ -211,10 +217,20 @@ struct Prepared {
 /// A subject that was ready. Dropping it kills it; stop it instead.
 #[derive(Debug)]
 pub struct Running {
-    subject: String,
-    stop: Stop,
+    seat: Seat,
     log: PathBuf,
     process: Process,
+}
+
+/// What was done so that a subject reads its files again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reloaded {
+    /// It was sent the signal of `run.reload`.
+    Told,
+    /// It was stopped, and started again.
+    Restarted(Stopped),
+    /// Nothing: it follows the directory.
+    Left,
 }
 
 /// How a subject came to its end.
@@ -231,7 +247,7 @@ pub enum Stopped {
 impl Running {
     /// The subject's name in reports.
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.seat.subject.name
     }
 
     /// Its process id, which is its process group's too.
@@ -261,11 +277,46 @@ impl Running {
 
     /// Signals its process group, waits within its limit, kills what is left, and reaps it.
     pub async fn stop(self) -> Stopped {
+        self.end().await
+    }
+
+    /// Writes its files anew for these facts, and has it read them, in the way that `run.reload` says.
+    ///
+    /// # Errors
+    /// As for a start. A subject that had to be started again and could not be is at its end.
+    pub async fn reload(&mut self, facts: Facts) -> Result<Reloaded, SeatError> {
+        self.seat.facts = facts;
+        match self.seat.subject.run.reload {
+            Reload::None => Ok(Reloaded::Left),
+            Reload::Signal(signal) => {
+                self.seat.prepare()?;
+                self.process.reload(signal);
+                Ok(Reloaded::Told)
+            }
+            Reload::Restart => Ok(Reloaded::Restarted(self.restart().await?)),
+        }
+    }
+
+    /// Stops it, and starts it again, with its files as its facts are now; its log goes on.
+    ///
+    /// # Errors
+    /// As for a start; it is then at its end.
+    pub async fn restart(&mut self) -> Result<Stopped, SeatError> {
+        let stopped = self.end().await;
+        let said = std::fs::metadata(&self.log).map_or(0, |log| log.len());
+        let prepared = self.seat.prepare()?;
+        self.process = prepared.launch.start(&self.seat.subject.name)?;
+        self.ready(said).await?;
+        Ok(stopped)
+    }
+
+    async fn end(&self) -> Stopped {
         if let Some(status) = self.process.has_ended() {
             return Stopped::Before(status);
         }
-        self.process.signal(self.stop.signal);
-        let ended = clock::within(self.stop.within.0, self.process.ended()).await;
+        let stop = &self.seat.subject.run.stop;
+        self.process.signal(stop.signal);
+        let ended = clock::within(stop.within.0, self.process.ended()).await;
         match ended {
             Some(status) => Stopped::Itself(status),
             None => {
@@ -275,20 +326,29 @@ impl Running {
             }
         }
     }
-}
 
-/// Ends once an address takes a connection. The subject tells nobody that it listens, so it is asked again and again.
-async fn listens(address: SocketAddr) {
-    let mut attempts = clock::attempts();
-    loop {
-        attempts.tick().await;
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
-        // Not announced in the ledger: only servers of the lab have arrivals, and this is none of theirs.
-        if let Ok(socket) = socket
-            && socket.connect(address).await.is_ok()
-        {
-            return;
-        }
+    /// Waits until it is ready; what it had said in its log before byte `said` is no sign. Ends it where it is not.
+    async fn ready(&self, said: u64) -> Result<(), SeatError> {
+        let ready = &self.seat.subject.run.ready;
+        let within = ready.within.0;
+        let outcome = tokio::select! {
+            biased;
+            status = self.died() => Err(Some(status)),
+            shown = clock::within(within, ready::shown(&ready.sign, &self.seat.facts.seat, &self.log, said)) => {
+                shown.ok_or(None)
+            }
+        };
+        let Err(ended) = outcome else { return Ok(()) };
+        self.process.kill();
+        self.process.ended().await;
+        let (subject, log, tail) = (self.subject().to_owned(), self.log.clone(), tail(&self.log));
+        Err(match ended {
+            Some(status) => SeatError::Ended { subject, status, log, tail },
+            None => {
+                let wanted = ready::wanted(&ready.sign, &self.seat.facts.seat);
+                SeatError::NotReady { subject, wanted, within, log, tail }
+            }
+        })
     }
 }
 

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use model::{HostName, ServerName, SiteName, Topology};
+use model::topology::{Namespace, Server, ServerRole};
+use model::{HostName, ServerName, SiteName, Topology, Version};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -31,6 +32,10 @@ pub struct Facts {
     pub dial: Vec<Dial>,
     /// The domain of servers, namespaces and addresses.
     pub domain: HostName,
+    /// The names that clients use.
+    pub namespaces: Vec<NamespaceFacts>,
+    /// Every server, and where it listens.
+    pub servers: Vec<ServerFacts>,
     /// The topology.
     pub topology: Topology,
     /// The mailboxes, as the directory shows them.
@@ -93,6 +98,68 @@ pub struct Account {
     pub password: String,
 }
 
+/// A name that clients use, and whom it leads to.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct NamespaceFacts {
+    /// `mail.contoso.com`
+    pub name: HostName,
+    /// The servers that it leads to outside.
+    pub external: Vec<ServerName>,
+    /// Those that it leads to inside.
+    pub internal: Vec<ServerName>,
+}
+
+/// A server, shorter than the topology has it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ServerFacts {
+    /// `cas2010-s1`
+    pub name: ServerName,
+    /// `cas2010-s1.contoso.com`
+    pub fqdn: HostName,
+    /// Its generation.
+    pub version: Version,
+    /// Its site.
+    pub site: SiteName,
+    /// What it does.
+    pub roles: Vec<ServerRole>,
+    /// Where it really listens for https; only where it has clients.
+    pub https: Option<SocketAddr>,
+    /// Where it really listens for http; only where it has clients.
+    pub http: Option<SocketAddr>,
+}
+
+/// The names that clients use in a topology.
+pub(crate) fn namespaces(topology: &Topology) -> Vec<NamespaceFacts> {
+    let facts = |(name, leads): (&HostName, &Namespace)| NamespaceFacts {
+        name: name.clone(),
+        external: leads.external.clone(),
+        internal: leads.internal.clone(),
+    };
+    topology.namespaces.iter().map(facts).collect()
+}
+
+/// The servers of a topology; `real` is where a server and canonical port really listen.
+pub(crate) fn servers(
+    topology: &Topology,
+    real: impl Fn(&ServerName, u16) -> SocketAddr,
+) -> Vec<ServerFacts> {
+    let facts = |(name, server): (&ServerName, &Server)| {
+        let at = |port| server.is(ServerRole::ClientAccess).then(|| real(name, port));
+        ServerFacts {
+            name: name.clone(),
+            fqdn: topology.fqdn(name),
+            version: server.version,
+            site: server.site.clone(),
+            roles: server.roles.clone(),
+            https: at(443),
+            http: at(80),
+        }
+    };
+    topology.servers.iter().map(facts).collect()
+}
+
 /// Where a name and a canonical port really listen.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -103,6 +170,48 @@ pub struct Dial {
     pub port: u16,
     /// `127.80.3.21:443`
     pub address: SocketAddr,
+}
+
+impl Facts {
+    /// What a lab of this topology would tell, though none runs: addresses and paths are made up.
+    pub fn sample(topology: Topology) -> Facts {
+        let lab = |n: u8, port: u16| SocketAddr::from(([127, 80, 1, n], port));
+        let number = |name: &ServerName| {
+            let at = topology.servers.keys().position(|known| known == name).unwrap_or_default();
+            u8::try_from(at).unwrap_or(u8::MAX).saturating_add(10)
+        };
+        let path = |name: &str| PathBuf::from("/sample").join(name);
+        let directory = directory::Directory::new(topology.clone());
+        let accounts = directory.accounts();
+        let known = accounts.iter().filter_map(|account| directory.facts(account.name.as_str()));
+        let service = directory.service();
+        let seat = &topology.seat;
+        Facts {
+            seat: SeatFacts {
+                server: seat.clone(),
+                fqdn: topology.fqdn(seat),
+                site: topology.servers[seat].site.clone(),
+                role: topology.role,
+                listen: SeatListeners { https: lab(number(seat), 443), http: lab(number(seat), 80) },
+                certificate: SeatFiles {
+                    chain: path("seat.chain.pem"),
+                    key: path("seat.key.pem"),
+                    pem: path("seat.pem"),
+                },
+            },
+            ca: path("ca.pem"),
+            dns: lab(2, 53),
+            directory: format!("http://{}", lab(4, 80)),
+            service_account: Account { user: service.user, password: service.password },
+            source: lab(number(seat), 0).ip(),
+            dial: vec![],
+            domain: topology.domain.clone(),
+            namespaces: namespaces(&topology),
+            servers: servers(&topology, |name, port| lab(number(name), port)),
+            mailboxes: known.filter_map(|facts| serde_json::to_value(facts).ok()).collect(),
+            topology,
+        }
+    }
 }
 
 /// The text of lab.json.

@@ -33,7 +33,8 @@ impl Launch {
             why,
         })?;
         let file = |source| SeatError::File { subject: subject.clone(), path: log.to_owned(), source };
-        let out = File::create(log).map_err(file)?;
+        // A subject that is started again goes on in its log.
+        let out = File::options().create(true).append(true).open(log).map_err(file)?;
         let err = out.try_clone().map_err(file)?;
 
         let wrap = wrap(seat.ground);

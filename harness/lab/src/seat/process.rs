@@ -5,9 +5,11 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use model::subject::StopSignal;
+use model::subject::{ReloadSignal, StopSignal};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::sync::watch;
+
+use super::guard::Guard;
 
 /// A started process, leader of its own group.
 #[derive(Debug)]
@@ -75,6 +77,14 @@ impl Process {
         });
     }
 
+    pub(super) fn reload(&self, signal: ReloadSignal) {
+        self.send(match signal {
+            ReloadSignal::Hup => Signal::HUP,
+            ReloadSignal::Usr1 => Signal::USR1,
+            ReloadSignal::Usr2 => Signal::USR2,
+        });
+    }
+
     pub(super) fn kill(&self) {
         self.send(Signal::KILL);
     }
@@ -100,10 +110,14 @@ impl Drop for Process {
 /// Waits for the end, then ends the rest of the group while its number still is the group's, then reaps.
 fn reap(mut child: Child, reaped: &Mutex<bool>) -> Option<ExitStatus> {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        let guard = Guard::over(pid);
         while let Err(rustix::io::Errno::INTR) =
             waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
         {}
         let _ = kill_process_group(pid, Signal::KILL);
+        if let Some(guard) = guard {
+            guard.release();
+        }
     }
     let mut reaped = lock(reaped);
     let status = child.wait().ok();

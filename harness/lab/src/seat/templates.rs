@@ -1,4 +1,4 @@
-//! Templates of a subject's own configuration: Jinja, with lab.json as what they can name.
+//! Templates of a subject's own configuration: Jinja, with the variables of its file and all of lab.json to name.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,20 +7,12 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use super::SeatError;
-use super::variables::Variables;
 
 /// The most that a template may hold.
 const MOST_BYTES: u64 = 1 << 20;
-/// Variables of the command line that lab.json does not hold.
-const BESIDE_LAB_JSON: [&str; 3] = ["work", "coexist", "lab"];
 
 /// Renders one template.
-pub(super) fn render(
-    subject: &str,
-    path: &Path,
-    told: &serde_json::Value,
-    variables: &Variables,
-) -> Result<String, SeatError> {
+pub(super) fn render(subject: &str, path: &Path, variables: &serde_json::Value) -> Result<String, SeatError> {
     let wrong = |line, message| SeatError::Template {
         subject: subject.to_owned(),
         path: path.to_owned(),
@@ -33,13 +25,9 @@ pub(super) fn render(
     // What is written is a proxy's configuration in any format; `tojson` quotes where that is wanted.
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_keep_trailing_newline(true);
-    let mut facts = told.as_object().cloned().unwrap_or_default();
-    for name in BESIDE_LAB_JSON {
-        facts.insert(name.to_owned(), variables.value(name).into());
-    }
     let rendered = environment
         .template_from_named_str(&path.to_string_lossy(), &text)
-        .and_then(|template| template.render(value(&facts.into())));
+        .and_then(|template| template.render(value(variables)));
     rendered.map_err(|error| {
         let what = error.detail().map_or_else(|| error.kind().to_string(), ToOwned::to_owned);
         // The library does not name what is undefined; the line does.

@@ -4,10 +4,11 @@
 //! seat = cas2013-s1, 127.a.b.10 (443 is 10443 here)      absent: every server, DNS, the directory
 //! ```
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::*;
 use crate::ground::{Block, Ground};
@@ -59,6 +60,8 @@ impl Stage {
             source: block.address(10),
             dial: vec![],
             domain: "contoso.com".parse().unwrap(),
+            namespaces: vec![],
+            servers: vec![],
             topology: serde_json::from_value(topology).unwrap(),
             mailboxes: vec![],
         };
@@ -203,13 +206,141 @@ async fn a_dropped_subject_does_not_live_on() {
     assert!(!alive(pid));
 }
 
+/// Waits until a subject has written a word into its log as often as this.
+async fn until_said(running: &Running, word: &str, times: usize) {
+    while running.log_tail().matches(word).count() < times {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_subject_may_say_in_its_log_that_it_is_ready() {
+    // The text comes in two pieces, and after more than is read at a time.
+    let script =
+        "head -c 100000 /dev/zero; printf now-; until [ -e go ]; do :; done; echo serving; exec sleep 60";
+    let stage = Stage::of("says", script, |subject| {
+        subject["run"]["ready"] = json!({ "log": "now-serving", "within": "10s" });
+    });
+    let starting = tokio::spawn(stage.seat.clone().start());
+    while !std::fs::exists(stage.seat.work.join("logs/subject.log")).unwrap() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!starting.is_finished());
+    std::fs::write(stage.seat.work.join("go"), "").unwrap();
+    starting.await.unwrap().unwrap().stop().await;
+}
+
+#[tokio::test]
+async fn a_subject_that_never_says_so_is_told_what_was_waited_for() {
+    let stage = Stage::of("mute", "exec sleep 60", |subject| {
+        subject["run"]["ready"] = json!({ "log": "now serving", "within": "200ms" });
+    });
+    let refused = stage.refused().await.to_string();
+    assert!(refused.contains("did not write `now serving` into its log within 200ms"), "{refused}");
+}
+
+/// Answers each connection with this status line.
+async fn answer(listener: TcpListener, status: &'static str) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 512];
+        let read = stream.read(&mut head).await.unwrap();
+        assert!(head[..read].starts_with(b"GET /health HTTP/1.1\r\nHost: cas2013-s1.contoso.com\r\n"));
+        stream.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_subject_may_be_ready_once_it_answers_a_request() {
+    let asks = |subject: &mut serde_json::Value| {
+        subject["run"]["ready"] = json!({ "http": "http /health", "within": "500ms" });
+    };
+    for (status, ready) in [("204 No Content", true), ("404 Not Found", true), ("503 Not Yet", false)] {
+        let stage = Stage::of("answers", "exec sleep 60", asks);
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(stage.block.dials().real(stage.block.address(10), 80)).unwrap();
+        let serving = tokio::spawn(answer(socket.listen(8).unwrap(), status));
+        match stage.seat.clone().start().await {
+            Ok(running) => {
+                assert!(ready, "{status}");
+                running.stop().await;
+            }
+            Err(refused) => {
+                assert!(!ready, "{status}: {refused}");
+                assert!(refused.to_string().contains("did not answer /health at 127."), "{refused}");
+            }
+        }
+        serving.abort();
+    }
+}
+
+#[tokio::test]
+async fn a_subject_reads_its_files_again_in_the_way_that_it_knows() {
+    let script = "trap 'cat it' HUP; cat it; echo up; while :; do sleep 0.01; done";
+    let edit = |reload: serde_json::Value| {
+        move |subject: &mut serde_json::Value| {
+            subject["run"]["reload"] = reload;
+            subject["run"]["ready"] = json!({ "log": "up", "within": "10s" });
+            subject["run"]["files"] = json!([{ "from": "it.jinja", "to": "{work}/it" }]);
+        }
+    };
+    for (name, reload) in
+        [("hup", json!({ "signal": "HUP" })), ("restart", json!("restart")), ("left", json!("none"))]
+    {
+        let stage = Stage::of(name, script, edit(reload));
+        std::fs::write(stage.folder.join("it.jinja"), "of {{ domain }}\n").unwrap();
+        let mut running = stage.seat.clone().start().await.unwrap();
+        let (pid, mut facts) = (running.pid(), stage.seat.facts.clone());
+        facts.domain = "fabrikam.com".parse().unwrap();
+        let reloaded = running.reload(facts).await.unwrap();
+        match name {
+            "left" => assert_eq!(reloaded, Reloaded::Left),
+            "hup" => {
+                assert_eq!((reloaded, running.pid()), (Reloaded::Told, pid));
+                until_said(&running, "of fabrikam.com", 1).await;
+            }
+            _ => {
+                assert!(matches!(reloaded, Reloaded::Restarted(Stopped::Itself(_))), "{reloaded:?}");
+                assert!(!alive(pid) && running.pid() != pid);
+                until_said(&running, "of fabrikam.com", 1).await;
+                until_said(&running, "up", 2).await;
+            }
+        }
+        until_said(&running, "of contoso.com", 1).await;
+        running.stop().await;
+    }
+}
+
+#[test]
+fn every_variable_has_a_value_and_is_the_same_in_braces_and_in_a_template() {
+    let stage = Stage::of("all", "", |_| {});
+    let told = lab_json(&stage.seat.facts);
+    let variables = Variables::of(&stage.seat, Path::new("/lab.json"), &told);
+    for (name, _) in model::subject::variables::VARIABLES {
+        let value = variables.value(name).unwrap_or_else(|| panic!("{name} has no value"));
+        let template = stage.folder.join("one.jinja");
+        std::fs::write(&template, format!("{{{{ {} }}}}", name.replace('-', "_"))).unwrap();
+        let rendered = templates::render("my-proxy", &template, variables.tree()).unwrap();
+        match rendered.starts_with('[') {
+            true => assert!(["namespaces", "servers", "mailboxes"].contains(name)),
+            false => assert_eq!(rendered, value, "{name}"),
+        }
+    }
+    assert_eq!(variables.fill("my-proxy", "{listen.https-port}", String::new()).unwrap(), {
+        stage.seat.facts.seat.listen.https.port().to_string()
+    });
+}
+
 #[tokio::test]
 async fn what_a_subject_file_gets_wrong_is_named() {
     let variable = Stage::of("variable", "", |subject| subject["run"]["command"][2] = json!("{listen.smtp}"));
     assert_eq!(
         variable.refused().await.to_string(),
-        "run.command[2] of subject `my-proxy` says {listen.smtp}; the variables are {work}, {coexist}, {ca}, {lab}, \
-         {listen.https}, {listen.http}, {cert.chain}, {cert.key}, {cert.pem}, {dns}, {directory}"
+        format!(
+            "run.command[2] of subject `my-proxy` says {{listen.smtp}}; the variables are {}",
+            model::subject::variables::listed()
+        )
     );
     let program = Stage::of("program", "", |subject| subject["run"]["command"][0] = json!("./my-proxy"));
     let path = program.folder.join("./my-proxy");

@@ -1,38 +1,54 @@
-//! The variables of a subject file, `{work}` and the others.
+//! The variables of a subject file, and what each stands for in this lab: the same tree for braces and for templates.
 
 use std::path::Path;
 
-use model::subject::{VARIABLES, variable};
+use model::subject::variables::{is_known, listed, variable};
+use serde_json::{Value, json};
 
 use super::{Seat, SeatError};
 
-/// What each variable stands for.
-pub(super) struct Variables(Vec<(&'static str, String)>);
+/// What each variable stands for: lab.json, and a few shorter names beside it.
+pub(super) struct Variables(Value);
 
 impl Variables {
-    pub(super) fn of(seat: &Seat, lab: &Path) -> Variables {
-        let (facts, path) = (&seat.facts, |path: &Path| path.display().to_string());
-        let (listen, certificate) = (&facts.seat.listen, &facts.seat.certificate);
-        let value = |name| match name {
-            "work" => path(&seat.work),
-            "coexist" => path(&seat.coexist),
-            "ca" => path(&facts.ca),
-            "lab" => path(lab),
-            "listen.https" => listen.https.to_string(),
-            "listen.http" => listen.http.to_string(),
-            "cert.chain" => path(&certificate.chain),
-            "cert.key" => path(&certificate.key),
-            "cert.pem" => path(&certificate.pem),
-            "dns" => facts.dns.to_string(),
-            "directory" => facts.directory.clone(),
-            other => unreachable!("the model names a variable that nothing fills: {other}"),
-        };
-        Variables(VARIABLES.map(|name| (name, value(name))).into())
+    pub(super) fn of(seat: &Seat, lab: &Path, told: &Value) -> Variables {
+        let path = |path: &Path| path.display().to_string();
+        let listen = &seat.facts.seat.listen;
+        let mut tree = told.as_object().cloned().unwrap_or_default();
+        tree.insert("work".to_owned(), path(&seat.work).into());
+        tree.insert("coexist".to_owned(), path(&seat.coexist).into());
+        tree.insert("lab".to_owned(), path(lab).into());
+        tree.insert("cert".to_owned(), told["seat"]["certificate"].clone());
+        tree.insert(
+            "listen".to_owned(),
+            json!({
+                "address": listen.https.ip(),
+                "https": listen.https,
+                "http": listen.http,
+                "https-port": listen.https.port(),
+                "http-port": listen.http.port(),
+            }),
+        );
+        Variables(tree.into())
     }
 
-    /// The value of one.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
+    /// All of them, for a template.
+    pub(super) fn tree(&self) -> &Value {
+        &self.0
+    }
+
+    /// The value of one, as text.
+    pub(super) fn value(&self, name: &str) -> Option<String> {
+        let found = name.split('.').try_fold(&self.0, |value, step| value.get(step))?;
+        match found {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            Value::Array(list) => {
+                let names: Option<Vec<&str>> = list.iter().map(|one| one["name"].as_str()).collect();
+                Some(names?.join(","))
+            }
+            _ => None,
+        }
     }
 
     /// Fills in every `{name}`: braces around small letters, dots and dashes. Other braces stay, so that JSON may be an
@@ -48,13 +64,13 @@ impl Variables {
                 rest = &rest[1..];
                 continue;
             };
-            let unknown = || SeatError::UnknownVariable {
+            let value = self.value(name).filter(|_| is_known(name));
+            filled.push_str(&value.ok_or_else(|| SeatError::UnknownVariable {
                 subject: subject.to_owned(),
                 place: place.clone(),
                 variable: name.to_owned(),
-                known: self.0.iter().map(|(name, _)| format!("{{{name}}}")).collect::<Vec<_>>().join(", "),
-            };
-            filled.push_str(self.value(name).ok_or_else(unknown)?);
+                known: listed(),
+            })?);
             rest = &rest[name.len() + 2..];
         }
         filled.push_str(rest);

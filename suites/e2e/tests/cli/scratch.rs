@@ -152,14 +152,25 @@ impl Scratch {
         assert_eq!(left, [] as [PathBuf; 0], "temporary files are left");
     }
 
+    /// Waits until no process names this folder: what a killed run leaves ends by itself, a moment later.
+    pub(crate) fn wait_until_no_process_is_left(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(clock::until("no process is left", || self.processes().is_empty()));
+    }
+
     /// Whether a lab of the running `coexist` has told its subject of itself.
     pub(crate) fn lab_is_up(&self) -> bool {
+        self.lab_holds("lab.json")
+    }
+
+    /// Whether a lab of the running `coexist` has a file of this name.
+    pub(crate) fn lab_holds(&self, name: &str) -> bool {
         let folders = |path: &Path| fs::read_dir(path).into_iter().flatten().flatten().map(|e| e.path());
-        folders(&self.folder.join("tmp")).any(|run| folders(&run).any(|lab| lab.join("lab.json").is_file()))
+        folders(&self.folder.join("tmp")).any(|run| folders(&run).any(|lab| lab.join(name).is_file()))
     }
 
     /// The command lines of processes that work below `tmp`, as /proc has them: none where there is no /proc.
-    fn processes(&self) -> Vec<String> {
+    pub(crate) fn processes(&self) -> Vec<String> {
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let lines = entries.filter_map(|entry| {
             let line = fs::read(entry.path().join("cmdline")).ok()?;

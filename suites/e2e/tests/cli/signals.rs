@@ -57,6 +57,35 @@ fn a_subject_that_is_not_ready_yet_does_not_hold_up_an_interrupt() {
     scratch.check_clean();
 }
 
+/// Nobody is left to end anything then, and the subject may have started others, which the kernel does not end with it.
+#[rstest]
+#[case::mapped("mapped")]
+#[case::own("own")]
+fn a_run_that_is_killed_leaves_no_process(#[case] ground: &str) {
+    if ground == "own" && !own_ground() {
+        println!("skipped: there is no network of our own to be had here");
+        return;
+    }
+    let scratch = Scratch::new();
+    let command =
+        "[\"/bin/sh\", \"-c\", \"sh -c 'touch $0-up; sleep 60; :' {work}/child & wait\", \"{work}/parent\"]";
+    let file =
+        scratch.write("slow.toml", &subject(command, "").replace("within = \"10s\"", "within = \"60s\""));
+    let args = ["e2e", "--ground", ground, "--subject", &file, "--case", "coexistence/owa/red"];
+    let run = scratch.start(&args);
+    run.wait_until("the subject has started another", || scratch.lab_holds("child-up"));
+    assert!(!scratch.processes().is_empty(), "they are seen");
+    run.signal(Signal::KILL);
+    assert_eq!(run.ended_within(SOON).code, None);
+    scratch.wait_until_no_process_is_left();
+}
+
+fn own_ground() -> bool {
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--net", "--mount", "true"]);
+    command.status().is_ok_and(|status| status.success())
+}
+
 #[rstest]
 #[case(Signal::INT)]
 #[case(Signal::TERM)]
