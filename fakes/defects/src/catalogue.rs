@@ -8,7 +8,7 @@ use model::Role;
 
 use crate::Class::{Health, Redirect, Routing, Security, Transport};
 use crate::Port::{Back, Bytes, Decide, Discover, Front, Lane, Order, Pulse};
-use crate::{Class, Defect, Port, decisions, discoveries};
+use crate::{Class, Defect, Port};
 
 /// The whole catalogue, in its order.
 pub fn catalogue() -> Vec<Defect> {
@@ -20,7 +20,7 @@ pub fn catalogue() -> Vec<Defect> {
             class: row.class,
             port: row.port,
             role: row.role,
-            built: decisions::lie(row.id).is_some() || discoveries::lie(row.id).is_some(),
+            built: crate::is_built(row.id),
         })
         .collect()
 }

@@ -21,7 +21,6 @@ pub(crate) fn lie(id: &str) -> Option<(&'static str, Lie)> {
 }
 
 /// Every id.
-#[cfg(test)]
 pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     targets::LIES.iter().chain(redirects::LIES).map(|(id, _)| *id)
 }

@@ -46,7 +46,6 @@ pub(crate) fn lie(id: &str) -> Option<(&'static str, Lie)> {
 }
 
 /// Every id.
-#[cfg(test)]
 pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     LIES.iter().map(|(id, _)| *id)
 }

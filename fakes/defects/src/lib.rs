@@ -1,10 +1,12 @@
 //! The faults that can be wrapped around the reference's ports. The reference cannot know them: each is a value that
 //! exchanges what stands behind one port, and says so wherever it really lies.
 
+mod backs;
 pub mod catalogue;
 mod decisions;
 mod discoveries;
 mod fired;
+mod fronts;
 mod identity;
 #[cfg(test)]
 mod tests;
@@ -82,6 +84,16 @@ pub fn spoiler(id: &str, fired: Fired) -> Option<reference::Spoil> {
     })
 }
 
+/// Every defect that is built.
+pub(crate) fn built() -> impl Iterator<Item = &'static str> {
+    decisions::ids().chain(discoveries::ids()).chain(fronts::ids()).chain(backs::ids())
+}
+
+/// Whether a defect is more than a row of the catalogue.
+pub(crate) fn is_built(id: &str) -> bool {
+    built().any(|known| known == id)
+}
+
 /// Wraps one port so that it lies as the defect of this id does; `identity` wraps every port and changes nothing.
 /// `None` for a defect that is not built.
 pub fn spoil(id: &str, ports: Ports, fired: Fired) -> Option<Ports> {
@@ -91,6 +103,13 @@ pub fn spoil(id: &str, ports: Ports, fired: Fired) -> Option<Ports> {
     if let Some((id, lie)) = decisions::lie(id) {
         let decide = Arc::new(decisions::Spoiled { id, lie, truth: ports.decide.clone(), fired });
         return Some(Ports { decide, ..ports });
+    }
+    if let Some(front) = fronts::spoil(id, &ports, &fired) {
+        return Some(Ports { front, ..ports });
+    }
+    if let Some((id, lie)) = backs::lie(id) {
+        let back = Arc::new(backs::Spoiled { id, lie, truth: ports.back.clone(), fired });
+        return Some(Ports { back, ..ports });
     }
     let (id, lie) = discoveries::lie(id)?;
     let discover = Arc::new(discoveries::Spoiled::new(id, lie, ports.discover.clone(), fired));

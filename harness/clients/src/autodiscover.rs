@@ -120,16 +120,15 @@ impl Lookups<'_, '_> {
         !self.when.excludes.contains(&step)
     }
 
-    /// The step over plain HTTP: no credentials, and nothing but a redirect to https is an answer.
+    /// The step over plain HTTP: no credentials, and nothing but a 302 to https is an answer (MS-OXDISCO speaks of
+    /// that status alone, and there are clients that take no other).
     async fn ask_plainly(&mut self, url: WebUrl, address: &str) -> Outcome {
         let mut leg = Leg::new(&url.host, Reached::Dns);
         let request =
             Request::new(Method::GET, url.at(Dialect::Outlook.path())).header("user-agent", self.user_agent);
         let (ending, target) = match self.wire.exchange(&mut leg, request).await {
             Err(broken) => (broken.into(), None),
-            Ok(reply) if is_redirect(reply.status) => match elsewhere(&url, &reply)
-                .filter(|target| target.tls)
-            {
+            Ok(reply) if reply.status == 302 => match elsewhere(&url, &reply).filter(|target| target.tls) {
                 Some(target) => (Ending::told(Told::Found(target.clone())), Some(target)),
                 None => (
                     Ending::useless(reply.status, "the redirect over plain HTTP leads to no https address"),

@@ -134,7 +134,7 @@ impl Authority {
         let params = self.params(names, first, kind).map_err(certificate_error(&listed()))?;
         let issuer = match kind {
             Certificate::Untrusted => made_once(&self.stranger, || issuer("A root nobody trusts", None))?,
-            Certificate::MissingIntermediate => {
+            Certificate::ByIntermediate | Certificate::MissingIntermediate => {
                 made_once(&self.intermediate, || issuer("Coexist lab intermediate", Some(&self.root)))?
             }
             _ => &self.root,
@@ -144,21 +144,19 @@ impl Authority {
             .map_err(|source| PkiError::Certificate { names: listed(), source })?;
         let tls = |source| PkiError::Tls { names: listed(), source };
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(self.key.serialized_der().to_vec()));
-        let certified = Arc::new(CertifiedKey::new(
-            vec![certificate.der().clone()],
-            ring::sign::any_ecdsa_type(&key).map_err(tls)?,
-        ));
+        let mut chain = vec![certificate.der().clone()];
+        let mut chain_pem = certificate.pem();
+        if kind == Certificate::ByIntermediate {
+            chain.push(issuer.der().clone());
+            chain_pem.push_str(&issuer.pem());
+        }
+        let certified = Arc::new(CertifiedKey::new(chain, ring::sign::any_ecdsa_type(&key).map_err(tls)?));
         let config = ServerConfig::builder_with_provider(self.provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(tls)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified.clone())));
-        Ok(Leaf {
-            chain_pem: certificate.pem(),
-            key_pem: self.key.serialize_pem(),
-            certified,
-            config: Arc::new(config),
-        })
+        Ok(Leaf { chain_pem, key_pem: self.key.serialize_pem(), certified, config: Arc::new(config) })
     }
 
     fn params(

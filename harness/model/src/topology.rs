@@ -133,9 +133,11 @@ words! {
 
 words! {
     /// The certificate that a server presents: a right one, or wrong in one way.
-    Certificate, "certificate", "valid (or expired, not-yet-valid, wrong-name, untrusted, missing-intermediate)";
+    Certificate, "certificate", "valid (or by-intermediate, expired, not-yet-valid, wrong-name, untrusted, missing-intermediate)";
     /// Names cover everything that leads to the server; the lab's root signs it.
     Valid = "valid",
+    /// Right, signed by an intermediate that is sent along.
+    ByIntermediate = "by-intermediate",
     /// Its time is over.
     Expired = "expired",
     /// Its time has not begun.

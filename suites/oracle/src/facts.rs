@@ -258,7 +258,7 @@ pub(crate) fn exhttp_passes(build: Build, can_handle: Option<&str>) -> bool {
 /// What a person is asked about a server's certificate.
 pub(crate) fn fault(certificate: Certificate) -> Option<CertificateFault> {
     match certificate {
-        Certificate::Valid => None,
+        Certificate::Valid | Certificate::ByIntermediate => None,
         Certificate::Expired | Certificate::NotYetValid => Some(CertificateFault::Date),
         Certificate::WrongName => Some(CertificateFault::Name),
         Certificate::Untrusted | Certificate::MissingIntermediate => Some(CertificateFault::Trust),

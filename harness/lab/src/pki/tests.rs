@@ -49,6 +49,11 @@ async fn a_valid_leaf_is_taken_under_each_of_its_names_and_under_no_other() {
 }
 
 #[tokio::test]
+async fn an_intermediate_that_is_sent_along_leads_to_the_root() {
+    assert_eq!(verdict(Certificate::ByIntermediate).await, Ok(()));
+}
+
+#[tokio::test]
 async fn each_wrong_leaf_is_refused_for_its_own_reason() {
     let wrong = |refused: Result<(), Error>| match refused.unwrap_err() {
         Error::InvalidCertificate(why) => why,

@@ -1,0 +1,173 @@
+//! Lies of `back`: a request's head spoiled on its way to a server behind, another server, a repeat.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{COOKIE, HOST, HeaderName, HeaderValue, RANGE};
+use http::{HeaderMap, Method, Request, Response, request};
+use http_body_util::BodyExt;
+use reference::lane::LaneId;
+use reference::ports::{Back, BackError, Flow, Passage, Waiting};
+
+use crate::Fired;
+use crate::fronts::whole;
+
+/// How a request behind is bent.
+#[derive(Clone, Copy)]
+pub(crate) enum Lie {
+    /// Its head, given the one that the client sent; says whether it lied.
+    Head(fn(&Passage, &HeaderMap, &mut request::Parts) -> bool),
+    /// It is sent again when the first sending brought no answer.
+    Again,
+}
+
+const LIES: &[(&str, Lie)] = &[
+    ("keeps-client-host", Lie::Head(keeps_client_host)),
+    ("swallows-capability", Lie::Head(swallows_capability)),
+    ("ignores-range", Lie::Head(ignores_range)),
+    ("turns-head-into-get", Lie::Head(turns_head_into_get)),
+    ("passes-front-end-headers", Lie::Head(passes_front_end_headers)),
+    ("strips-one-spelling", Lie::Head(strips_one_of_two)),
+    ("hands-its-session-on", Lie::Head(hands_its_session_on)),
+    ("sends-twice", Lie::Again),
+];
+
+/// Headers that only a front end may set (X-SEC-1), as far as a stranger would try them first.
+const FRONT_END_ONLY: &[&str] = &[
+    "x-commonaccesstoken",
+    "x-isfromcafe",
+    "x-sourcecafeserver",
+    "msexchproxyuri",
+    "x-fe-clientip",
+    "x-forwarded-for",
+];
+
+/// The lie of this id.
+pub(crate) fn lie(id: &str) -> Option<(&'static str, Lie)> {
+    LIES.iter().find(|(known, _)| *known == id).copied()
+}
+
+/// Every id.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+    LIES.iter().map(|(id, _)| *id)
+}
+
+fn keeps_client_host(passage: &Passage, _: &HeaderMap, head: &mut request::Parts) -> bool {
+    let Some(host) = passage.asked.host.as_ref().filter(|host| **host != passage.host) else { return false };
+    let Ok(host) = HeaderValue::from_str(host.as_str()) else { return false };
+    head.headers.insert(HOST, host).is_some()
+}
+
+fn swallows_capability(_: &Passage, _: &HeaderMap, head: &mut request::Parts) -> bool {
+    let can_handle = head.headers.remove("x-clientcanhandle").is_some();
+    head.headers.remove("x-mapihttpcapability").is_some() || can_handle
+}
+
+fn ignores_range(_: &Passage, _: &HeaderMap, head: &mut request::Parts) -> bool {
+    head.headers.remove(RANGE).is_some()
+}
+
+fn turns_head_into_get(_: &Passage, _: &HeaderMap, head: &mut request::Parts) -> bool {
+    let asks_head = head.method == Method::HEAD;
+    if asks_head {
+        head.method = Method::GET;
+    }
+    asks_head
+}
+
+fn passes_front_end_headers(_: &Passage, sent: &HeaderMap, head: &mut request::Parts) -> bool {
+    FRONT_END_ONLY.iter().fold(false, |lied, name| {
+        let name = HeaderName::from_static(name);
+        let lines: Vec<_> = sent.get_all(&name).iter().cloned().collect();
+        if lines.is_empty() {
+            return lied;
+        }
+        head.headers.remove(&name);
+        for line in lines {
+            head.headers.append(&name, line);
+        }
+        true
+    })
+}
+
+/// The first line of a name is taken out, and a second one goes on.
+fn strips_one_of_two(_: &Passage, sent: &HeaderMap, head: &mut request::Parts) -> bool {
+    FRONT_END_ONLY.iter().fold(false, |lied, name| {
+        let name = HeaderName::from_static(name);
+        let Some(second) = sent.get_all(&name).iter().nth(1).cloned() else { return lied };
+        head.headers.append(&name, second);
+        true
+    })
+}
+
+fn hands_its_session_on(_: &Passage, sent: &HeaderMap, head: &mut request::Parts) -> bool {
+    let own = |line: &&HeaderValue| line.as_bytes().windows(6).any(|word| word == b"cadata");
+    let Some(line) = sent.get_all(COOKIE).iter().find(own).cloned() else { return false };
+    head.headers.insert(COOKIE, line);
+    true
+}
+
+pub(crate) struct Spoiled {
+    pub(crate) id: &'static str,
+    pub(crate) lie: Lie,
+    pub(crate) truth: Arc<dyn Back>,
+    pub(crate) fired: Fired,
+}
+
+impl Back for Spoiled {
+    fn head<'a>(
+        &'a self,
+        passage: &'a Passage,
+        head: &'a mut request::Parts,
+    ) -> Waiting<'a, Result<(), BackError>> {
+        Box::pin(async move {
+            let sent = head.headers.clone();
+            self.truth.head(passage, head).await?;
+            if let Lie::Head(lie) = self.lie
+                && lie(passage, &sent, head)
+            {
+                self.fired.lied(self.id, passage.asked.client.socket);
+            }
+            Ok(())
+        })
+    }
+
+    fn send<'a>(
+        &'a self,
+        passage: &'a Passage,
+        lane: LaneId,
+        request: Request<Flow>,
+    ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
+        match self.lie {
+            Lie::Head(_) => self.truth.send(passage, lane, request),
+            Lie::Again => Box::pin(self.again(passage, lane, request)),
+        }
+    }
+}
+
+impl Spoiled {
+    /// Keeps the body, so that a request whose connection broke can be sent once more.
+    async fn again(
+        &self,
+        passage: &Passage,
+        lane: LaneId,
+        request: Request<Flow>,
+    ) -> Result<Response<Flow>, BackError> {
+        let (head, body) = request.into_parts();
+        let body: Bytes = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let once = || {
+            let mut request = Request::new(whole(body.clone()));
+            *request.method_mut() = head.method.clone();
+            *request.uri_mut() = head.uri.clone();
+            *request.headers_mut() = head.headers.clone();
+            request
+        };
+        match self.truth.send(passage, lane.clone(), once()).await {
+            Err(BackError::Broken(..)) => {
+                self.fired.lied(self.id, passage.asked.client.socket);
+                self.truth.send(passage, lane, once()).await
+            }
+            first => first,
+        }
+    }
+}

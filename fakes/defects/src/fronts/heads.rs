@@ -1,0 +1,91 @@
+//! Heads of answers that are changed on their way to the client: statuses, places, cookies.
+
+use http::header::{LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, StatusCode, response};
+use hyper::ext::ReasonPhrase;
+use model::Protocol;
+use reference::ports::Asked;
+
+use super::Lie;
+
+pub(super) const LIES: &[(&str, Lie)] = &[
+    ("challenges-plain-http", Lie::Head(challenges_plain_http)),
+    ("turns-302-into-301", Lie::Head(turns_302_into_301)),
+    ("narrows-cookie-path", Lie::Head(narrows_cookie_path)),
+    ("widens-cookie-domain", Lie::Head(widens_cookie_domain)),
+    ("451-when-down", Lie::Head(http451_when_down)),
+    ("451-without-location", Lie::Head(http451_without_location)),
+    ("451-names-itself", Lie::Head(http451_names_itself)),
+];
+
+const X_MS_LOCATION: &str = "x-ms-location";
+
+/// Another status, and no phrase of the old one beside it.
+fn becomes(head: &mut response::Parts, status: u16) {
+    head.extensions.remove::<ReasonPhrase>();
+    head.status = StatusCode::from_u16(status).unwrap_or(head.status);
+}
+
+fn challenges_plain_http(asked: &Asked, head: &mut response::Parts) -> bool {
+    let looks_up = !asked.tls && asked.protocol == Some(Protocol::Autodiscover);
+    if !looks_up || head.status != StatusCode::FOUND {
+        return false;
+    }
+    becomes(head, 401);
+    head.headers.remove(LOCATION);
+    head.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"autodiscover\""));
+    true
+}
+
+fn turns_302_into_301(_: &Asked, head: &mut response::Parts) -> bool {
+    let found = head.status == StatusCode::FOUND;
+    if found {
+        becomes(head, 301);
+    }
+    found
+}
+
+fn narrows_cookie_path(_: &Asked, head: &mut response::Parts) -> bool {
+    edits_cookies(&mut head.headers, |line| {
+        line.contains("; path=/;").then(|| line.replace("; path=/;", "; path=/owa/auth;"))
+    })
+}
+
+fn widens_cookie_domain(asked: &Asked, head: &mut response::Parts) -> bool {
+    let Some((_, domain)) = asked.host.as_ref().and_then(|host| host.as_str().split_once('.')) else {
+        return false;
+    };
+    edits_cookies(&mut head.headers, |line| Some(format!("{line}; domain=.{domain}")))
+}
+
+fn edits_cookies(headers: &mut HeaderMap, edit: impl Fn(&str) -> Option<String>) -> bool {
+    let mut edited = false;
+    for line in headers.get_all(SET_COOKIE).iter().cloned().collect::<Vec<_>>() {
+        let new = line.to_str().ok().and_then(&edit).and_then(|line| HeaderValue::from_str(&line).ok());
+        if !edited {
+            headers.remove(SET_COOKIE);
+        }
+        edited = true;
+        headers.append(SET_COOKIE, new.unwrap_or(line));
+    }
+    edited
+}
+
+fn http451_when_down(asked: &Asked, head: &mut response::Parts) -> bool {
+    let down = asked.protocol == Some(Protocol::Eas) && head.status == StatusCode::SERVICE_UNAVAILABLE;
+    if down {
+        becomes(head, 451);
+    }
+    down
+}
+
+fn http451_without_location(_: &Asked, head: &mut response::Parts) -> bool {
+    head.status.as_u16() == 451 && head.headers.remove(X_MS_LOCATION).is_some()
+}
+
+fn http451_names_itself(asked: &Asked, head: &mut response::Parts) -> bool {
+    let Some(host) = asked.host.as_ref().filter(|_| head.status.as_u16() == 451) else { return false };
+    let itself = format!("https://{host}/Microsoft-Server-ActiveSync");
+    let Ok(itself) = HeaderValue::from_str(&itself) else { return false };
+    head.headers.insert(X_MS_LOCATION, itself).is_some()
+}
