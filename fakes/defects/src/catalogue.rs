@@ -138,7 +138,7 @@ const ROWS: &[Row] = rows! {
     "replaces-soap-fault": Transport Front FrontEnd2013, "its own page for a 500 with a fault in it", ["X-WIRE-3"];
     "withholds-early-401": Transport Bytes FrontEnd2013, "keeps a challenge back until the whole upload came", ["X-WIRE-5"];
     "holds-streaming-events": Transport Bytes FrontEnd2013, "buffers a streaming answer", ["X-WIRE-5"];
-    "swallows-expect": Transport Front FrontEnd2013, "never sends 100, never passes it on", ["X-WIRE-12"];
+    "swallows-expect": Transport Bytes FrontEnd2013, "never sends 100, never passes it on", ["X-WIRE-12"];
     "caps-body": Transport Front FrontEnd2013, "413 to what it declares to accept", ["X-WIRE-13"];
     "oab-from-any": Routing Decide FrontEnd2013, "ignores who distributes this OAB", ["CX-OAB-6", "CX-OAB-1"];
     "oab-from-mailbox-site": Routing Decide FrontEnd2013, "fetches blue's OAB in Site3, undeclared", ["CX-OAB-3"];

@@ -122,11 +122,7 @@ impl Front for Spoiled {
             let (mut head, body) = answer.into_parts();
             match self.lie {
                 Lie::Instead(_, instead) if misread => return instead(),
-                Lie::Head(lie) => {
-                    if lie(asked, &mut head) {
-                        self.fired.lied(self.id, asked.client.socket);
-                    }
-                }
+                Lie::Head(lie) if lie(asked, &mut head) => self.fired.lied(self.id, asked.client.socket),
                 Lie::Page(fits, lie) if fits(asked, &head) => {
                     let body = match Limited::new(body, MOST_BYTES).collect().await {
                         Ok(body) => body.to_bytes(),

@@ -3,11 +3,13 @@
 
 mod backs;
 pub mod catalogue;
+mod clock;
 mod decisions;
 mod discoveries;
 mod fired;
 mod fronts;
 mod identity;
+mod octets;
 #[cfg(test)]
 mod tests;
 
@@ -86,7 +88,7 @@ pub fn spoiler(id: &str, fired: Fired) -> Option<reference::Spoil> {
 
 /// Every defect that is built.
 pub(crate) fn built() -> impl Iterator<Item = &'static str> {
-    decisions::ids().chain(discoveries::ids()).chain(fronts::ids()).chain(backs::ids())
+    decisions::ids().chain(discoveries::ids()).chain(fronts::ids()).chain(backs::ids()).chain(octets::ids())
 }
 
 /// Whether a defect is more than a row of the catalogue.
@@ -110,6 +112,10 @@ pub fn spoil(id: &str, ports: Ports, fired: Fired) -> Option<Ports> {
     if let Some((id, lie)) = backs::lie(id) {
         let back = Arc::new(backs::Spoiled { id, lie, truth: ports.back.clone(), fired });
         return Some(Ports { back, ..ports });
+    }
+    if let Some((id, lie)) = octets::lie(id) {
+        let bytes = Arc::new(octets::Spoiled { id, lie, truth: ports.bytes.clone(), fired });
+        return Some(Ports { bytes, ..ports });
     }
     let (id, lie) = discoveries::lie(id)?;
     let discover = Arc::new(discoveries::Spoiled::new(id, lie, ports.discover.clone(), fired));

@@ -22,7 +22,8 @@ fn every_lie_is_a_row_of_the_catalogue_at_the_port_that_it_wraps() {
             () if is_one_of(Box::new(decisions::ids())) => Port::Decide,
             () if is_one_of(Box::new(discoveries::ids())) => Port::Discover,
             () if is_one_of(Box::new(fronts::ids())) => Port::Front,
-            () => Port::Back,
+            () if is_one_of(Box::new(backs::ids())) => Port::Back,
+            () => Port::Bytes,
         };
         assert_eq!(defect.port, port, "{}", defect.id);
     }

@@ -1,0 +1,96 @@
+//! Lies of `bytes`: a relay that stands before or behind a front end and spoils what passes through it. It reads enough
+//! of HTTP/1 to know where a message begins and ends, and nothing of what a front end thinks of it.
+
+mod heads;
+mod relay;
+
+use std::sync::Arc;
+
+use reference::ports::{Client, Octets, Stream};
+use tokio::io::duplex;
+
+use crate::Fired;
+
+/// How much a relay holds of what nobody has read yet.
+const ROOM: usize = 64 * 1024;
+
+/// How the octets are spoiled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Lie {
+    /// Each answer's head is rewritten on its way to the client; `None` leaves it.
+    AnswerHead(fn(&str) -> Option<String>),
+    /// Each request's head is rewritten on its way to a server behind.
+    RequestHead(fn(&str) -> Option<String>),
+    /// An answer that comes before its request has ended waits for that end.
+    WithholdsEarly,
+    /// A chunked answer is held until it is whole.
+    HoldsPieces,
+    /// The body of a challenge never comes.
+    StallsOnChallenge,
+    /// A long head ends the connection.
+    ChokesOnBigHeads,
+    /// An interim answer is dropped.
+    SwallowsInterim,
+    /// An exchange that has been quiet for a while is cut.
+    CutsQuiet,
+}
+
+const LIES: &[(&str, Lie)] = &[
+    ("lowers-header-names", Lie::AnswerHead(heads::lowered)),
+    ("merges-offers", Lie::AnswerHead(heads::one_offer)),
+    ("folds-cookies", Lie::AnswerHead(heads::one_cookie_line)),
+    ("forwards-both-lengths", Lie::RequestHead(heads::both_lengths)),
+    ("withholds-early-401", Lie::WithholdsEarly),
+    ("holds-streaming-events", Lie::HoldsPieces),
+    ("stalls-on-401-body", Lie::StallsOnChallenge),
+    ("chokes-on-big-heads", Lie::ChokesOnBigHeads),
+    ("swallows-expect", Lie::SwallowsInterim),
+    ("cuts-ping", Lie::CutsQuiet),
+];
+
+/// The lie of this id.
+pub(crate) fn lie(id: &str) -> Option<(&'static str, Lie)> {
+    LIES.iter().find(|(known, _)| *known == id).copied()
+}
+
+/// Every id.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+    LIES.iter().map(|(id, _)| *id)
+}
+
+pub(crate) struct Spoiled {
+    pub(crate) id: &'static str,
+    pub(crate) lie: Lie,
+    pub(crate) truth: Arc<dyn Octets>,
+    pub(crate) fired: Fired,
+}
+
+impl Spoiled {
+    fn lied(&self, client: Client) -> impl Fn() + Send + Sync + use<> {
+        let (id, fired) = (self.id, self.fired.clone());
+        move || fired.lied(id, client.socket)
+    }
+}
+
+impl Octets for Spoiled {
+    fn front(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
+        let stream = self.truth.front(client, stream);
+        if matches!(self.lie, Lie::RequestHead(_)) {
+            return stream;
+        }
+        let (near, far) = duplex(ROOM);
+        // It ends with the connection, on either side.
+        tokio::spawn(relay::relay(stream, Box::new(far), self.lie, self.lied(client)));
+        Box::new(near)
+    }
+
+    fn behind(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
+        let stream = self.truth.behind(client, stream);
+        if !matches!(self.lie, Lie::RequestHead(_)) {
+            return stream;
+        }
+        let (near, far) = duplex(ROOM);
+        tokio::spawn(relay::relay(Box::new(far), stream, self.lie, self.lied(client)));
+        Box::new(near)
+    }
+}
