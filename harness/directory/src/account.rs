@@ -98,6 +98,11 @@ fn fnv(bytes: &[u8]) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// A GUID of something's own, told by its name.
+pub(crate) fn guid_of(name: &str) -> String {
+    guid(fnv(name.as_bytes()))
+}
+
 fn guid(hash: u64) -> String {
     let wide = format!("{:016x}{:016x}", hash, fnv(&hash.to_be_bytes()));
     let mut text = String::new();

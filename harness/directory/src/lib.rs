@@ -2,7 +2,9 @@
 //! through which a subject learns them. It states facts, never a target.
 
 pub mod account;
+mod clock;
 pub mod http;
+pub mod ldap;
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -2,9 +2,11 @@
 
 pub mod clock;
 pub mod dns;
+mod doors;
 pub mod ground;
 pub mod pki;
 mod running;
 pub mod seat;
 
-pub use running::{Doors, Lab, LabError, LeaseWanted, Plan};
+pub use doors::Doors;
+pub use running::{Lab, LabError, LeaseWanted, Plan};

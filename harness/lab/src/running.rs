@@ -1,7 +1,7 @@
 //! A lab: planned, then running. Everything it starts it owns, and joins when it stops.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ use model::{CaseId, MailboxName, Protocol, ServerName, Topology, Version, View};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::dns::{self, Names};
+use crate::dns::Names;
+use crate::doors::{Doors, Opening, controller};
 use crate::ground::{Block, Dials, Ground};
 use crate::pki::Authority;
 use crate::seat::{self, Dial, Facts, Seat, SeatError, SeatFacts, SeatListeners};
@@ -76,7 +77,7 @@ pub enum LabError {
     Seat(#[from] SeatError),
 }
 
-fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> LabError {
+pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> LabError {
     let what = what.into();
     move |error| LabError::Io { what, error }
 }
@@ -97,21 +98,10 @@ pub struct Lab {
     stop: CancellationToken,
 }
 
-/// Where a lab can be reached beside its servers.
-#[derive(Debug, Clone, Copy)]
-pub struct Doors {
-    /// The internal view's DNS server.
-    pub dns_internal: SocketAddr,
-    /// The external view's.
-    pub dns_external: SocketAddr,
-    /// The directory over HTTP/JSON.
-    pub directory: SocketAddr,
-}
-
 /// Host numbers in a lab's block of addresses.
-const DNS_INTERNAL: u8 = 2;
-const DNS_EXTERNAL: u8 = 3;
-const DIRECTORY: u8 = 4;
+pub(crate) const DNS_INTERNAL: u8 = 2;
+pub(crate) const DNS_EXTERNAL: u8 = 3;
+pub(crate) const DIRECTORY: u8 = 4;
 const CLIENT_INTERNAL: u8 = 6;
 const CLIENT_EXTERNAL: u8 = 7;
 const FIRST_SERVER: u8 = 10;
@@ -143,7 +133,15 @@ impl Lab {
         let world = world(&plan.ledger, &directory, &authority, &names, block.dials(), plan.faults);
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let doors = open_doors(&block, &names, &directory, &plan.ledger, &stop, &mut tasks)?;
+        let doors = Opening {
+            block: &block,
+            authority: &authority,
+            names: &names,
+            directory: &directory,
+            ledger: &plan.ledger,
+            stop: &stop,
+        };
+        let doors = doors.open(&mut tasks)?;
         for (name, address) in &addresses {
             if *name == topology.seat && plan.subject.is_some() {
                 continue;
@@ -208,6 +206,9 @@ impl Lab {
             ca,
             dns: self.doors.dns_internal,
             directory: format!("http://{}", self.doors.directory),
+            ldap: format!("ldap://{}", self.doors.ldap),
+            ldaps: format!("ldaps://{}", self.doors.ldaps),
+            global_catalog: format!("ldap://{}", self.doors.global_catalog),
             service_account: seat::Account { user: service.user, password: service.password },
             source: self.block.source(address),
             dial: self.dial_table(),
@@ -239,6 +240,12 @@ impl Lab {
                 }));
             }
         }
+        let (name, ip) = (controller(&topology.domain), self.block.address(DIRECTORY));
+        table.extend(directory::ldap::Port::ALL.map(|port| Dial {
+            name: name.clone(),
+            port: port.number(),
+            address: self.block.dials().real(ip, port.number()),
+        }));
         table
     }
 
@@ -406,39 +413,4 @@ fn machine(
         });
     }
     Ok(Machine { name: name.clone(), source: block.source(address), listeners })
-}
-
-fn open_doors(
-    block: &Block,
-    names: &Names,
-    directory: &Directory,
-    ledger: &Ledger,
-    stop: &CancellationToken,
-    tasks: &mut JoinSet<()>,
-) -> Result<Doors, LabError> {
-    let mut servers =
-        [block.address(DNS_INTERNAL), block.address(DNS_EXTERNAL)].map(|ip| SocketAddr::new(ip, 53));
-    for (view, at) in [(View::Internal, 0), (View::External, 1)] {
-        let ip = servers[at].ip();
-        let (udp, tcp) =
-            block.listen_dns(ip, 53).map_err(io(format!("DNS cannot listen on {ip} port 53")))?;
-        servers[at] = udp.local_addr().map_err(io("DNS"))?;
-        let (names, ledger, stop) = (names.clone(), ledger.clone(), stop.clone());
-        tasks.spawn(async move {
-            if let Err(error) = dns::serve(view, names, udp, tcp, ledger, stop).await {
-                panic!("the {view} DNS server ended: {error}");
-            }
-        });
-    }
-    let ip = block.address(DIRECTORY);
-    let listener = block.listen(ip, 80).map_err(io(format!("the directory cannot listen on {ip}")))?;
-    let at = listener.local_addr().map_err(io("directory"))?;
-    let door = directory::http::door(directory.clone());
-    let stopped = stop.clone();
-    tasks.spawn(async move {
-        if let Err(error) = directory::http::serve(listener, door, stopped.cancelled_owned()).await {
-            panic!("the directory's door ended: {error}");
-        }
-    });
-    Ok(Doors { dns_internal: servers[0], dns_external: servers[1], directory: at })
 }

@@ -24,6 +24,12 @@ pub struct Facts {
     pub dns: SocketAddr,
     /// The directory's HTTP door: `http://127.80.3.4:80`.
     pub directory: String,
+    /// Its LDAP door: `ldap://127.80.3.4:389`.
+    pub ldap: String,
+    /// The same over TLS: `ldaps://127.80.3.4:636`. The certificate names the address, and the domain controller.
+    pub ldaps: String,
+    /// The global catalog: `ldap://127.80.3.4:3268`.
+    pub global_catalog: String,
     /// Whom tickets are given to.
     pub service_account: Account,
     /// The address that the subject dials from.
@@ -202,6 +208,9 @@ impl Facts {
             ca: path("ca.pem"),
             dns: lab(2, 53),
             directory: format!("http://{}", lab(4, 80)),
+            ldap: format!("ldap://{}", lab(4, 389)),
+            ldaps: format!("ldaps://{}", lab(4, 636)),
+            global_catalog: format!("ldap://{}", lab(4, 3268)),
             service_account: Account { user: service.user, password: service.password },
             source: lab(number(seat), 0).ip(),
             dial: vec![],
