@@ -1,8 +1,10 @@
-//! Verdicts as people and programs read them: terminal text, `report.json`, JUnit, and the table of rules.
+//! Verdicts as people and programs read them: terminal text, `report.json`, `report.html`, JUnit, GitHub's pages, and the
+//! table of rules.
 //!
 //! Pure: everything here turns values into text, and the caller writes it. What a subject said reaches a terminal or an
 //! XML file only with its control characters taken out.
 
+pub mod github;
 pub mod html;
 pub mod json;
 pub mod junit;

@@ -105,9 +105,10 @@ pub fn progress(done: usize, total: usize, failed: usize) -> String {
     }
 }
 
-fn head(verdict: &Verdict) -> String {
+/// How a case ended, in a few words: `leg 1 differs`.
+pub(crate) fn says(verdict: &Verdict) -> String {
     let legs: Vec<String> = differing_legs(verdict).iter().map(ToString::to_string).collect();
-    let says = match verdict.outcome {
+    match verdict.outcome {
         Outcome::Pass => "passes".to_owned(),
         Outcome::Skip => "skipped".to_owned(),
         Outcome::UnexpectedPass => "passes, and a deviation says that it fails".to_owned(),
@@ -118,15 +119,18 @@ fn head(verdict: &Verdict) -> String {
             [one] => format!("leg {one} differs"),
             several => format!("legs {} differ", in_a_row(several)),
         },
-    };
-    let left = format!("{}: {says}", verdict.id);
+    }
+}
+
+fn head(verdict: &Verdict) -> String {
+    let left = format!("{}: {}", verdict.id, says(verdict));
     let rules = verdict.rules.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     let gap = RULES_END.saturating_sub(left.chars().count() + rules.chars().count()).max(2);
     format!("{left}{}{rules}", " ".repeat(gap))
 }
 
 /// The legs that a difference names, in order, once each.
-fn differing_legs(verdict: &Verdict) -> Vec<usize> {
+pub(crate) fn differing_legs(verdict: &Verdict) -> Vec<usize> {
     let mut legs: Vec<usize> = verdict.why.iter().map(|why| why.leg).filter(|leg| *leg > 0).collect();
     legs.sort_unstable();
     legs.dedup();
@@ -159,7 +163,7 @@ fn row(expected: &str, observed: &str, observed_at: usize) -> String {
     format!("  {expected:<width$}{observed}").trim_end().to_owned()
 }
 
-fn next(run: &RunFacts, verdicts: &[Verdict]) -> String {
+pub(crate) fn next(run: &RunFacts, verdicts: &[Verdict]) -> String {
     let first = |outcome: Outcome| verdicts.iter().find(|verdict| verdict.outcome == outcome);
     let why = |verdict: &Verdict| verdict.why.first().map_or(String::new(), |why| format!(": {}", why.says));
     match run.exit {

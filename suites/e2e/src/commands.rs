@@ -110,7 +110,7 @@ pub struct E2e {
     /// A lab of its own for every case.
     #[arg(long)]
     isolate: bool,
-    /// Writes report.json, junit.xml and ledger.jsonl here.
+    /// Writes report.html, report.json, junit.xml, summary.md, ledger.jsonl and evidence of what failed here.
     #[arg(long, value_name = "DIR")]
     report: Option<PathBuf>,
     /// Runs only the cases that were not as expected in the report in this folder.

@@ -8,6 +8,7 @@ pub mod hint;
 pub mod judge;
 pub mod lab_of;
 pub mod play;
+pub mod publish;
 pub mod run;
 pub mod select;
 pub mod suite;

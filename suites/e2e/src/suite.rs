@@ -115,6 +115,11 @@ impl Suite {
         }
     }
 
+    /// The file of a case.
+    pub fn file_of(&self, case: &CaseId) -> PathBuf {
+        self.root.join("cases").join(format!("{case}.toml"))
+    }
+
     /// Names that one file uses and another must have.
     fn cross_checked(&self, files: &BTreeMap<CaseId, Source>) -> Vec<Problem> {
         let mut problems: Vec<Problem> = vec![];

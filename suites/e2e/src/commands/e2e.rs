@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{E2e, say};
 use crate::evidence;
 use crate::exit::{self, Exit};
+use crate::publish;
 use crate::run::{Came, How, Progress, Work, run};
 use crate::select::Filter;
 use crate::suite::Suite;
@@ -245,28 +246,18 @@ fn report(
     if let Some(why) = &came.unwritten {
         say::error(format!("some evidence could not be written: {why}"));
     }
-    if let Some(folder) = &options.report
-        && let Err(error) = write(folder, &facts, &came)
-    {
+    if let Err(error) = publish::tell_github(suite, &facts, &came) {
+        say::error(format!("GitHub's summary could not be written: {error}"));
+    }
+    let Some(folder) = &options.report else { return exit };
+    let subject = options.subject.as_ref().and_then(|name| suite.subject(name).ok());
+    let roles = subject.map_or_else(|| publish::roles(&came), |(subject, _)| vec![subject.role]);
+    if let Err(error) = publish::write(folder, suite, &facts, &roles, &came) {
         say::error(format!("the report could not be written to {}: {error}", folder.display()));
         return if exit == Exit::AsExpected { Exit::Broken } else { exit };
     }
+    println!("  report     {}", folder.join("report.html").display());
     exit
-}
-
-fn write(folder: &Path, facts: &RunFacts, came: &Came) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    whole(&folder.join("report.json"), &report::json::report(facts, &came.verdicts, &came.evidence))?;
-    whole(&folder.join("junit.xml"), &report::junit::report(facts, &came.verdicts))?;
-    let lines: String = came.ledger.iter().map(|line| format!("{line}\n")).collect();
-    whole(&folder.join("ledger.jsonl"), &lines)
-}
-
-/// A file is whole or not there: written beside, then put in place.
-fn whole(path: &Path, text: &str) -> std::io::Result<()> {
-    let beside = path.with_extension("part");
-    std::fs::write(&beside, text)?;
-    std::fs::rename(&beside, path)
 }
 
 fn names(suite: &Suite, options: &E2e, came: &Came) -> Vec<String> {

@@ -44,7 +44,7 @@ fn report_and_ledger_hold_their_schemas() {
     assert!(!ledger.contains("pass-"), "{ledger}");
     assert_eq!(
         names(&folder),
-        ["evidence", "junit.xml", "ledger.jsonl", "report.json"],
+        ["evidence", "junit.xml", "ledger.jsonl", "report.html", "report.json", "summary.md"],
         "nothing half-written"
     );
 }
@@ -227,4 +227,39 @@ fn a_report_that_cannot_be_written_is_never_green() {
     let ended =
         scratch.run(&["e2e", "--ground", "mapped", "--case", "coexistence/owa/red", "--report", &file]);
     ended.check(4, &["the report could not be written to", "in-the-way"]);
+}
+
+#[test]
+fn a_workflow_of_githubs_shows_the_failed_case_at_its_file() {
+    let scratch = Scratch::new();
+    let (tree, summary) = (format!("{}/..", scratch.suites()), scratch.path("summary"));
+    let scratch = scratch
+        .with_env("GITHUB_ACTIONS", "true")
+        .with_env("GITHUB_WORKSPACE", &tree)
+        .with_env("GITHUB_STEP_SUMMARY", &summary);
+    scratch.write("summary", "an earlier step\n");
+    let file = scratch.write("stub.toml", &subject(&reference(Some("redirects-bare")), ""));
+    let args = ["e2e", "--ground", "mapped", "--subject", &file, "--case", "coexistence/owa/purple"];
+    let error = "\n::error file=suites/cases/coexistence/owa/purple.toml,title=coexistence/owa/purple%3A legs 1 and 2 differ::";
+    scratch.run(&args).check(1, &[error]);
+    let summary = fs::read_to_string(summary).unwrap();
+    assert!(
+        summary.starts_with("an earlier step\n## ❌ Coexist: 1 of 1 cases not as expected\n"),
+        "{summary}"
+    );
+}
+
+#[test]
+fn the_page_names_the_failed_case_and_says_what_is_next() {
+    let scratch = Scratch::new();
+    let folder = reported(&scratch);
+    let html = fs::read_to_string(format!("{folder}/report.html")).unwrap();
+    let head = &html[..html.find("</header>").unwrap()];
+    for says in
+        ["<title>1 of 3 cases is not as expected", "as front-end-2013", "coexistence/owa/purple", "--seed "]
+    {
+        assert!(head.contains(says), "`{says}` is not in {head}");
+    }
+    assert!(html.contains("href=\"evidence/coexistence/owa/purple/heads.txt\""));
+    assert!(!html.contains("pass-"), "a password");
 }

@@ -54,6 +54,7 @@ impl std::fmt::Display for Ended {
 pub(crate) struct Scratch {
     folder: PathBuf,
     suites: PathBuf,
+    env: Vec<(&'static str, String)>,
 }
 
 /// Runs `coexist` with the suites of this tree.
@@ -70,7 +71,7 @@ impl Scratch {
         let name = format!("coexist-cli-{}-{number}-", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(folder.join("tmp")).unwrap();
-        Scratch { folder, suites: Path::new(env!("CARGO_MANIFEST_DIR")).join("..") }
+        Scratch { folder, suites: Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), env: vec![] }
     }
 
     /// With a copy of the suites that may be made wrong: every topology and subject, and these cases alone.
@@ -91,6 +92,12 @@ impl Scratch {
         fs::write(copy.join("floor"), "1\n").unwrap();
         scratch.suites = copy;
         scratch
+    }
+
+    /// With a variable that `coexist` finds in its environment.
+    pub(crate) fn with_env(mut self, name: &'static str, value: &str) -> Scratch {
+        self.env.push((name, value.to_owned()));
+        self
     }
 
     /// A path in the folder, as text.
@@ -135,6 +142,11 @@ impl Scratch {
         let mut command = Command::new(env!("CARGO_BIN_EXE_coexist"));
         command.arg("--suites").arg(&self.suites).args(args).current_dir(&self.folder);
         command.env("TMPDIR", self.folder.join("tmp")).env_remove("COEXIST_SUITES");
+        // What a workflow of GitHub's sets is for the runs that it means.
+        for name in ["GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"] {
+            command.env_remove(name);
+        }
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         // Files and no pipes: what a process that is left over holds open would keep us waiting.
         let [out, err] = ["stdout", "stderr"].map(|name| self.folder.join(name));
         let file = |path: &Path| Stdio::from(fs::File::create(path).unwrap());
