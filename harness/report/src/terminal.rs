@@ -12,6 +12,8 @@ use crate::in_a_row;
 const RULES_END: usize = 85;
 /// Where the observed column begins.
 const OBSERVED_AT: usize = 45;
+/// The most lines of a program's own words that are shown: the last ones, where it says why it ended.
+const MOST_LAST_LINES: usize = 6;
 
 /// A verdict in full: what differs, expected and observed beside each other, source, likely cause, and how to run it
 /// again. With `color`, the differences are coloured by ANSI sequences; the layout is the same.
@@ -35,7 +37,9 @@ pub fn failure(verdict: &Verdict, color: bool) -> String {
     text.push('\n');
     let mut note = |label: &str, says: &str| text.push_str(&format!("  {label:<8} {}\n", presentable(says)));
     for says in reasons(verdict) {
-        note("why", &says);
+        let (first, last) = first_and_last(&says);
+        note("why", first);
+        last.iter().for_each(|line| note("", line));
     }
     for leg in &legs {
         if let Some(says) = verdict.observed.get(leg - 1).and_then(|seen| seen.note.as_deref()) {
@@ -165,7 +169,9 @@ fn row(expected: &str, observed: &str, observed_at: usize) -> String {
 
 pub(crate) fn next(run: &RunFacts, verdicts: &[Verdict]) -> String {
     let first = |outcome: Outcome| verdicts.iter().find(|verdict| verdict.outcome == outcome);
-    let why = |verdict: &Verdict| verdict.why.first().map_or(String::new(), |why| format!(": {}", why.says));
+    let why = |verdict: &Verdict| {
+        verdict.why.first().map_or(String::new(), |why| format!(": {}", first_and_last(&why.says).0))
+    };
     match run.exit {
         130 => "interrupted: verdicts up to here are in the report".to_owned(),
         2 => "mend the input named above".to_owned(),
@@ -186,6 +192,14 @@ pub(crate) fn next(run: &RunFacts, verdicts: &[Verdict]) -> String {
             _ => "nothing: all is as expected".to_owned(),
         },
     }
+}
+
+/// What is said first, and the last lines of what follows it.
+fn first_and_last(says: &str) -> (&str, Vec<&str>) {
+    let mut lines = says.lines();
+    let first = lines.next().unwrap_or_default();
+    let rest: Vec<&str> = lines.map(str::trim_end).collect();
+    (first, rest[rest.len().saturating_sub(MOST_LAST_LINES)..].to_vec())
 }
 
 fn seconds(took: Duration) -> String {

@@ -112,6 +112,32 @@ fn what_a_subject_wrote_cannot_steer_the_terminal() {
 }
 
 #[test]
+fn of_a_program_that_ended_its_last_words_are_shown() {
+    let mut verdict = proxied_purple();
+    verdict.outcome = Outcome::Setup;
+    verdict.observed.clear();
+    let log = (1..=9).map(|line| format!("  line {line}\n")).collect::<String>();
+    let says = format!("subject `mine` ended; the end of subject.log:\n{log}  KeyError: 'ldaps'\n");
+    verdict.why = vec![difference(0, "lab", &says)];
+    let printed = failure(&verdict, false);
+    let wanted = "\
+coexistence/owa/purple: the lab or the subject broke                         CX-OWA-2
+
+  why      subject `mine` ended; the end of subject.log:
+             line 5
+             line 6
+             line 7
+             line 8
+             line 9
+             KeyError: 'ldaps'
+  source   routing-rules CX-OWA-2; the article, Outlook Web App, item 2
+  likely   the proxy treats a 2007 mailbox in its own site as something to proxy; 2007 is redirected
+  again    cargo xtask e2e --case coexistence/owa/purple --seed 7f21
+";
+    assert_eq!(printed, wanted, "\n{printed}");
+}
+
+#[test]
 fn a_summary_counts_and_says_what_to_do_next() {
     let mut skip = proxied_purple();
     skip.outcome = Outcome::Skip;
