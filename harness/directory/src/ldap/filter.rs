@@ -50,6 +50,8 @@ impl Filter {
             Filter::And(all) => fold(all.iter().map(|one| one.fits(entry)), false),
             Filter::Or(any) => fold(any.iter().map(|one| one.fits(entry)), true),
             Filter::Not(one) => one.fits(entry).map(|fits| !fits),
+            // Of every object, even of the rootDSE, which shows no class (RFC 4512, section 5.1).
+            Filter::Present(name) if name.eq_ignore_ascii_case("objectClass") => Some(true),
             Filter::Present(name) => Some(!entry.values(name).is_empty()),
             Filter::Equal(name, value) => {
                 let wanted = Folded::of(name, value)?;
