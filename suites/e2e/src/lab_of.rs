@@ -92,7 +92,7 @@ pub fn plan(
         }
     }
     Ok(Plan {
-        topology: suite.topology_of(first)?,
+        topology: suite.handed_over(first)?,
         subject: subject.map(|(subject, folder)| (subject, folder.to_owned())),
         leases,
         faults,

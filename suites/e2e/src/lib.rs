@@ -6,6 +6,7 @@ pub mod evidence;
 pub mod exit;
 pub mod hint;
 pub mod judge;
+pub mod lab_fault;
 pub mod lab_of;
 pub mod play;
 pub mod publish;

@@ -9,7 +9,7 @@ use lab::Lab;
 use model::case::{Case, Resolves};
 use model::journal::{ClientLeg, Exchange};
 use model::verdict::{Difference, Outcome, Verdict};
-use model::{HostName, MailboxName, ServerName, View};
+use model::{HostName, MailboxName, ServerName, Topology, View};
 
 use crate::hint;
 use crate::judge::{Judged, Trace, judge};
@@ -22,8 +22,8 @@ pub struct Played {
     pub trace: Trace,
 }
 
-/// Plays a case and judges it. `shared` is whether other cases use the same lab meanwhile.
-pub async fn play(lab: &Lab, case: &Case, shared: bool, again: String) -> Played {
+/// Plays a case and judges it by this topology. `shared` is whether other cases use the same lab meanwhile.
+pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool, again: String) -> Played {
     let started = Instant::now();
     let mut journals = vec![];
     for step in &case.steps {
@@ -35,12 +35,8 @@ pub async fn play(lab: &Lab, case: &Case, shared: bool, again: String) -> Played
     for resolves in &case.resolves {
         wrong_names.extend(resolve(lab, resolves).await);
     }
-    let trace = Trace {
-        topology: lab.directory().topology(),
-        positions: lab.positions(),
-        journals,
-        arrivals: lab.ledger().of_case(&case.id),
-    };
+    let trace =
+        Trace { topology, positions: lab.positions(), journals, arrivals: lab.ledger().of_case(&case.id) };
     let mut judged = judge(case, &trace);
     judged.differences.extend(wrong_names);
     judged.observed |= !case.resolves.is_empty();

@@ -11,9 +11,12 @@ use model::subject::Subject;
 use model::topology::{Setting, TopologyFiles};
 use model::{CaseId, Role, Topology};
 
+use crate::lab_fault::LabFault;
+
 mod named;
 
 /// Where the suite's files are, and what was read of them.
+#[derive(Clone)]
 pub struct Suite {
     root: PathBuf,
     /// The rule book's index.
@@ -28,6 +31,8 @@ pub struct Suite {
     pub tree: String,
     /// The fewest cases that a run without filters must hold.
     pub floor: usize,
+    /// What is wrong about every lab of this suite.
+    pub(crate) lab_fault: Option<&'static LabFault>,
 }
 
 /// Why a suite could not be read.
@@ -107,7 +112,16 @@ impl Suite {
             problems.push(floor_source.problem(None, "this is no number of cases", help));
             0
         });
-        let suite = Suite { root: root.to_owned(), rules, cases, bases, overlays, tree: hash(&texts), floor };
+        let suite = Suite {
+            root: root.to_owned(),
+            rules,
+            cases,
+            bases,
+            overlays,
+            tree: hash(&texts),
+            floor,
+            lab_fault: None,
+        };
         problems.extend(suite.cross_checked(&case_files));
         match problems.is_empty() {
             true => Ok(suite),
@@ -171,6 +185,23 @@ impl Suite {
     /// What is unknown or wrong about it.
     pub fn topology_of(&self, case: &Case) -> Result<Topology, SuiteError> {
         self.topology(&case.topology_name(), &case.given.settings)
+    }
+
+    /// The same suite, in labs of which something is wrong: to see that its cases can fail.
+    pub fn with(&self, fault: &'static LabFault) -> Suite {
+        Suite { lab_fault: Some(fault), ..self.clone() }
+    }
+
+    /// A case's topology as its lab is given it.
+    ///
+    /// # Errors
+    /// As [`Suite::topology_of`].
+    pub fn handed_over(&self, case: &Case) -> Result<Topology, SuiteError> {
+        let topology = self.topology_of(case)?;
+        Ok(match self.lab_fault {
+            Some(fault) => fault.spoiled(topology),
+            None => topology,
+        })
     }
 
     /// A topology by name, `coexistence+pairs`, or by path.

@@ -6,6 +6,7 @@ use model::case::Case;
 
 use super::say;
 use crate::exit::Exit;
+use crate::lab_fault::LAB_FAULTS;
 use crate::suite::Suite;
 
 pub(super) fn explain(root: &Path, id: &str) -> Exit {
@@ -36,6 +37,12 @@ pub(super) fn explain(root: &Path, id: &str) -> Exit {
             true => println!("  again    cargo xtask mutants --defect {id}"),
             false => println!("  not built yet"),
         }
+        return Exit::AsExpected;
+    }
+    if let Some(fault) = LAB_FAULTS.iter().find(|fault| fault.id == id) {
+        println!("{}  (a fault of the lab, not of a proxy)\n  {}", fault.id, fault.title);
+        println!("\n  must be caught by {}", fault.rules.join(", "));
+        println!("  again    cargo xtask mutants --defect {id}");
         return Exit::AsExpected;
     }
     say::error(format!("`{id}` is no case, rule or defect; `coexist list cases|rules|defects` prints them"));

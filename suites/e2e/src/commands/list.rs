@@ -8,6 +8,7 @@ use model::{MailboxName, RuleId};
 
 use super::{List, What, say};
 use crate::exit::Exit;
+use crate::lab_fault::LAB_FAULTS;
 use crate::suite::Suite;
 
 pub(super) fn list(root: &Path, options: &List) -> Exit {
@@ -73,5 +74,8 @@ fn defects() {
     for defect in defects::catalogue() {
         let built = if defect.built { "" } else { "  (not built yet)" };
         println!("{:<28} {:<22} {}{built}", defect.id, defect.rules.join(" "), defect.title);
+    }
+    for fault in LAB_FAULTS {
+        println!("{:<28} {:<22} {}", fault.id, fault.rules.join(" "), fault.title);
     }
 }

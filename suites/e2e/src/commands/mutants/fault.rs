@@ -1,0 +1,64 @@
+//! What can be wrong on purpose: the reference, the lab, or nothing at all, which must show in no case.
+
+use defects::Defect;
+use model::Role;
+
+use crate::lab_fault::{LAB_FAULTS, LabFault};
+
+/// One fault that is tried.
+pub(super) enum Fault {
+    /// A port of the reference lies.
+    Defect(Defect),
+    /// The lab is another one than its topology says.
+    Lab(&'static LabFault),
+    /// Every port of this role's reference is wrapped, and none lies.
+    Identity(Role),
+}
+
+/// Everything that is built, in the order of the catalogue.
+pub(super) fn all() -> Vec<Fault> {
+    let identities = [Role::FrontEnd2013, Role::FrontEnd2010].map(Fault::Identity);
+    let defects = defects::catalogue().into_iter().filter(|defect| defect.built).map(Fault::Defect);
+    identities.into_iter().chain(defects).chain(LAB_FAULTS.iter().map(Fault::Lab)).collect()
+}
+
+impl Fault {
+    pub(super) fn id(&self) -> &'static str {
+        match self {
+            Fault::Defect(defect) => defect.id,
+            Fault::Lab(fault) => fault.id,
+            Fault::Identity(_) => "identity",
+        }
+    }
+
+    /// The rules of which one at least must catch it; none for what is no fault.
+    pub(super) fn rules(&self) -> &'static [&'static str] {
+        match self {
+            Fault::Defect(defect) => defect.rules,
+            Fault::Lab(fault) => fault.rules,
+            Fault::Identity(_) => &[],
+        }
+    }
+
+    pub(super) fn is_identity(&self) -> bool {
+        matches!(self, Fault::Identity(_))
+    }
+
+    /// The kind of harm, as a heading.
+    pub(super) fn class(&self) -> String {
+        match self {
+            Fault::Defect(defect) => format!("{:?}", defect.class).to_lowercase(),
+            Fault::Lab(_) => "lab".to_owned(),
+            Fault::Identity(_) => "identity".to_owned(),
+        }
+    }
+
+    /// Where it lies.
+    pub(super) fn place(&self) -> String {
+        match self {
+            Fault::Defect(defect) => format!("{:?}", defect.port).to_lowercase(),
+            Fault::Lab(_) => "topology".to_owned(),
+            Fault::Identity(role) => format!("all, {role}"),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Faults of the lab, for rules at which the subject is idle: what is handed to the lab is another topology than the one
+//! that the cases are judged by, so that it can be seen that such a case can fail.
+
+use model::topology::{Certificate, Namespace, Server};
+use model::{ExternalUrl, InternalUrl, Protocol, ServerName, Topology, Version, WebUrl};
+
+/// One thing that is wrong about a lab.
+#[derive(Debug)]
+pub struct LabFault {
+    /// Its name, `lab-scp-to-site2`.
+    pub id: &'static str,
+    /// What is wrong.
+    pub title: &'static str,
+    /// The rules of which one at least must fail.
+    pub rules: &'static [&'static str],
+    spoil: fn(&mut Topology),
+}
+
+/// Every fault of the lab that speaks of HTTP, names and certificates.
+pub const LAB_FAULTS: &[LabFault] = &[
+    LabFault {
+        id: "lab-namespace-one-view",
+        title: "mail resolves outside only",
+        rules: &["TOP-4"],
+        spoil: |topology| each_namespace(topology, "mail.", |mail| mail.internal.clear()),
+    },
+    LabFault {
+        id: "lab-name-leaks-outside",
+        title: "the external view answers an internal-only name",
+        rules: &["DNS-1"],
+        spoil: |topology| {
+            each_namespace(topology, "", |name| {
+                if name.external.is_empty() {
+                    name.external.clone_from(&name.internal);
+                }
+            });
+        },
+    },
+    LabFault {
+        id: "lab-scp-to-site2",
+        title: "the service connection points lead to CAS2010 in Site2",
+        rules: &["PRE-AD-1", "CX-AD-6"],
+        spoil: |topology| {
+            let region = host(topology, "mail-region");
+            for server in topology.servers.values_mut() {
+                server.scp = server.scp.take().map(|scp| WebUrl { host: region.clone(), ..scp });
+            }
+        },
+    },
+    LabFault {
+        id: "lab-trust-ignored",
+        title: "nothing is wrong with a certificate that the case says is wrong",
+        rules: &["CERT-1"],
+        spoil: |topology| {
+            for server in topology.servers.values_mut() {
+                server.certificate = Certificate::Valid;
+            }
+        },
+    },
+    LabFault {
+        id: "lab-region-asks-site1",
+        title: "CAS2010 in Site2 passes its own mailbox through Site1",
+        rules: &["PRE-OWA-4A", "PRE-EAS-4A", "PRE-EWS-4", "CX-OWA-4A", "CX-EAS-4A", "CX-EWS-4"],
+        spoil: |topology| moves(topology, "mbx2010-s2"),
+    },
+    LabFault {
+        id: "lab-legacy-reads-afar",
+        title: "CAS2007 in Site1 reads MBX2007 in Site3 itself",
+        rules: &["CX-OWA-5", "CX-EWS-5"],
+        spoil: |topology| moves(topology, "mbx2007-s3"),
+    },
+    LabFault {
+        id: "lab-legacy-handed-mail",
+        title: "Autodiscover hands mail to purple and violet",
+        rules: &["CX-AD-5", "PRE-AD-2", "CX-EWS-2", "CX-EWS-5", "CX-OAB-2", "CX-OAB-5"],
+        spoil: |topology| {
+            names_mail(topology, "cas2007-s1", Protocol::Ews);
+            names_mail(topology, "cas2007-s1", Protocol::Oab);
+        },
+    },
+    LabFault {
+        id: "lab-region-oab-elsewhere",
+        title: "orange's OAB URL names mail",
+        rules: &["CX-OAB-4", "CX-AD-5"],
+        spoil: |topology| names_mail(topology, "cas2010-s2", Protocol::Oab),
+    },
+    LabFault {
+        id: "lab-mbx2013-uses-fqdn",
+        title: "MBX2013 ignores the InternalURL of CAS2007's ActiveSync",
+        rules: &["CX-EAS-2", "CX-EAS-5"],
+        spoil: |topology| {
+            let old: Vec<ServerName> = topology
+                .servers
+                .iter()
+                .filter(|(_, server)| server.version == Version::Exchange2007)
+                .map(|(name, _)| name.clone())
+                .collect();
+            for name in old {
+                let fqdn = topology.fqdn(&name);
+                let Some(server) = topology.servers.get_mut(&name) else { continue };
+                if let Some(InternalUrl(url)) =
+                    server.directories.get_mut(&Protocol::Eas).and_then(|eas| eas.internal_url.as_mut())
+                {
+                    url.host = fqdn;
+                }
+            }
+        },
+    },
+    LabFault {
+        id: "lab-2007-serves-newer",
+        title: "CAS2007 serves a device whose mailbox is 2010",
+        rules: &["X-EAS-2"],
+        spoil: |topology| {
+            if let Some(server) = server(topology, "mbx2010-s1") {
+                server.version = Version::Exchange2007;
+            }
+        },
+    },
+];
+
+impl LabFault {
+    /// The topology as the lab is given it.
+    pub fn spoiled(&self, mut topology: Topology) -> Topology {
+        (self.spoil)(&mut topology);
+        topology
+    }
+}
+
+fn host(topology: &Topology, name: &str) -> model::HostName {
+    let host = model::HostName::folded(&format!("{name}.{}", topology.domain));
+    host.expect("a label before a domain is a host name")
+}
+
+/// Changes every namespace whose name begins so.
+fn each_namespace(topology: &mut Topology, begins: &str, change: impl Fn(&mut Namespace)) {
+    let named = topology.namespaces.iter_mut().filter(|(name, _)| name.as_str().starts_with(begins));
+    named.for_each(|(_, namespace)| change(namespace));
+}
+
+/// A server by its name, where a topology has it.
+fn server<'t>(topology: &'t mut Topology, name: &str) -> Option<&'t mut Server> {
+    topology.servers.iter_mut().find(|(known, _)| known.as_str() == name).map(|(_, server)| server)
+}
+
+/// Moves a Mailbox server to the site of the seat.
+fn moves(topology: &mut Topology, name: &str) {
+    let site = topology.servers.get(&topology.seat).map(|seat| seat.site.clone());
+    if let (Some(server), Some(site)) = (server(topology, name), site) {
+        server.site = site;
+    }
+}
+
+/// Makes a virtual directory's ExternalURL name `mail`.
+fn names_mail(topology: &mut Topology, name: &str, protocol: Protocol) {
+    let mail = host(topology, "mail");
+    let directory = server(topology, name).and_then(|server| server.directories.get_mut(&protocol));
+    if let Some(ExternalUrl(url)) = directory.and_then(|directory| directory.external_url.as_mut()) {
+        url.host = mail;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::suite::Suite;
+
+    #[test]
+    fn every_fault_changes_a_topology_of_the_suite() {
+        let suite = Suite::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+        for fault in LAB_FAULTS {
+            let changes = suite.cases.iter().any(|case| {
+                let topology = suite.topology_of(case).unwrap();
+                fault.spoiled(topology.clone()) != topology
+            });
+            assert!(changes, "{}", fault.id);
+        }
+    }
+}
