@@ -44,7 +44,7 @@ impl Lookups<'_, '_> {
         let mut address = person.address.clone();
         let mut domain = person.domain.clone();
         for _ in 0..MOST_ADDRESSES {
-            match self.round(&address, &domain).await {
+            match self.round(&address, &domain, person).await {
                 Outcome::Settings(settings) => return Some(*settings),
                 Outcome::Other(other) => {
                     let after = other.rsplit_once('@').map_or("", |(_, domain)| domain);
@@ -69,7 +69,7 @@ impl Lookups<'_, '_> {
         }
     }
 
-    async fn round(&mut self, address: &str, domain: &HostName) -> Outcome {
+    async fn round(&mut self, address: &str, domain: &HostName, person: &Person) -> Outcome {
         let named = HostName::folded(&format!("autodiscover.{domain}")).ok();
         let at =
             |host: &HostName, tls| WebUrl { tls, host: host.clone(), path: self.dialect.path().to_owned() };
@@ -82,7 +82,7 @@ impl Lookups<'_, '_> {
         }
         let plain = named.as_ref().filter(|_| self.goes(Lookup::HttpRedirect)).map(|named| at(named, false));
         if self.when.client == ClientKind::Outlook && self.goes(Lookup::Scp) {
-            for url in scp::addresses(self.wire.network, self.wire.case).await {
+            for url in scp::addresses(self.wire.network, self.wire.case, person).await {
                 let url = if self.dialect == Dialect::Soap { url.at(self.dialect.path()) } else { url };
                 match self.ask(url, None, Reached::Scp, address).await {
                     Outcome::Next => {}

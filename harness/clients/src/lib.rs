@@ -11,6 +11,7 @@ mod device;
 mod ews;
 mod heard;
 mod html;
+mod ldap;
 mod legs;
 mod network;
 mod oab;

@@ -30,7 +30,7 @@ pub struct Network {
     pub trust: Arc<rustls::RootCertStore>,
     /// Canonical address and port to where it really listens.
     pub ports: Ports,
-    /// The directory's HTTP/JSON door, for service connection points: inside only, plain HTTP.
+    /// The directory's LDAP door, for service connection points: inside only, in clear.
     pub directory: Option<SocketAddr>,
     /// The Active Directory site that the client is in.
     pub site: SiteName,

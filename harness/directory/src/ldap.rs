@@ -152,3 +152,6 @@ async fn talk(door: &Door, mut stream: TcpStream, port: Port) -> io::Result<()> 
     converse(door, Line { catalog, tls: true }, &mut stream).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

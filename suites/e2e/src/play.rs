@@ -128,7 +128,7 @@ pub fn network(lab: &Lab, view: View) -> Network {
         },
         trust: lab.authority().root_store(),
         ports: Arc::new(move |ip, port| dials.real(ip, port)),
-        directory: (view == View::Internal).then(|| lab.doors().directory),
+        directory: (view == View::Internal).then(|| lab.doors().ldap),
         // A topology whose seat is in no site is refused when it is read.
         site: topology.site_of(&topology.seat).cloned().expect("the seat is in a site"),
         limits: Limits::default(),

@@ -28,9 +28,9 @@ pub(super) enum Filter {
 /// What a value begins with, contains in this order, and ends with.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Pieces {
-    initial: Option<Vec<u8>>,
-    any: Vec<Vec<u8>>,
-    last: Option<Vec<u8>>,
+    pub(super) initial: Option<Vec<u8>>,
+    pub(super) any: Vec<Vec<u8>>,
+    pub(super) last: Option<Vec<u8>>,
 }
 
 impl Filter {

@@ -70,8 +70,14 @@ async fn program(ground: &Ground, lab: &Lab, options: &Exec, stop: &Cancellation
     let (program, arguments) = options.command.split_first().ok_or(Exit::BadInput)?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::inherit());
-    for name in ["SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "COEXIST_CA"]
-    {
+    for name in [
+        "SSL_CERT_FILE",
+        "CURL_CA_BUNDLE",
+        "REQUESTS_CA_BUNDLE",
+        "NODE_EXTRA_CA_CERTS",
+        "LDAPTLS_CACERT",
+        "COEXIST_CA",
+    ] {
         command.env(name, &ca);
     }
     command.env("COEXIST_DNS", dns.to_string());
