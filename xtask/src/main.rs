@@ -17,6 +17,8 @@ cargo xtask COMMAND…
 
 Runs the suite (built and replaced by the binary `coexist`; `cargo xtask COMMAND --help` says more):
   e2e        runs the cases against a subject, or against the reference of each role
+  init       a subject file and its template for a new proxy
+  doctor     looks at a subject in its seat, line by line
   exec       runs a program inside a lab: its DNS, its CA, its view
   list       cases, rules, topologies, subjects, features, defects
   explain    a case, rule or defect: what, why, source, hops, how to run it

@@ -58,6 +58,7 @@ fn refusal(status: StatusCode, error: impl ToString) -> Response {
 
 /// The topology, with an entity tag that a steered fact changes: who asks again with it is told 304.
 async fn topology(State(directory): State<Directory>, headers: HeaderMap) -> Response {
+    directory.was_asked();
     let tag = tag(&directory);
     let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let tagged = [(header::ETAG, tag)];
@@ -73,6 +74,7 @@ fn tag(directory: &Directory) -> String {
 
 /// A mailbox's facts; `topology-tag` is the topology's entity tag, so that who knows that one need not ask for it.
 async fn mailbox(State(directory): State<Directory>, Path(form): Path<String>) -> Response {
+    directory.was_asked();
     match directory.facts(&form) {
         Some(facts) => ([("topology-tag", tag(&directory))], Json(facts)).into_response(),
         None => refusal(StatusCode::NOT_FOUND, format!("no mailbox is called `{form}`")),
@@ -80,6 +82,7 @@ async fn mailbox(State(directory): State<Directory>, Path(form): Path<String>) -
 }
 
 async fn authenticate(State(directory): State<Directory>, Json(given): Json<Credentials>) -> Response {
+    directory.was_asked();
     let signed_in = directory.authenticate(&given.user, &given.password);
     match signed_in.and_then(|account| directory.facts(account.name.as_str())) {
         Some(facts) => Json(facts).into_response(),
@@ -92,6 +95,7 @@ async fn tickets(
     headers: HeaderMap,
     Json(wanted): Json<TicketWanted>,
 ) -> Response {
+    directory.was_asked();
     let asker = basic(&headers);
     let asker = asker.as_ref().map(|(user, password)| (user.as_str(), password.as_str()));
     match directory.issue(asker, &wanted.user, &wanted.to) {

@@ -7,6 +7,7 @@ pub mod http;
 pub mod ldap;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
@@ -29,6 +30,8 @@ struct State {
     forms: HashMap<String, usize>,
     service: ServiceAccount,
     tickets: HashMap<String, Ticket>,
+    /// How often a door was asked something.
+    asked: AtomicU64,
 }
 
 /// The account that a subject may speak for users with.
@@ -99,6 +102,7 @@ impl Directory {
             forms: HashMap::new(),
             service,
             tickets: HashMap::new(),
+            asked: AtomicU64::new(0),
         })));
         for (name, database) in mailboxes {
             let password = format!("pass-{name}");
@@ -176,6 +180,16 @@ impl Directory {
             change(Arc::make_mut(&mut state.topology));
             state.changes += 1;
         });
+    }
+
+    /// A door was asked something.
+    pub fn was_asked(&self) {
+        self.read(|state| state.asked.fetch_add(1, Ordering::Relaxed));
+    }
+
+    /// How often the doors were asked something since the lab began.
+    pub fn asked(&self) -> u64 {
+        self.read(|state| state.asked.load(Ordering::Relaxed))
     }
 
     /// The service account.

@@ -315,6 +315,24 @@ impl Lab {
         Some(format!("{status}; the end of its log:\n{}", subject.log_tail()))
     }
 
+    /// The address that the subject dials from.
+    pub fn subject_address(&self) -> Option<IpAddr> {
+        Some(self.block.source(*self.addresses.get(&self.directory.topology().seat)?))
+    }
+
+    /// Waits until the subject has ended. Who sits there not at all never ends.
+    pub async fn subject_dies(&self) {
+        match &self.subject {
+            Some(subject) => drop(subject.died().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Stops the subject alone, and says how it came to its end.
+    pub async fn stop_subject(&mut self) -> Option<seat::Stopped> {
+        Some(self.subject.take()?.stop().await)
+    }
+
     /// Stops the subject, then every server, and joins them. A panic of a server is raised again.
     pub async fn stop(mut self) {
         if let Some(subject) = self.subject.take() {

@@ -8,6 +8,9 @@ use model::subject::Day;
 /// How long a program in a lab may take to end once it was asked to.
 pub(crate) const PROGRAM: Duration = Duration::from_secs(2);
 
+/// How long after a connection broke the end of the subject may become known.
+pub(crate) const DEATH: Duration = Duration::from_millis(500);
+
 /// What is not there in time is not there.
 pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(limit, work).await.ok()

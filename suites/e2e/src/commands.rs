@@ -9,10 +9,13 @@ use model::{Role, RuleId, View};
 use crate::exit::Exit;
 
 mod bench;
+mod canary;
 mod check;
+mod doctor;
 mod e2e;
 mod exec;
 mod explain;
+mod init;
 mod list;
 mod mutants;
 mod predict;
@@ -70,6 +73,12 @@ enum Command {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Writes a subject file and its template for a new proxy, every variable a comment in them.
+    Init(init::Init),
+    /// Looks at a subject in its seat, line by line, each with a hint.
+    Doctor(doctor::Doctor),
+    /// A subject that is no proxy, to prove that the suite notices.
+    Canary(canary::Canary),
     /// The reference: our own front end, started by its subject file like any proxy.
     Reference(Reference),
 }
@@ -116,6 +125,9 @@ pub struct E2e {
     /// Runs only the cases that were not as expected in the report in this folder.
     #[arg(long, value_name = "DIR")]
     failed: Option<PathBuf>,
+    /// An earlier report.json: says what is new, mended or regressed; who seems to have regressed is run twice again, alone.
+    #[arg(long, value_name = "FILE")]
+    baseline: Option<PathBuf>,
     /// Which rules decide the exit code: result (what a user would notice), or likeness too. The reference is held to both.
     #[arg(long)]
     level: Option<model::rule::Level>,
@@ -243,6 +255,9 @@ pub fn run(cli: Cli) -> Exit {
         Command::Mutants(options) => mutants::mutants(&root, &options),
         Command::Random(options) => random::random(&root, &options),
         Command::Bench { names, rounds } => bench::bench(&root, &names, rounds),
+        Command::Init(options) => init::init(&options),
+        Command::Doctor(options) => doctor::doctor(&root, &options),
+        Command::Canary(options) => canary::canary(&options),
         Command::Reference(options) => refer::reference(options),
     }
 }

@@ -42,6 +42,8 @@ pub struct Ending {
     pub selected: usize,
     /// The fewest cases that a run without filters must hold; `None` with filters.
     pub floor: Option<usize>,
+    /// What the floor is held against, where that is not `selected`: a subject's role has a part of the suite's cases alone.
+    pub held: Option<usize>,
     /// Whether any answer at all came from the subject, or no case asked it for one.
     pub subject_answered: bool,
     /// Arrivals and DNS queries recorded.
@@ -95,11 +97,9 @@ fn nothing_checked(ending: &Ending, counts: &Counts) -> Option<String> {
     if counts.judged() == 0 {
         return Some("every case was skipped: the subject claims none of the features they need".to_owned());
     }
-    if let Some(floor) = ending.floor.filter(|floor| ending.selected < *floor) {
-        return Some(format!(
-            "{} cases are fewer than the suite's floor of {floor}: were some lost?",
-            ending.selected
-        ));
+    let held = ending.held.unwrap_or(ending.selected);
+    if let Some(floor) = ending.floor.filter(|floor| held < *floor) {
+        return Some(format!("{held} cases are fewer than the suite's floor of {floor}: were some lost?"));
     }
     if !ending.subject_answered {
         return Some("the subject never answered: nothing it does was seen".to_owned());

@@ -2,6 +2,7 @@
 
 mod clock;
 pub mod commands;
+pub mod declared;
 pub mod evidence;
 pub mod exit;
 pub mod hint;

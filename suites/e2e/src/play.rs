@@ -9,7 +9,7 @@ use lab::Lab;
 use model::case::{Case, Resolves};
 use model::journal::{ClientLeg, Exchange};
 use model::verdict::{Difference, Outcome, Verdict};
-use model::{HostName, MailboxName, ServerName, Topology, View};
+use model::{CaseId, HostName, MailboxName, ServerName, Topology, View};
 
 use crate::hint;
 use crate::judge::{Judged, Trace, judge};
@@ -40,6 +40,10 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
     let mut judged = judge(case, &trace);
     judged.differences.extend(wrong_names);
     judged.observed |= !case.resolves.is_empty();
+    if !judged.differences.is_empty() && broke_off(&trace) {
+        // A connection that breaks is seen sooner than the end of the process that held it.
+        let _ = crate::clock::within(crate::clock::DEATH, lab.subject_dies()).await;
+    }
     let outcome = outcome(lab, &mut judged, &trace, shared);
     let verdict = Verdict {
         id: case.id.clone(),
@@ -79,6 +83,17 @@ fn outcome(lab: &Lab, judged: &mut Judged, trace: &Trace, shared: bool) -> Outco
         return Outcome::Setup;
     }
     Outcome::Pass
+}
+
+/// Whether something that was asked at the seat got no answer.
+fn broke_off(trace: &Trace) -> bool {
+    let at_the_seat = |exchange: &Exchange| {
+        let to = exchange.dialled.and_then(|to| trace.positions.get(&to.ip()));
+        to == Some(&trace.topology.seat)
+    };
+    let mut exchanges =
+        trace.journals.iter().flat_map(|journal| &journal.legs).flat_map(|leg| &leg.exchanges);
+    exchanges.any(|exchange| exchange.status == 0 && at_the_seat(exchange))
 }
 
 /// An exchange that leaves something behind: a 5xx, or no answer. A request that a client sent again since its kept
@@ -137,7 +152,12 @@ pub fn network(lab: &Lab, view: View) -> Network {
 
 /// The person behind a case's mailbox.
 pub fn person(lab: &Lab, case: &Case, mailbox: &MailboxName) -> Option<Person> {
-    let account = lab.account(&case.id, mailbox)?;
+    person_of(lab, &case.id, mailbox)
+}
+
+/// The person behind a mailbox that was drawn under this id.
+pub fn person_of(lab: &Lab, case: &CaseId, mailbox: &MailboxName) -> Option<Person> {
+    let account = lab.account(case, mailbox)?;
     Some(Person {
         address: account.address.clone(),
         account: account.account.clone(),

@@ -11,7 +11,7 @@ use lab::ground::Ground;
 use ledger::{Arrival, Claim, Conveyed, Ledger, Opener, claimed_by_connection};
 use model::case::Case;
 use model::journal::Journal;
-use model::subject::{Feature, Subject};
+use model::subject::{Feature, Instances, Subject};
 use model::verdict::{Difference, Outcome, Verdict};
 use model::{CaseId, ServerName};
 use report::html::Evidence;
@@ -19,6 +19,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::declared;
 use crate::evidence::Desk;
 use crate::exit::Ending;
 use crate::judge::Trace;
@@ -82,6 +83,10 @@ pub struct Came {
     pub unwritten: Option<String>,
     /// Cases in which a defect of the subject says that it lied (`{work}/fired`).
     pub fired: BTreeSet<CaseId>,
+    /// Requests in which a subject spoke for a user as it declares.
+    pub spoke_as_declared: usize,
+    /// For each lab whose subject died: the cases that were running then.
+    pub deaths: Vec<BTreeSet<CaseId>>,
 }
 
 /// Told after each verdict: how many are done, of how many, how many are not as expected.
@@ -116,14 +121,21 @@ pub async fn run(
     let mut running = JoinSet::new();
     for work in work {
         let subject = Arc::new(work.subject);
-        let (mut wanted, skipped): (Vec<_>, Vec<_>) =
-            work.cases.into_iter().partition(|case| missing(case, &subject.0).is_empty());
-        for case in skipped {
-            state.add(skip(&case, &subject.0, &state.how), None).await;
+        let mut wanted = vec![];
+        for case in work.cases {
+            match not_for(&state.suite, &case, &subject.0) {
+                None => wanted.push(case),
+                Some(why) => state.add(skip(&case, why, &state.how), None).await,
+            }
         }
         shuffle(&mut wanted, state.how.seed);
+        // Labs of a subject of which only one can run come one after the other.
+        let alone = match subject.0.run.instances {
+            Instances::One => Some(Arc::new(Semaphore::new(1))),
+            Instances::Many => None,
+        };
         for group in lab_of::groups(&wanted, state.how.isolate) {
-            running.spawn(state.clone().run_group(subject.clone(), group));
+            running.spawn(state.clone().run_group(subject.clone(), group, alone.clone()));
         }
     }
     joined(running).await;
@@ -136,6 +148,14 @@ pub async fn run(
     came.ending.interrupted = interrupted;
     came.ending.subject_answered = answered;
     came
+}
+
+/// A lab while its cases run.
+struct Seated {
+    lab: Arc<Lab>,
+    subject: Arc<(Subject, PathBuf)>,
+    /// Cases that were running when the subject died.
+    fell: Arc<Mutex<BTreeSet<CaseId>>>,
 }
 
 struct State {
@@ -156,7 +176,16 @@ struct State {
 }
 
 impl State {
-    async fn run_group(self: Arc<Self>, subject: Arc<(Subject, PathBuf)>, group: Group) {
+    async fn run_group(
+        self: Arc<Self>,
+        subject: Arc<(Subject, PathBuf)>,
+        group: Group,
+        alone: Option<Arc<Semaphore>>,
+    ) {
+        let _alone = match &alone {
+            Some(alone) => alone.acquire().await.ok(),
+            None => None,
+        };
         let Ok(_turn) = self.labs.acquire().await else { return };
         if self.stop.is_cancelled() {
             return;
@@ -185,16 +214,16 @@ impl State {
         let ids: Vec<CaseId> = group.cases.iter().map(|case| case.id.clone()).collect();
         let allowed = allowed(&group.cases);
         let mut cases = JoinSet::new();
+        let fell = Arc::new(Mutex::new(BTreeSet::new()));
         for case in group.cases {
-            cases.spawn(self.clone().run_case(
-                lab.clone(),
-                subject.clone(),
-                case,
-                group.shared,
-                desk.clone(),
-            ));
+            let seat = Seated { lab: lab.clone(), subject: subject.clone(), fell: fell.clone() };
+            cases.spawn(self.clone().run_case(seat, case, group.shared, desk.clone()));
         }
         joined(cases).await;
+        let fell = std::mem::take(&mut *fell.lock().await);
+        if !fell.is_empty() {
+            self.came.lock().await.deaths.push(fell);
+        }
         let fired = fired(&folder, &ledger);
         self.came.lock().await.fired.extend(fired);
         if let Some(lab) = Arc::into_inner(lab) {
@@ -222,13 +251,19 @@ impl State {
 
     async fn run_case(
         self: Arc<Self>,
-        lab: Arc<Lab>,
-        subject: Arc<(Subject, PathBuf)>,
+        Seated { lab, subject, fell }: Seated,
         case: Arc<Case>,
         shared: bool,
         desk: Option<Arc<Desk>>,
     ) {
         let Ok(_turn) = self.jobs.acquire().await else { return };
+        if let Some(died) = lab.subject_died() {
+            let verdict =
+                play::unplayed(&case, format!("the subject had died: {died}"), self.again(&case.id));
+            self.save(desk.as_deref(), &verdict, &[]).await;
+            self.add(verdict, None).await;
+            return;
+        }
         desk.iter().for_each(|desk| desk.begins(&case.id));
         // Of a lab with a fault the case is judged by the topology that it was written for.
         let written = self.suite.lab_fault.and_then(|_| self.suite.topology_of(&case).ok());
@@ -246,6 +281,15 @@ impl State {
             }
         }
         let mut verdict = played.verdict;
+        let heard = declared::heard(&subject.0.declares, &played.trace);
+        self.came.lock().await.spoke_as_declared += heard.held;
+        if !heard.otherwise.is_empty() && matches!(verdict.outcome, Outcome::Pass | Outcome::Fail) {
+            verdict.outcome = Outcome::Fail;
+            verdict.why.extend(heard.otherwise);
+        }
+        if verdict.outcome == Outcome::Setup && lab.subject_died().is_some() {
+            fell.lock().await.insert(case.id.clone());
+        }
         if let Some(deviation) = subject.0.deviations.get(&case.id) {
             match verdict.outcome {
                 Outcome::Fail => {
@@ -380,9 +424,15 @@ fn allowed(cases: &[Arc<Case>]) -> BTreeSet<ServerName> {
     legs.flat_map(|leg| &leg.hops).flat_map(|hop| hop.at.0.clone()).collect()
 }
 
-/// The features that a case needs and the subject does not claim.
-fn missing(case: &Case, subject: &Subject) -> Vec<Feature> {
-    case.needs.iter().filter(|feature| !subject.features.contains(feature)).copied().collect()
+/// Why a case is not for a subject: a feature that it does not claim, or another behaviour that it declares.
+fn not_for(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
+    let claimed = |feature: &&Feature| subject.features.contains(feature);
+    let missing: Vec<&str> =
+        case.needs.iter().filter(|feature| !claimed(feature)).map(|feature| feature.as_str()).collect();
+    if !missing.is_empty() {
+        return Some(format!("{} does not claim {}", subject.name, missing.join(", ")));
+    }
+    declared::not_for(suite, case, subject)
 }
 
 /// The command that runs a case again.
@@ -391,10 +441,8 @@ fn again(case: &CaseId, how: &How) -> String {
     format!("cargo xtask e2e --case {case} --seed {:04x}{subject}", how.seed)
 }
 
-fn skip(case: &Case, subject: &Subject, how: &How) -> Verdict {
-    let features: Vec<&str> = missing(case, subject).iter().map(|feature| feature.as_str()).collect();
-    let says = format!("{} does not claim {}", subject.name, features.join(", "));
-    let mut verdict = play::unplayed(case, says, again(&case.id, how));
+fn skip(case: &Case, why: String, how: &How) -> Verdict {
+    let mut verdict = play::unplayed(case, why, again(&case.id, how));
     verdict.outcome = Outcome::Skip;
     verdict
 }

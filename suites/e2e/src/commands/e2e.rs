@@ -6,20 +6,26 @@ use std::path::Path;
 use std::sync::Arc;
 
 use lab::ground::Ground;
+use lab::seat::Seat;
+use model::Role;
 use model::case::Case;
 use model::rule::Level;
 use model::subject::{Day, Subject};
-use model::verdict::{Counts, RunFacts, Verdict};
-use model::{CaseId, Role};
-use tokio_util::sync::CancellationToken;
+use model::verdict::{Counts, Outcome, RunFacts, Verdict};
 
 use super::{E2e, say};
+use crate::declared;
 use crate::evidence;
 use crate::exit::{self, Exit};
 use crate::publish;
 use crate::run::{Came, How, Progress, Work, run};
 use crate::select::Filter;
 use crate::suite::Suite;
+use again::Again;
+use baseline::Baseline;
+
+mod again;
+mod baseline;
 
 pub(super) fn e2e(root: &Path, options: &E2e) -> Exit {
     inner(root, options).unwrap_or_else(|exit| exit)
@@ -31,6 +37,10 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
     let filter = filter(options)?;
     every_filter_matches(&suite, options)?;
     let work = work(&suite, options, &filter)?;
+    let mut baseline = options.baseline.as_deref().map(Baseline::read).transpose().map_err(|says| {
+        say::error(says);
+        Exit::BadInput
+    })?;
     let folder = say::Folder::make()?;
     if let Some(report) = &options.report {
         evidence::forget(report, work.iter().flat_map(|work| &work.cases).map(|case| case.id.clone()));
@@ -54,40 +64,41 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
             let chosen = work.clone();
             let came =
                 run(suite.clone(), ground.clone(), chosen, how.clone(), stop.clone(), progress()).await;
-            let suspects = came.suspects.clone();
+            let (suspects, deaths) = (came.suspects.clone(), came.deaths.clone());
             all = joined(all, came);
             if stop.is_cancelled() {
                 break;
             }
+            let again = Again { suite: &suite, ground: &ground, work: &work, how: &how, stop: &stop };
             if !suspects.is_empty() && !options.isolate {
-                all = joined(all, alone(&suite, &ground, &work, &how, &suspects, &stop).await);
+                // So that it shows whose the arrival is.
+                let count = suspects.len();
+                eprintln!("coexist: an arrival belongs to nobody; running {count} cases again, each alone");
+                all = joined(all, again.alone(&suspects).await);
+            }
+            if let Some(killer) = again.killer(&deaths).await {
+                say::error(killer);
+            }
+            if let Some(baseline) = &mut baseline {
+                let doubtful = baseline.doubtful(&all.verdicts);
+                if !doubtful.is_empty() {
+                    let count = doubtful.len();
+                    eprintln!(
+                        "coexist: not as in the baseline: running {count} cases twice again, each alone"
+                    );
+                    let alone =
+                        [again.alone(&doubtful).await.verdicts, again.alone(&doubtful).await.verdicts];
+                    baseline.weigh(&mut all.verdicts, &alone);
+                }
             }
         }
         all
     });
-    let floor = (filter.is_open() && options.subject.is_none())
-        .then_some(suite.floor)
-        .map(|floor| floor.saturating_mul(options.repeat.max(1)));
-    Ok(report(&suite, &ground, options, seed, came, floor))
-}
-
-/// Runs the cases again that ran beside an arrival that belongs to nobody, each in a lab of its own, so that it shows
-/// whose it is.
-async fn alone(
-    suite: &Arc<Suite>,
-    ground: &Arc<Ground>,
-    work: &[Work],
-    how: &How,
-    suspects: &BTreeSet<CaseId>,
-    stop: &CancellationToken,
-) -> Came {
-    eprintln!("coexist: an arrival belongs to nobody; running {} cases again, each alone", suspects.len());
-    let mut chosen = work.to_vec();
-    for work in &mut chosen {
-        work.cases.retain(|case| suspects.contains(&case.id));
-    }
-    let how = How { isolate: true, ..how.clone() };
-    run(suite.clone(), ground.clone(), chosen, how, stop.clone(), progress()).await
+    let mut came = came;
+    came.ending.held = options.subject.as_ref().map(|_| suite.cases.len());
+    let times = if options.subject.is_some() { 1 } else { options.repeat.max(1) };
+    came.ending.floor = filter.is_open().then_some(suite.floor).map(|floor| floor.saturating_mul(times));
+    Ok(report(&suite, &ground, options, seed, came, &work, baseline.as_ref()))
 }
 
 fn filter(options: &E2e) -> Result<Filter, Exit> {
@@ -160,6 +171,13 @@ fn work(suite: &Suite, options: &E2e, filter: &Filter) -> Result<Vec<Work>, Exit
     for (role, name) in subjects {
         let subject = suite.subject(&name).map_err(|error| say::suite_error(&error))?;
         fit(suite, &subject.0, options.today.as_ref())?;
+        if let Some(case) = by_role.get(&role).and_then(|cases| cases.first()) {
+            let topology = suite.topology_of(case).map_err(|error| say::suite_error(&error))?;
+            Seat::preview(&subject.0, &subject.1, topology).map_err(|error| {
+                say::error(error);
+                Exit::BadInput
+            })?;
+        }
         work.push(Work { subject, cases: by_role.remove(&role).unwrap_or_default() });
     }
     Ok(work)
@@ -196,6 +214,7 @@ fn joined(mut all: Came, came: Came) -> Came {
     ending.recorded += came.ending.recorded;
     ending.unclaimed += came.ending.unclaimed;
     all.traces = came.traces;
+    all.spoke_as_declared += came.spoke_as_declared;
     all.evidence.extend(came.evidence);
     all.unwritten = all.unwritten.or(came.unwritten);
     all
@@ -206,10 +225,10 @@ fn report(
     ground: &Ground,
     options: &E2e,
     seed: u64,
-    mut came: Came,
-    floor: Option<usize>,
+    came: Came,
+    work: &[Work],
+    baseline: Option<&Baseline>,
 ) -> Exit {
-    came.ending.floor = floor;
     let likeness_only = |verdict: &Verdict| {
         verdict
             .rules
@@ -220,7 +239,13 @@ fn report(
     let level = options.level.unwrap_or(default);
     let leaked = |verdict: &Verdict| verdict.why.iter().any(|why| why.what == "stranger");
     let gates = |verdict: &Verdict| level == Level::Likeness || !likeness_only(verdict) || leaked(verdict);
-    let (exit, why) = exit::of(&came.ending, &came.verdicts, gates);
+    let (mut exit, mut why) = exit::of(&came.ending, &came.verdicts, gates);
+    let in_suite = |id: &str| suite.cases.iter().any(|case| case.id.as_str() == id);
+    let compared = baseline.map(|baseline| baseline.compare(&came.verdicts, in_suite));
+    if exit == Exit::AsExpected && compared.as_ref().is_some_and(|(_, lost)| *lost) {
+        exit = Exit::NotAsExpected;
+        why = Some("a case that the baseline checked is not checked any more".to_owned());
+    }
     let facts = RunFacts {
         tree: suite.tree.clone(),
         seed: format!("{seed:04x}"),
@@ -240,6 +265,20 @@ fn report(
     }
     print!("{}", report::terminal::skipped(&came.verdicts));
     println!("{}", report::terminal::summary(&facts, &came.verdicts));
+    for line in work.iter().filter(|_| options.subject.is_some()).flat_map(|work| {
+        let ran = |id: &str| {
+            came.verdicts
+                .iter()
+                .filter(|v| v.outcome != Outcome::Skip && v.rules.iter().any(|rule| rule.as_str() == id))
+                .count()
+        };
+        declared::lines(&work.subject.0, came.spoke_as_declared, ran)
+    }) {
+        println!("  declared   {line}");
+    }
+    if let Some((text, _)) = &compared {
+        print!("{text}");
+    }
     if let Some(why) = why {
         say::error(why);
     }

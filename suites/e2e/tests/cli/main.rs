@@ -10,6 +10,8 @@
 
 mod answers;
 mod bad_input;
+mod baseline;
+mod canaries;
 mod choice;
 mod clock;
 mod hostile;
@@ -17,5 +19,6 @@ mod outcomes;
 mod print;
 mod reports;
 mod scratch;
+mod seat;
 mod signals;
 mod vacuous;

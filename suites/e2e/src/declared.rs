@@ -1,0 +1,85 @@
+//! What a subject declares, held against what it does: cases of another reading are not for it, and where it says how it
+//! speaks for users, it is heard.
+
+use ledger::{Arrival, Claim, Conveyed};
+use model::case::Case;
+use model::subject::{Declares, Subject, ToServers};
+use model::verdict::Difference;
+use model::{Protocol, Role};
+
+use crate::judge::Trace;
+use crate::suite::Suite;
+
+/// Rules whose cases depend on whom a front end answers 451 (rule X-EAS-1).
+const OF_451: [&str; 4] = ["PRE-EAS-4B", "PRE-EAS-4C", "X-EAS-1", "X-EAS-4"];
+
+/// Why a case is not for a subject that declares another behaviour than the one it is about.
+pub fn not_for(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
+    let declared = subject.declares.eas_451?;
+    if subject.role != Role::FrontEnd2010 || !case.rules.iter().any(|rule| OF_451.contains(&rule.as_str())) {
+        return None;
+    }
+    let topology = suite.topology_of(case).ok()?;
+    let set = topology.server(&topology.seat)?.directory(Protocol::Eas)?.devices_451?;
+    (set != declared).then(|| format!("{} declares eas-451 = \"{declared}\", not \"{set}\"", subject.name))
+}
+
+/// How often a subject spoke for a user as it declares, and where it did not.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// Requests in which it did.
+    pub held: usize,
+    /// What was otherwise.
+    pub otherwise: Vec<Difference>,
+}
+
+/// Listens how a subject spoke for users in a case. Basic and tickets are known apart; what else a server believes, a
+/// session of its own say, is no way of speaking for a user.
+pub fn heard(declares: &Declares, trace: &Trace) -> Heard {
+    let mut heard = Heard::default();
+    let wanted = match declares.to_servers {
+        Some(ToServers::Basic) => Conveyed::Basic,
+        Some(ToServers::Ticket) => Conveyed::Ticket,
+        _ => return heard,
+    };
+    let from_subject = |arrival: &&std::sync::Arc<Arrival>| {
+        arrival.parent.is_none()
+            && arrival.claimed_by != Claim::Socket
+            && arrival.identity.believed_to_be.is_some()
+            && matches!(arrival.identity.conveyed, Conveyed::Basic | Conveyed::Ticket)
+    };
+    for arrival in trace.arrivals.iter().filter(from_subject) {
+        if arrival.identity.conveyed == wanted {
+            heard.held += 1;
+            continue;
+        }
+        let says = format!(
+            "{} {} at {} spoke for its user otherwise than by to-servers = \"{}\", which the subject declares",
+            arrival.verb,
+            arrival.target,
+            arrival.server,
+            declares.to_servers.map_or("", ToServers::as_str)
+        );
+        heard.otherwise.push(Difference { leg: 0, what: "declared".to_owned(), says });
+    }
+    heard
+}
+
+/// What was held to what is declared, one line each; `held` counts requests that spoke for a user.
+pub fn lines(subject: &Subject, held: usize, ran: impl Fn(&str) -> usize) -> Vec<String> {
+    let mut lines = vec![];
+    if let Some(way) =
+        subject.declares.to_servers.filter(|way| matches!(way, ToServers::Basic | ToServers::Ticket))
+    {
+        lines.push(format!(
+            "to-servers = \"{way}\": so in {held} requests (tolerance: none may be otherwise)"
+        ));
+    }
+    if let Some(preset) = subject.declares.eas_451 {
+        let cases: usize = OF_451.iter().map(|rule| ran(rule)).sum();
+        lines.push(format!(
+            "eas-451 = \"{preset}\": {cases} cases of it (tolerance: none; those of another are skipped)"
+        ));
+    }
+    lines
+}

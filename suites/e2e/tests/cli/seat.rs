@@ -1,0 +1,126 @@
+//! The way of an author: a subject file is written, looked at in its seat, and mended.
+
+use std::fs;
+
+use rstest::rstest;
+
+use crate::scratch::{Scratch, reference, subject};
+
+#[rstest]
+#[case::newest("front-end-2013")]
+#[case::older("front-end-2010")]
+fn what_init_writes_is_right_as_it_is(#[case] role: &str) {
+    let scratch = Scratch::new();
+    let folder = scratch.path("mine");
+    let init = ["init", "--role", role, "my-proxy", "-o", &folder];
+    scratch
+        .run(&init)
+        .check(0, &["wrote ", "my-proxy.toml", "my-proxy.conf.jinja", "coexist doctor --subject"]);
+    let file = format!("{folder}/my-proxy.toml");
+    scratch.run(&["check", &file]).check(0, &["0 errors, 0 warnings"]);
+    // Its template renders in a lab; the program is for its author to bring.
+    scratch.run(&["doctor", "--ground", "mapped", "--subject", &file]).check(
+        4,
+        &["ok    templates", "1 rendered", "FAIL  program", "`my-proxy`: it is in no folder of PATH"],
+    );
+    let before = fs::read_to_string(&file).unwrap();
+    scratch.run(&init).check(2, &["my-proxy.toml is there already, and is left as it is"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), before);
+}
+
+#[rstest]
+#[case(&["init", "--role", "front-end-2013", "My Proxy"], &["`My Proxy` is no name for a subject; a right one: my-proxy"])]
+#[case(&["init", "--role", "front", "mine"], &["`front` is no role", "front-end-2013"])]
+#[case(&["doctor", "--subject", "nobody"], &["no subject is called `nobody`"])]
+#[case(&["e2e", "--baseline", "nowhere.json"], &["nowhere.json: No such file"])]
+fn a_wrong_word_is_refused_with_a_right_one(#[case] args: &[&str], #[case] says: &[&str]) {
+    crate::scratch::run(args).check(2, says);
+}
+
+#[test]
+fn a_sound_subject_is_well_in_every_line() {
+    let scratch = Scratch::new();
+    let ended = scratch.run(&["doctor", "--ground", "mapped", "--subject", "reference-2013"]);
+    let lines = [
+        "ok    program",
+        "ok    ready",
+        "ok    https",
+        "ok    http",
+        "ok    mail.contoso.com",
+        "ok    autodiscover.contoso.com, no SNI",
+        "ok    signs in",
+        "ok    directory",
+        "ok    a server",
+        "ok    stops",
+        "ok    leaves",
+        "all is well",
+    ];
+    ended.check(0, &lines).check_never(&["FAIL", "hint:"]);
+}
+
+#[rstest]
+#[case::ends("[\"/bin/sh\", \"-c\", \"echo no licence; exit 7\"]", "", 4, &["FAIL  started", "(exit status: 7)", "no licence", "hint: it has to stay in the foreground"])]
+#[case::deaf("[\"sleep\", \"60\"]", "", 4, &["FAIL  ready", "did not listen on 127.", "hint: it listens on {listen.https}"])]
+#[case::variable("[\"sleep\", \"60\"]", "files = [{ from = \"it.jinja\", to = \"{work}/it\" }]", 2, &["FAIL  templates", "it.jinja of subject `stub`, line 2: undefined value in `port = {{ listen.smtp }}`"])]
+fn what_is_wrong_is_said_in_its_line(
+    #[case] command: &str,
+    #[case] more: &str,
+    #[case] code: i32,
+    #[case] says: &[&str],
+) {
+    let scratch = Scratch::new();
+    scratch.write("it.jinja", "work = {{ work }}\nport = {{ listen.smtp }}\n");
+    let text = subject(command, more).replace("within = \"10s\"", "within = \"500ms\"");
+    let file = scratch.write("stub.toml", &text);
+    scratch.run(&["doctor", "--ground", "mapped", "--subject", &file]).check(code, says);
+}
+
+/// A run refuses the same template, before any lab.
+#[test]
+fn a_template_that_names_what_is_not_there_is_bad_input() {
+    let scratch = Scratch::new();
+    scratch.write("it.jinja", "{{ listen.smtp }}\n");
+    let more = "files = [{ from = \"it.jinja\", to = \"{work}/it\" }]";
+    let file = scratch.write("stub.toml", &subject("[\"sleep\", \"60\"]", more));
+    let ended = scratch.run(&["e2e", "--ground", "mapped", "--subject", &file]);
+    ended.check(2, &["it.jinja of subject `stub`, line 1: undefined value"]);
+}
+
+/// A right certificate of another lab is a wrong one here, and silence is no answer.
+#[rstest]
+#[case::yes("says-yes", 1, &["ok    mail.contoso.com", "FAIL  signs in", "FAIL  a server", "hint: "])]
+#[case::silent("says-nothing", 1, &["ok    https", "FAIL  mail.contoso.com", "no TLS within 5s", "FAIL  signs in"])]
+#[case::wire("straight-wire", 1, &["FAIL  mail.contoso.com", "hint: present {cert.chain}: it names all"])]
+fn a_canary_is_ill_where_it_is_wrong(#[case] name: &str, #[case] code: i32, #[case] says: &[&str]) {
+    let scratch = Scratch::new();
+    let file = format!("{}/subjects/canaries/{name}.toml", scratch.suites());
+    scratch.run(&["doctor", "--ground", "mapped", "--subject", &file]).check(code, says);
+}
+
+#[test]
+fn a_lie_about_how_it_speaks_for_users_fails() {
+    let scratch = Scratch::new();
+    let declares = "[declares]\nto-servers = \"basic\"";
+    let file = scratch.write("stub.toml", &subject(&reference(None), declares));
+    let args = ["e2e", "--ground", "mapped", "--subject", &file, "--case", "coexistence/owa/red"];
+    scratch.run(&args).check(1, &["otherwise than by to-servers = \"basic\", which the subject declares"]);
+    let file = scratch.write("stub.toml", &subject(&reference(None), &declares.replace("basic", "ticket")));
+    let args = ["e2e", "--ground", "mapped", "--subject", &file, "--case", "coexistence/owa/red"];
+    scratch
+        .run(&args)
+        .check(0, &["declared   to-servers = \"ticket\": so in ", "(tolerance: none may be otherwise)"]);
+}
+
+#[test]
+fn a_subject_that_declares_another_451_skips_the_cases_of_the_one_set() {
+    let scratch = Scratch::new();
+    let text = subject(
+        &reference(None).replace("front-end-2013", "front-end-2010"),
+        "[declares]\neas-451 = \"12.1-and-later\"",
+    )
+    .replace("role = \"front-end-2013\"", "role = \"front-end-2010\"")
+    .replace("[\"owa\", \"silent-redirect\"]", "[\"eas\", \"autodiscover\"]");
+    let file = scratch.write("stub.toml", &text);
+    let args = ["e2e", "--ground", "mapped", "--subject", &file, "--rule", "PRE-EAS-4B"];
+    scratch.run(&args).check(3, &["stub declares eas-451 = \"12.1-and-later\", not \"article-list\""]);
+}
