@@ -2,7 +2,8 @@
 //! rules of which one at least must fail.
 //!
 //! Where a row stands for several seats, the one named is the one in which it is run. `one-url-for-all` is run as 2010:
-//! a 2013 front end asks no ExternalURL of ActiveSync, so there is nothing that it could get wrong.
+//! a 2013 front end asks no ExternalURL of ActiveSync, so there is nothing that it could get wrong. `closes-on-401` lies at the
+//! front: a 2013 front end challenges by itself, and behind it there is no challenge to close after.
 
 use model::Role;
 
@@ -155,7 +156,7 @@ const ROWS: &[Row] = rows! {
     "pins-one-spelling": Security Lane FrontEnd2013, "pins NTLM, and neither ntlm nor Nego2", ["X-SEC-4", "X-WIRE-1"];
     "splits-handshake": Transport Lane FrontEnd2013, "each leg on a new connection", ["X-WIRE-1", "CX-OA-1"];
     "two-servers-one-handshake": Transport Decide FrontEnd2013, "balances per request (+pairs)", ["X-WIRE-1"];
-    "closes-on-401": Transport Back FrontEnd2013, "ends the connection after each challenge", ["X-WIRE-1"];
+    "closes-on-401": Transport Front FrontEnd2013, "ends the connection after each challenge", ["X-WIRE-1"];
     "stalls-on-401-body": Transport Bytes FrontEnd2013, "waits when a challenge has a body, or a HEAD has none", ["X-WIRE-1"];
     "merges-offers": Transport Bytes FrontEnd2013, "three WWW-Authenticate lines become one", ["X-WIRE-2"];
     "invents-basic": Security Front FrontEnd2013, "offers Basic where the server did not", ["X-WIRE-2"];

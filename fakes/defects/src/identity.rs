@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use http::{Request, Response, request};
-use model::HostName;
 use reference::decide::{Decision, Question};
 use reference::lane::LaneId;
 use reference::ports::{
@@ -39,8 +38,8 @@ impl Decide for Same<dyn Decide> {
 }
 
 impl Lane for Same<dyn Lane> {
-    fn lane(&self, client: Client, user: Option<&str>, host: &HostName, port: u16) -> LaneId {
-        self.0.lane(client, user, host, port)
+    fn lane(&self, passage: &Passage) -> LaneId {
+        self.0.lane(passage)
     }
 }
 

@@ -9,6 +9,7 @@ mod discoveries;
 mod fired;
 mod fronts;
 mod identity;
+mod lanes;
 mod octets;
 #[cfg(test)]
 mod tests;
@@ -88,7 +89,12 @@ pub fn spoiler(id: &str, fired: Fired) -> Option<reference::Spoil> {
 
 /// Every defect that is built.
 pub(crate) fn built() -> impl Iterator<Item = &'static str> {
-    decisions::ids().chain(discoveries::ids()).chain(fronts::ids()).chain(backs::ids()).chain(octets::ids())
+    decisions::ids()
+        .chain(discoveries::ids())
+        .chain(fronts::ids())
+        .chain(backs::ids())
+        .chain(octets::ids())
+        .chain(lanes::ids())
 }
 
 /// Whether a defect is more than a row of the catalogue.
@@ -112,6 +118,10 @@ pub fn spoil(id: &str, ports: Ports, fired: Fired) -> Option<Ports> {
     if let Some((id, lie)) = backs::lie(id) {
         let back = Arc::new(backs::Spoiled { id, lie, truth: ports.back.clone(), fired });
         return Some(Ports { back, ..ports });
+    }
+    if let Some((id, lie)) = lanes::lie(id) {
+        let lane = Arc::new(lanes::Spoiled::new(id, lie, ports.lane.clone(), fired));
+        return Some(Ports { lane, ..ports });
     }
     if let Some((id, lie)) = octets::lie(id) {
         let bytes = Arc::new(octets::Spoiled { id, lie, truth: ports.bytes.clone(), fired });

@@ -8,7 +8,9 @@ use model::problem::Source;
 use model::topology::{RedirectType, TopologyFiles};
 use model::{DatabaseName, Protocol, Topology};
 use reference::decide::{Account, Device, Question, Rules, SignIn};
-use reference::ports::{Client, Decide, DirectoryDown, Discover, Facts, Sought, Waiting};
+use reference::ports::{
+    Asked, Bound, Client, Decide, DirectoryDown, Discover, Facts, Lane, Passage, Sought, Waiting,
+};
 
 use super::*;
 
@@ -23,6 +25,7 @@ fn every_lie_is_a_row_of_the_catalogue_at_the_port_that_it_wraps() {
             () if is_one_of(Box::new(discoveries::ids())) => Port::Discover,
             () if is_one_of(Box::new(fronts::ids())) => Port::Front,
             () if is_one_of(Box::new(backs::ids())) => Port::Back,
+            () if is_one_of(Box::new(lanes::ids())) => Port::Lane,
             () => Port::Bytes,
         };
         assert_eq!(defect.port, port, "{}", defect.id);
@@ -185,4 +188,51 @@ fn asked(topology: &Arc<Topology>) -> Vec<Question> {
         }
     }
     questions
+}
+
+/// A request of a client connection, signed in as this user in this way, on its way to one server.
+fn on_its_way(connection: u16, user: &str, bound: Option<(&str, bool)>) -> Passage {
+    let topology = read("coexistence", &[], RedirectType::Manual);
+    let home = topology.mailboxes[&"red".parse().unwrap()].database.clone();
+    let socket = format!("127.0.0.1:{connection}").parse().unwrap();
+    Passage {
+        asked: Asked {
+            client: Client { connection: connection.into(), socket },
+            tls: true,
+            host: None,
+            verb: "POST".parse().unwrap(),
+            target: "/ews/exchange.asmx".to_owned(),
+            protocol: Some(Protocol::Ews),
+        },
+        account: Some(account(&topology, user, &home)),
+        bound: bound.map(|(scheme, challenged)| Bound { scheme: scheme.to_owned(), challenged }),
+        host: "cas2010-s1.contoso.com".parse().unwrap(),
+        port: 443,
+    }
+}
+
+#[test]
+fn a_shared_lane_is_a_lie_to_both_of_its_users_and_to_no_other() {
+    // Whose connections each shares: by NTLM, in small letters, by a token with the first request, by Basic.
+    let ways = [Some(("NTLM", true)), Some(("ntlm", true)), Some(("Negotiate", false)), None];
+    for (defect, shares) in [
+        ("pool-forgets-who", [true, true, false, false]),
+        ("pins-after-challenge-only", [false, false, true, false]),
+        ("pins-one-spelling", [false, true, false, false]),
+    ] {
+        for (way, shared) in ways.into_iter().zip(shares) {
+            let file = std::env::temp_dir().join(format!("coexist-lane-{defect}-{}", std::process::id()));
+            let (id, lie) = lanes::lie(defect).unwrap();
+            let truth = Arc::new(reference::lane::OwnLanes);
+            let lanes = lanes::Spoiled::new(id, lie, truth, Fired::into_file(&file).unwrap());
+            let lane = |connection, user| lanes.lane(&on_its_way(connection, user, way));
+            let (red, again, blue) = (lane(1, "red"), lane(1, "red"), lane(2, "blue"));
+            let noted = std::fs::read_to_string(&file).unwrap();
+            std::fs::remove_file(file).unwrap();
+            assert_eq!(red, again);
+            assert_eq!(red == blue, shared, "{defect} {way:?}");
+            let both = format!("{id} 127.0.0.1:2\n{id} 127.0.0.1:1\n");
+            assert_eq!(noted, if shared { both } else { String::new() }, "{defect} {way:?}");
+        }
+    }
 }

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use directory::Account;
+use directory::ntlm::Challenge;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ledger::Opener;
+use ledger::{Conveyed, Opener};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -35,22 +36,67 @@ pub(crate) struct Connection {
     pub(crate) back_end: bool,
     pub(crate) heard: Heard,
     requests: AtomicU32,
-    /// Whom a connection-bound sign-in authenticated, as IIS keeps it for the connection's life.
-    signed_in: Mutex<Option<Arc<Account>>>,
+    bound: Mutex<Bound>,
+}
+
+/// How far a connection-bound sign-in has come, as IIS keeps it for the connection's life.
+#[derive(Debug, Clone, Default)]
+enum Bound {
+    #[default]
+    Nobody,
+    /// A challenge was given, and is good for one response.
+    Challenged(Challenge),
+    SignedIn(Arc<Account>, Conveyed),
 }
 
 impl Connection {
+    /// One without TLS, on which nobody has signed in.
+    pub(crate) fn new(id: u64, peer: SocketAddr, opener: Option<Opener>) -> Connection {
+        Connection {
+            id,
+            peer,
+            opener,
+            tls: false,
+            sni: None,
+            back_end: false,
+            heard: Heard::default(),
+            requests: AtomicU32::new(0),
+            bound: Mutex::default(),
+        }
+    }
+
     /// The number of the request that begins now, from 1.
     pub(crate) fn next_request(&self) -> u32 {
         self.requests.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    pub(crate) fn signed_in(&self) -> Option<Arc<Account>> {
-        self.signed_in.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Who signed in on it, and how.
+    pub(crate) fn signed_in(&self) -> Option<(Arc<Account>, Conveyed)> {
+        match self.bound(|bound| bound.clone()) {
+            Bound::SignedIn(account, how) => Some((account, how)),
+            Bound::Nobody | Bound::Challenged(_) => None,
+        }
     }
 
-    pub(crate) fn sign_in(&self, account: Arc<Account>) {
-        *self.signed_in.lock().unwrap_or_else(PoisonError::into_inner) = Some(account);
+    pub(crate) fn sign_in(&self, account: Arc<Account>, how: Conveyed) {
+        self.bound(|bound| *bound = Bound::SignedIn(account, how));
+    }
+
+    /// A new sign-in begins: whoever signed in before is nobody here any more.
+    pub(crate) fn start_over(&self, challenge: Option<Challenge>) {
+        self.bound(|bound| *bound = challenge.map_or(Bound::Nobody, Bound::Challenged));
+    }
+
+    /// The challenge that is still unanswered; it is good for one response.
+    pub(crate) fn take_challenge(&self) -> Option<Challenge> {
+        match self.bound(std::mem::take) {
+            Bound::Challenged(challenge) => Some(challenge),
+            Bound::Nobody | Bound::SignedIn(..) => None,
+        }
+    }
+
+    fn bound<T>(&self, change: impl FnOnce(&mut Bound) -> T) -> T {
+        change(&mut self.bound.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -120,16 +166,9 @@ async fn converse(
     opener: Option<Opener>,
 ) {
     let id = server.world.ledger.connection();
-    let connection = |tls, sni, back_end| Connection {
-        id,
-        peer,
-        opener: opener.clone(),
-        tls,
-        sni,
-        back_end,
-        heard: Heard::default(),
-        requests: AtomicU32::new(0),
-        signed_in: Mutex::new(None),
+    let connection = |tls, sni, back_end| {
+        let plain = Connection::new(id, peer, opener.clone());
+        Connection { tls, sni, back_end, ..plain }
     };
     match speaks {
         Speaks::Http => http(server, stream, connection(false, None, false)).await,

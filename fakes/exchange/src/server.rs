@@ -1,12 +1,14 @@
 //! One server: what it does with a request, from sign-in to answer. It records before it passes on and before it
 //! answers.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use directory::Account;
+use directory::ntlm::Challenge;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -36,6 +38,9 @@ use crate::{RPC_PORT, World, autodiscover, pass_on, tap};
 /// The most that a request's body may hold.
 const MOST_BODY_BYTES: usize = 1024 * 1024;
 
+/// How many NTLM challenges a server remembers, to tell a response that went astray from a wrong one.
+const MOST_CHALLENGES: usize = 256;
+
 /// One server of the lab.
 pub(crate) struct Server {
     pub(crate) world: Arc<World>,
@@ -47,6 +52,8 @@ pub(crate) struct Server {
     pub(crate) sessions: Sessions,
     devices: DeviceState,
     subscriptions: Subscriptions,
+    /// NTLM challenges given lately, on whatever connection.
+    challenges: Mutex<VecDeque<Challenge>>,
     /// Connections to servers behind whose answers are still being sent.
     behind: Mutex<JoinSet<()>>,
 }
@@ -72,6 +79,7 @@ impl Server {
             sessions: Sessions::new(facts.version),
             devices: DeviceState::default(),
             subscriptions: Subscriptions::default(),
+            challenges: Mutex::default(),
             behind: Mutex::new(JoinSet::new()),
             world,
             name,
@@ -87,6 +95,27 @@ impl Server {
             // How it ended shows in the answer that it carried.
             drop(connection.await);
         });
+    }
+
+    /// An NTLM challenge that was never given before.
+    pub(crate) fn new_challenge(&self) -> Challenge {
+        let mut challenge = Challenge::default();
+        // A generator that fails leaves a challenge that is not fresh; no sign-in of a lab is a secret.
+        let _ = rustls::crypto::ring::default_provider().secure_random.fill(&mut challenge);
+        self.remember(challenge);
+        challenge
+    }
+
+    /// A challenge is given from here.
+    pub(crate) fn remember(&self, challenge: Challenge) {
+        let mut given = self.challenges.lock().unwrap_or_else(PoisonError::into_inner);
+        given.truncate(MOST_CHALLENGES - 1);
+        given.push_front(challenge);
+    }
+
+    /// Whether one of the challenges given lately is such a one.
+    pub(crate) fn gave(&self, such: impl Fn(&Challenge) -> bool) -> bool {
+        self.challenges.lock().unwrap_or_else(PoisonError::into_inner).iter().any(such)
     }
 
     /// Answers one request.
@@ -214,6 +243,9 @@ impl Server {
     ) -> Response<Out> {
         let host = host.unwrap_or(self.fqdn.as_str());
         let Some(protocol) = protocol else { return self.dressed(connection, iis::not_found()) };
+        if let Some(challenge) = asker.challenge {
+            return self.dressed(connection, challenge);
+        }
         let Some(account) = asker.account else {
             let answer = self.challenge(request, host, &methods, asker.form.is_some());
             return self.dressed(connection, answer);

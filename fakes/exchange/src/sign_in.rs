@@ -1,21 +1,28 @@
-//! Who asks, by what a request holds: a ticket, Basic, a session cookie, or the connection's own sign-in.
+//! Who asks, by what a request holds: Basic, a connection-bound scheme, a session cookie, or the connection's own
+//! sign-in.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use directory::Account;
+use directory::ntlm::{Authenticate, Challenge};
 use http::request::Parts;
 use http::{Request, header};
 use ledger::Conveyed;
 use model::Protocol;
 use model::topology::Authentication;
+use protocols::answer::Answer;
 use protocols::autodiscover::PoxRequest;
 use protocols::eas::EasRequest;
 use protocols::fba::LogonForm;
 use protocols::iis;
+use protocols::iis::ntlm::{self, Named, Says, Token};
 
 use crate::listen::Connection;
 use crate::server::Server;
+
+/// The NetBIOS name of the lab's domain, as accounts are written.
+const DOMAIN: &str = "CONTOSO";
 
 /// What is known of a request's user.
 pub(crate) struct Asker {
@@ -27,6 +34,19 @@ pub(crate) struct Asker {
     pub(crate) asked: Vec<String>,
     /// The logon form, where this is one.
     pub(crate) form: Option<LogonForm>,
+    /// The answer to the first leg of NTLM.
+    pub(crate) challenge: Option<Answer>,
+}
+
+impl Asker {
+    fn nobody() -> Asker {
+        Asker { account: None, conveyed: Conveyed::Nothing, asked: vec![], form: None, challenge: None }
+    }
+
+    /// Someone of this name, who is believed where there is an account.
+    fn named(asked: String, account: Option<Arc<Account>>, conveyed: Conveyed) -> Asker {
+        Asker { account, conveyed, asked: vec![asked], ..Asker::nobody() }
+    }
 }
 
 /// Reads a request's user. `methods` is what the virtual directory takes.
@@ -50,27 +70,26 @@ fn signs_in(
 ) -> Asker {
     let directory = &server.world.directory;
     let takes = |method| methods.contains(&method);
-    let authorization = text(request, header::AUTHORIZATION);
-    let nobody = |asked, conveyed| Asker { account: None, conveyed, asked, form: None };
-    if let Some(value) = &authorization {
-        if let Some((user, password)) = iis::basic(value) {
-            let account = directory.authenticate(&user, &password).filter(|_| takes(Authentication::Basic));
-            return Asker { account, conveyed: Conveyed::Basic, asked: vec![user], form: None };
-        }
-        let Some(ticket) = ticket(value) else { return nobody(vec![], Conveyed::Nothing) };
-        let asked = directory.named_by(ticket).map(|account| account.address.clone());
-        let integrated = takes(Authentication::Windows) || takes(Authentication::Negotiate);
-        let account = directory.redeem(ticket, &server.fqdn).ok().filter(|_| integrated);
-        if let Some(account) = &account {
-            connection.sign_in(account.clone());
-        }
-        return Asker { account, conveyed: Conveyed::Ticket, asked: asked.into_iter().collect(), form: None };
+    if let Some(value) = text(request, header::AUTHORIZATION) {
+        let Some(token) = Token::read(&value) else {
+            // Whoever brings other credentials is not asking as whom the connection knows.
+            connection.start_over(None);
+            return match iis::basic(&value) {
+                Some((user, password)) => {
+                    let account =
+                        directory.authenticate(&user, &password).filter(|_| takes(Authentication::Basic));
+                    Asker::named(user, account, Conveyed::Basic)
+                }
+                None => Asker::nobody(),
+            };
+        };
+        return bound(server, connection, token, methods);
     }
     if takes(Authentication::Fba)
         && let Some((user, password)) = server.sessions.find(text(request, header::COOKIE).as_deref())
     {
         let account = directory.authenticate(&user, &password);
-        return Asker { account, conveyed: Conveyed::Cookie, asked: vec![user], form: None };
+        return Asker::named(user, account, Conveyed::Cookie);
     }
     if takes(Authentication::Fba)
         && request.method() == http::Method::POST
@@ -78,25 +97,69 @@ fn signs_in(
         && let Ok(form) = LogonForm::read(request.body())
     {
         let account = directory.authenticate(&form.username, &form.password);
-        let asked = vec![form.username.clone()];
-        return Asker { account, conveyed: Conveyed::Form, asked, form: Some(form) };
+        return Asker { form: Some(form.clone()), ..Asker::named(form.username, account, Conveyed::Form) };
     }
     match connection.signed_in() {
-        Some(account) => {
-            Asker { asked: vec![], account: Some(account), conveyed: Conveyed::Ticket, form: None }
-        }
-        None => nobody(vec![], Conveyed::Nothing),
+        Some((account, conveyed)) => Asker { account: Some(account), conveyed, ..Asker::nobody() },
+        None => Asker::nobody(),
     }
 }
 
-/// The lab's ticket in `Authorization: Negotiate …`.
-fn ticket(authorization: &str) -> Option<&str> {
-    let (scheme, ticket) = authorization.trim().split_once(' ')?;
-    scheme.eq_ignore_ascii_case("negotiate").then_some(ticket.trim())
+/// A token of NTLM, Negotiate or Nego2: each begins anew on its connection, and what it proves holds for that connection's
+/// life. A response is good for the challenge that this connection gave last, once, and for no other.
+fn bound(server: &Server, connection: &Connection, token: Token, methods: &[Authentication]) -> Asker {
+    let directory = &server.world.directory;
+    let offered: &[Authentication] = match token.scheme {
+        "NTLM" => &[Authentication::Windows, Authentication::Ntlm],
+        "Negotiate" => &[Authentication::Windows, Authentication::Negotiate],
+        _ => &[Authentication::Nego2],
+    };
+    let taken = offered.iter().any(|method| methods.contains(method));
+    let given = connection.take_challenge();
+    let asker = match token.says {
+        Says::Hello if taken => {
+            let challenge = server.new_challenge();
+            connection.start_over(Some(challenge));
+            let computer = server.name.as_str().to_ascii_uppercase();
+            let message = ntlm::challenge(Named { domain: DOMAIN, computer: &computer }, challenge);
+            Asker { challenge: Some(ntlm::challenged(token.scheme, &message)), ..Asker::nobody() }
+        }
+        Says::Hello => Asker::nobody(),
+        Says::Proof(message) => match Authenticate::read(&message) {
+            Err(_) => Asker::nobody(),
+            Ok(message) => {
+                let account = given.and_then(|given| directory.ntlm(given, &message)).filter(|_| taken);
+                let answers = |other: &Challenge| directory.ntlm(*other, &message).is_some();
+                let astray = given.is_none() || (account.is_none() && server.gave(answers));
+                let conveyed = if astray { Conveyed::NtlmAstray } else { Conveyed::Ntlm };
+                Asker::named(message.named(), account, conveyed)
+            }
+        },
+        Says::Other(ticket) => match directory.named_by(&ticket) {
+            None => Asker::nobody(),
+            Some(named) => {
+                let account = directory.redeem(&ticket, &server.fqdn).ok();
+                let account = account.filter(|_| taken && token.scheme != "NTLM");
+                Asker::named(named.address.clone(), account, Conveyed::Ticket)
+            }
+        },
+    };
+    if let Some(account) = &asker.account {
+        connection.sign_in(account.clone(), asker.conveyed);
+    }
+    asker
 }
 
 /// Names that a request holds beside its sign-in.
 fn names(request: &Request<Bytes>, protocol: Option<Protocol>) -> Vec<String> {
+    let mut names = written(request, protocol);
+    // The mark of whoever brings nothing else: Outlook numbers its requests (`client-request-id: {…}`).
+    let mark = request.headers().get("client-request-id").and_then(|mark| mark.to_str().ok());
+    names.extend(mark.map(|mark| mark.trim_matches(['{', '}']).to_owned()));
+    names
+}
+
+fn written(request: &Request<Bytes>, protocol: Option<Protocol>) -> Vec<String> {
     match protocol {
         Some(Protocol::Eas) => match EasRequest::read(request) {
             Ok(eas) => eas.user.into_iter().chain([eas.device_id]).collect(),
@@ -119,3 +182,6 @@ pub(crate) fn host(parts: &Parts) -> Option<String> {
     let host = parts.headers.get(header::HOST)?;
     Some(String::from_utf8_lossy(host.as_bytes()).into_owned())
 }
+
+#[cfg(test)]
+mod tests;

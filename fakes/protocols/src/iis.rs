@@ -10,6 +10,7 @@ use model::version::{Build, Version};
 use crate::answer::{Answer, Body};
 
 pub(crate) mod clock;
+pub mod ntlm;
 
 /// A reason phrase other than the status code's own, carried as an extension of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +66,7 @@ pub fn challenge(methods: &[Authentication], realm: &str) -> Answer {
             Authentication::Windows => &["Negotiate", "NTLM"],
             Authentication::Negotiate => &["Negotiate"],
             Authentication::Ntlm => &["NTLM"],
+            Authentication::Nego2 => &["Nego2"],
             Authentication::Basic => &[&basic],
             Authentication::Fba | Authentication::Anonymous => &[],
         };

@@ -142,12 +142,21 @@ impl Back for Behind {
         request: Request<Flow>,
     ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
         Box::pin(async move {
-            let mut request = Some(request);
-            if let Some(open) = self.kept.take(&lane)
-                && let Some(answer) = self.attempt(passage, &lane, open, &mut request).await?
-            {
-                return Ok(answer);
+            let mut request = request;
+            if let Some(open) = self.kept.take(&lane) {
+                // This connection knows already who asks.
+                let ticket = request.headers_mut().remove(header::AUTHORIZATION);
+                let mut unsent = Some(request);
+                if let Some(answer) = self.attempt(passage, &lane, open, &mut unsent).await? {
+                    return Ok(answer);
+                }
+                let gone = || BackError::Broken(passage.host.clone(), "it closed the connection".into());
+                request = unsent.ok_or_else(gone)?;
+                if let Some(ticket) = ticket {
+                    request.headers_mut().insert(header::AUTHORIZATION, ticket);
+                }
             }
+            let mut request = Some(request);
             let open = self.open(passage).await?;
             let answer = self.attempt(passage, &lane, open, &mut request).await?;
             answer.ok_or_else(|| BackError::Broken(passage.host.clone(), "it closed the connection".into()))

@@ -53,6 +53,8 @@ pub enum SignIn {
     Session,
     /// It sent credentials with the request.
     Basic,
+    /// Its connection is signed in.
+    Bound,
     /// It did not, or not with right ones.
     Not,
 }

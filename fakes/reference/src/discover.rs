@@ -7,6 +7,8 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use model::{HostName, Topology};
 use reqwest::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
@@ -82,6 +84,35 @@ impl Directory {
             keep(&self.signed_in, key, address.clone());
         }
         Ok(address)
+    }
+
+    /// The address that an NTLM response signs in, given the challenge that it answers; both as they are on the wire.
+    ///
+    /// # Errors
+    /// The directory did not answer.
+    pub async fn ntlm(&self, challenge: [u8; 8], response: &[u8]) -> Result<Option<String>, DirectoryDown> {
+        let (challenge, response) = (STANDARD.encode(challenge), STANDARD.encode(response));
+        let given = serde_json::json!({ "challenge": challenge, "authenticate": response });
+        let request = self.client.post(self.at(&["v1", "ntlm"])).json(&given);
+        let answer = request.send().await.map_err(|error| self.down("who signs in by NTLM", error))?;
+        // What is no NTLM message proves nobody either.
+        let none = answer.status();
+        let none = if none == StatusCode::BAD_REQUEST { none } else { StatusCode::UNAUTHORIZED };
+        let account: Option<Account> = self.read("who signs in by NTLM", answer, none).await?;
+        Ok(account.map(|account| account.address))
+    }
+
+    /// The address that a client's ticket speaks for, at this server.
+    ///
+    /// # Errors
+    /// The directory did not answer.
+    pub async fn redeem(&self, ticket: &str, own: &HostName) -> Result<Option<String>, DirectoryDown> {
+        let given = serde_json::json!({ "ticket": ticket, "to": format!("HTTP/{own}") });
+        let request = self.client.post(self.at(&["v1", "tickets", "redeem"])).json(&given);
+        let request = request.basic_auth(&self.service.user, Some(&self.service.password));
+        let account: Option<Account> =
+            self.ask("whose a ticket is", request, StatusCode::UNAUTHORIZED).await?;
+        Ok(account.map(|account| account.address))
     }
 
     /// The topology as it is now.

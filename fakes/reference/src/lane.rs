@@ -1,4 +1,5 @@
-//! Connections to servers behind: whose a connection is, and keeping it for the next request of the same client.
+//! Connections to servers behind: whose a connection is, and keeping it for the next request of the same client. A server
+//! behind is told once a connection who asks there, as IIS keeps it for the connection's life.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +8,7 @@ use hyper::client::conn::http1::SendRequest;
 use model::HostName;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::ports::{Client, Flow, Lane};
+use crate::ports::{Flow, Lane, Passage};
 
 /// A connection behind, by everything that it must not be shared across.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,8 +29,13 @@ pub struct LaneId {
 pub struct OwnLanes;
 
 impl Lane for OwnLanes {
-    fn lane(&self, client: Client, user: Option<&str>, host: &HostName, port: u16) -> LaneId {
-        LaneId { connection: client.connection, user: user.map(str::to_owned), host: host.clone(), port }
+    fn lane(&self, passage: &Passage) -> LaneId {
+        LaneId {
+            connection: passage.asked.client.connection,
+            user: passage.account.as_ref().map(|account| account.sid.clone()),
+            host: passage.host.clone(),
+            port: passage.port,
+        }
     }
 }
 
@@ -45,7 +51,8 @@ pub(crate) struct Kept(Mutex<HashMap<LaneId, Open>>);
 
 impl Kept {
     pub(crate) fn take(&self, lane: &LaneId) -> Option<Open> {
-        self.change(|kept| kept.remove(lane)).filter(|open| !open.driver.is_finished())
+        let alive = |open: &Open| !open.driver.is_finished() && !open.sender.is_closed();
+        self.change(|kept| kept.remove(lane)).filter(alive)
     }
 
     pub(crate) fn keep(&self, lane: LaneId, open: Open) {

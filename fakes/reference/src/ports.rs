@@ -110,8 +110,17 @@ pub trait Decide: Send + Sync {
 
 /// Which connection behind a request may use.
 pub trait Lane: Send + Sync {
-    /// The lane for a request of this client, signed in as this user, to this server and port.
-    fn lane(&self, client: Client, user: Option<&str>, host: &HostName, port: u16) -> LaneId;
+    /// The lane for a request on its way: of this client, signed in as this user, to this server and port.
+    fn lane(&self, passage: &Passage) -> LaneId;
+}
+
+/// A sign-in that belongs to a client's connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bound {
+    /// The scheme, as the client wrote it.
+    pub scheme: String,
+    /// Whether it was challenged, or came with the first request.
+    pub challenged: bool,
 }
 
 /// What a request was, for whoever looks at its answer.
@@ -148,6 +157,8 @@ pub struct Passage {
     pub asked: Asked,
     /// Who signed in. `None` speaks for nobody.
     pub account: Option<Account>,
+    /// How the client's connection was signed in, where the sign-in belongs to it.
+    pub bound: Option<Bound>,
     /// The name that is dialled, put into SNI and Host, and asked a ticket for.
     pub host: HostName,
     /// The canonical port.

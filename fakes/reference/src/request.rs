@@ -25,7 +25,7 @@ use crate::discover::Directory;
 use crate::lab::Seat;
 use crate::lane::Kept;
 use crate::ports::{Asked, BackError, Client, DirectoryDown, Flow, Passage, Ports, Sought};
-use crate::sign_in::{self, Identity, Porter};
+use crate::sign_in::{self, Identity, Met, Porter};
 
 /// The longest logon form, in bytes.
 const LONGEST_FORM: usize = 64 * 1024;
@@ -63,6 +63,7 @@ impl FrontEnd {
     /// A client's connection has ended.
     pub(crate) fn gone(&self, client: Client) {
         self.kept.forget(client.connection);
+        self.porter.forget(client);
     }
 
     /// Answers a request.
@@ -96,12 +97,15 @@ impl FrontEnd {
         match sign_in::by_forms(protocol, directory) {
             true => self.by_forms(asked, protocol, request).await,
             false => {
-                let identity = match self.porter.basic(&self.directory, request.headers()).await {
-                    Ok(identity) => identity,
+                let offers = |offered: &&Authentication| **offered != Authentication::Fba;
+                let offers: Vec<_> = directory.authentication.iter().filter(offers).copied().collect();
+                let own = &self.seat.fqdn;
+                let met = self.porter.meet(&self.directory, own, asked.client, request.headers(), &offers);
+                let identity = match met.await {
+                    Ok(Met::Challenged(answer)) => return self.own(answer),
+                    Ok(Met::Is(identity)) => identity,
                     Err(down) => return self.directory_down(&down),
                 };
-                let offers = |offered: &&Authentication| **offered == Authentication::Basic;
-                let offers: Vec<_> = directory.authentication.iter().filter(offers).copied().collect();
                 let challenge = || {
                     let host = asked.host.as_ref().unwrap_or(&self.seat.fqdn);
                     self.own(iis::challenge(&offers, host.as_str()))
@@ -279,8 +283,9 @@ impl FrontEnd {
             _ => self.turn.fetch_add(1, Ordering::Relaxed),
         };
         let Some(target) = to.get(turn % to.len().max(1)) else { return self.own(iis::unavailable()) };
-        let passage =
-            Passage { asked: visit.asked.clone(), account, host: target.host.clone(), port: target.port };
+        let bound = self.porter.bound(visit.asked.client).filter(|_| visit.how == SignIn::Bound);
+        let (host, port) = (target.host.clone(), target.port);
+        let passage = Passage { asked: visit.asked.clone(), account, bound, host, port };
         match self.carry(&passage, request).await {
             Ok(answer) => relocated(&passage, answer),
             Err(error) => {
@@ -294,8 +299,7 @@ impl FrontEnd {
         let (mut head, body) = request.into_parts();
         head.uri = passage.asked.target.parse::<Uri>().unwrap_or(head.uri);
         self.ports.back.head(passage, &mut head).await?;
-        let user = passage.account.as_ref().map(|account| account.sid.as_str());
-        let lane = self.ports.lane.lane(passage.asked.client, user, &passage.host, passage.port);
+        let lane = self.ports.lane.lane(passage);
         self.ports.back.send(passage, lane, Request::from_parts(head, body)).await
     }
 

@@ -1,15 +1,20 @@
-//! Who asks: the logon page and its sessions for browsers, Basic for all others. Nothing of a mailbox is looked at here
-//! (GEN-1).
+//! Who asks: the logon page and its sessions for browsers; Basic and what is bound to a connection (`bound`) for all others.
+//! Nothing of a mailbox is looked at here (GEN-1).
+
+mod bound;
 
 use http::{HeaderMap, header};
-use model::topology::VirtualDirectory;
-use model::{Protocol, Version};
+use model::topology::{Authentication, VirtualDirectory};
+use model::{HostName, Protocol, Version};
+use protocols::answer::Answer;
 use protocols::fba::{LogonForm, Sessions};
 use protocols::iis;
+use protocols::iis::ntlm::Token;
 
 use crate::decide::SignIn;
 use crate::discover::Directory;
-use crate::ports::DirectoryDown;
+use crate::ports::{Bound, Client, DirectoryDown};
+use bound::Connections;
 
 /// Who asks, and what was given to prove it.
 pub(crate) enum Identity {
@@ -31,14 +36,23 @@ pub(crate) enum Identity {
     None,
 }
 
-/// The sessions of this front end, and whom it asks.
+/// What came of meeting a client.
+pub(crate) enum Met {
+    /// It is asked to go on: the second leg of a sign-in.
+    Challenged(Answer),
+    /// It is this one.
+    Is(Identity),
+}
+
+/// The sessions of this front end, and who signed in on which connection.
 pub(crate) struct Porter {
     pub(crate) sessions: Sessions,
+    connections: Connections,
 }
 
 impl Porter {
     pub(crate) fn new(version: Version) -> Porter {
-        Porter { sessions: Sessions::new(version) }
+        Porter { sessions: Sessions::new(version), connections: Connections::default() }
     }
 
     /// What was typed into the logon page.
@@ -61,12 +75,42 @@ impl Porter {
         }
     }
 
-    /// Credentials that came with the request.
-    pub(crate) async fn basic(
+    /// Credentials that came with the request, or the connection's own, where the virtual directory takes them.
+    pub(crate) async fn meet(
         &self,
         directory: &Directory,
+        own: &HostName,
+        client: Client,
         headers: &HeaderMap,
-    ) -> Result<Identity, DirectoryDown> {
+        offers: &[Authentication],
+    ) -> Result<Met, DirectoryDown> {
+        let Some(given) = headers.get(header::AUTHORIZATION) else {
+            return Ok(Met::Is(self.connections.who(client)));
+        };
+        match given.to_str().ok().and_then(Token::read) {
+            Some(token) => self.connections.goes_on(directory, own, client, token, offers).await,
+            None => {
+                // Whoever brings other credentials does not ask as the one whom the connection knows.
+                self.connections.forget(client);
+                match offers.contains(&Authentication::Basic) {
+                    true => self.basic(directory, headers).await.map(Met::Is),
+                    false => Ok(Met::Is(Identity::None)),
+                }
+            }
+        }
+    }
+
+    /// How this client's connection was signed in.
+    pub(crate) fn bound(&self, client: Client) -> Option<Bound> {
+        self.connections.how(client)
+    }
+
+    /// A client's connection has ended.
+    pub(crate) fn forget(&self, client: Client) {
+        self.connections.forget(client);
+    }
+
+    async fn basic(&self, directory: &Directory, headers: &HeaderMap) -> Result<Identity, DirectoryDown> {
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         match given.and_then(iis::basic) {
             Some((user, password)) => check(directory, form(&user, &password), SignIn::Basic).await,

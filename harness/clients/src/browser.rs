@@ -141,7 +141,7 @@ impl Browser<'_> {
         if typed.basic.is_some() {
             return end(Told::Refused(401));
         }
-        if !reply.offers_basic() || !ask.url().tls {
+        if !reply.offers("Basic") || !ask.url().tls {
             return end_because(Told::Refused(401), "the 401 offers no Basic over TLS");
         }
         let Some(password) = &self.password else { return end(Told::Refused(401)) };

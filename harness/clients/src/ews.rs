@@ -221,6 +221,7 @@ impl Ews<'_, '_> {
     }
 
     fn signed(&self, request: Request) -> Request {
+        let request = self.stored.numbered(request);
         match self.stored.header_for(&self.url.host, self.url.tls) {
             Some(value) => request.header("authorization", &value),
             None => request,

@@ -4,6 +4,7 @@
 //! own, written for hostile input. Every request, redirect and prompt is written into a journal; nothing is judged.
 
 mod autodiscover;
+mod bound;
 mod browser;
 mod clock;
 mod cookies;
@@ -14,6 +15,7 @@ mod html;
 mod ldap;
 mod legs;
 mod network;
+mod ntlm;
 mod oab;
 mod outlook;
 mod pox;
@@ -24,22 +26,66 @@ mod wbxml;
 mod wire;
 mod xml;
 
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
+
 use model::CaseId;
 use model::case::{ClientKind, When};
 use model::journal::Journal;
+use tokio::sync::Barrier;
 
-pub use network::{Limits, Network, Person, Ports, ResolveError, resolve};
+pub use network::{Limits, Network, Person, Ports, ResolveError, Tickets, resolve};
 
 use wire::Wire;
 
+pub use wire::Staying;
+
 /// Plays one client of a case through, and says what it saw. What goes wrong on the way is in the journal, in words.
 pub async fn play(network: &Network, case: &CaseId, when: &When, person: &Person) -> Journal {
+    let (journal, staying) = visit(network, case, when, person, None).await;
+    staying.close().await;
+    journal
+}
+
+/// Plays as many such clients at once as the case wants, each with connections of its own, which stay open. Each that is
+/// challenged waits with its response until all have been.
+pub async fn play_at_once(
+    network: &Network,
+    case: &CaseId,
+    when: &When,
+    person: &Person,
+) -> Vec<(Journal, Staying)> {
+    let many = usize::from(when.at_once.max(1));
+    let meeting = (many > 1).then(|| Arc::new(Barrier::new(many)));
+    let visits = (0..many).map(|_| Box::pin(visit(network, case, when, person, meeting.clone())));
+    let mut open: Vec<_> = visits.collect();
+    let mut done: Vec<Option<(Journal, Staying)>> = open.iter().map(|_| None).collect();
+    poll_fn(|waker| {
+        for (visit, done) in open.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
+            if let Poll::Ready(seen) = visit.as_mut().poll(waker) {
+                *done = Some(seen);
+            }
+        }
+        if done.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    done.into_iter().flatten().collect()
+}
+
+async fn visit(
+    network: &Network,
+    case: &CaseId,
+    when: &When,
+    person: &Person,
+    meeting: Option<Arc<Barrier>>,
+) -> (Journal, Staying) {
     let mut wire = Wire::new(network, case, person);
+    wire.meeting = meeting;
     let legs = match when.client {
         ClientKind::Browser => browser::play(&mut wire, when, person).await,
         ClientKind::Outlook => outlook::play(&mut wire, when, person).await,
         ClientKind::Device => device::play(&mut wire, when, person).await,
     };
-    wire.close().await;
-    legs::journal(legs)
+    (legs::journal(legs), wire.stay())
 }

@@ -15,6 +15,9 @@ use model::{HostName, MailboxName, SiteName, View};
 /// Where a canonical address and port really listen: the ground's dial table.
 pub type Ports = Arc<dyn Fn(IpAddr, u16) -> SocketAddr + Send + Sync>;
 
+/// A ticket for a user, with his password, to a host: what a member of a domain gets of its domain controller.
+pub type Tickets = Arc<dyn Fn(&str, &str, &HostName) -> Option<String> + Send + Sync>;
+
 /// One side of split-brain DNS, and the client's place on it.
 #[derive(Clone)]
 pub struct Network {
@@ -32,6 +35,8 @@ pub struct Network {
     pub ports: Ports,
     /// The directory's LDAP door, for service connection points: inside only, in clear.
     pub directory: Option<SocketAddr>,
+    /// The domain controller that gives tickets.
+    pub tickets: Tickets,
     /// The Active Directory site that the client is in.
     pub site: SiteName,
     /// How long and how large anything may be.
@@ -57,6 +62,8 @@ pub struct Person {
     pub password: String,
     /// The DeviceId of the person's device: at most 32 letters and digits.
     pub device_id: String,
+    /// What Outlook numbers its requests with: a GUID that is nobody else's.
+    pub request_id: String,
     /// The domain of the address, from which Autodiscover guesses names.
     pub domain: HostName,
     /// The colour that is reported once the content proves that the leased mailbox was read.

@@ -1,16 +1,18 @@
 //! What a client brings to sign in with: stored credentials, and the forms in which they travel.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::HostName;
-use model::case::{ClientKind, Password, SignsIn, Told, When};
+use model::case::{ClientKind, Password, Scheme, SignsIn, Told, When};
 
+use crate::bound;
 use crate::legs::{Ending, Leg};
 use crate::network::Person;
-use crate::wire::{Reply, Request, Wire};
+use crate::ntlm::Login;
+use crate::wire::{LineId, Reply, Request, Wire};
 
 /// The password that a client or its user gives, where it gives one.
 pub(crate) fn password(when: &When, person: &Person) -> Option<String> {
@@ -50,14 +52,21 @@ pub(crate) fn urlencoded(fields: &[(String, String)]) -> String {
 }
 
 /// Credentials that a client has stored. Outlook gives them to a host only after it asked, and then on every request
-/// (rule X-AD-3); a device gives them to every host that it turns to;
-/// none gets them over plain HTTP (rule X-SEC-5).
+/// (rule X-AD-3), or where the scheme is bound to the connection, once a connection; a device gives them to every host
+/// that it turns to; none gets them over plain HTTP (rule X-SEC-5).
 pub(crate) struct Stored {
     account: String,
     password: Option<String>,
+    scheme: Scheme,
     asked: HashSet<HostName>,
+    /// Hosts that do not offer the scheme, and offer Basic.
+    by_basic: HashSet<HostName>,
+    /// The connection on which a host knows who asks.
+    known: HashMap<HostName, LineId>,
     /// A device does not wait to be asked.
     eager: bool,
+    /// What Outlook numbers its requests with.
+    request_id: Option<String>,
 }
 
 impl Stored {
@@ -65,19 +74,47 @@ impl Stored {
         Stored {
             account: person.account.clone(),
             password: password(when, person),
+            scheme: when.sign_in,
             asked: HashSet::new(),
+            by_basic: HashSet::new(),
+            known: HashMap::new(),
             eager: when.client == ClientKind::Device,
+            request_id: (when.client == ClientKind::Outlook).then(|| format!("{{{}}}", person.request_id)),
         }
     }
 
     /// The Authorization header for a host that has asked before.
     pub(crate) fn header_for(&self, host: &HostName, tls: bool) -> Option<String> {
-        let password = self.password.as_ref().filter(|_| tls && (self.eager || self.asked.contains(host)))?;
+        let by_basic = self.scheme == Scheme::Basic || self.by_basic.contains(host);
+        let gives = tls && by_basic && (self.eager || self.asked.contains(host));
+        let password = self.password.as_ref().filter(|_| gives)?;
         Some(basic(&self.account, password))
+    }
+
+    /// The request as its program numbers it: what says whose it is, when nothing else in it does.
+    pub(crate) fn numbered(&self, request: Request) -> Request {
+        match &self.request_id {
+            Some(id) => request.header("client-request-id", id),
+            None => request,
+        }
     }
 
     /// Asks, signing in where the host wants it.
     pub(crate) async fn ask(
+        &mut self,
+        wire: &mut Wire<'_>,
+        leg: &mut Leg,
+        request: Request,
+    ) -> Result<Reply, Ending> {
+        let request = self.numbered(request);
+        let by_basic = self.scheme == Scheme::Basic || self.by_basic.contains(&request.url.host);
+        match self.password.clone().filter(|_| request.url.tls && !by_basic) {
+            Some(password) => self.ask_bound(wire, leg, request, &password).await,
+            None => self.ask_by_basic(wire, leg, request).await,
+        }
+    }
+
+    async fn ask_by_basic(
         &mut self,
         wire: &mut Wire<'_>,
         leg: &mut Leg,
@@ -91,23 +128,93 @@ impl Stored {
             None => request.clone(),
         };
         let mut reply = wire.exchange(leg, first).await?;
-        if reply.status == 401 && sent.is_none() && tls && reply.offers_basic() && self.password.is_some() {
+        if reply.status == 401 && sent.is_none() && tls && reply.offers("Basic") && self.password.is_some() {
             self.asked.insert(host.clone());
             sent = self.header_for(&host, tls);
             let again = request.header("authorization", sent.as_deref().unwrap_or_default());
             reply = wire.exchange(leg, again).await?;
         }
         match (reply.status, &sent) {
-            (401, Some(_)) => {
+            (401, sent) => {
+                if sent.is_some() {
+                    leg.signed_in = SignsIn::Basic;
+                }
+                // Whoever has nothing stored that is taken asks the person.
                 leg.asks_for_credentials();
                 Err(Ending::told(Told::Refused(401)))
             }
-            (401, None) => Err(Ending::told(Told::Refused(401))),
             (_, Some(_)) => {
                 leg.signed_in = SignsIn::Basic;
                 Ok(reply)
             }
             (_, None) => Ok(reply),
         }
+    }
+
+    /// By a scheme that is bound to the connection: on one that the host knows, nothing more is said; elsewhere the sign-in
+    /// begins anew.
+    async fn ask_bound(
+        &mut self,
+        wire: &mut Wire<'_>,
+        leg: &mut Leg,
+        request: Request,
+        password: &str,
+    ) -> Result<Reply, Ending> {
+        let host = request.url.host.clone();
+        let known = self.known.get(&host).is_some_and(|line| wire.kept(&request) == Some(*line));
+        let waits_to_be_asked = self.scheme != Scheme::Ticket && !self.asked.contains(&host);
+        if known || waits_to_be_asked {
+            let reply = wire.exchange(leg, request.clone()).await?;
+            match (reply.status, known) {
+                (401, true) => {}
+                (401, false) if reply.offers(spelling(self.scheme)) => {}
+                (401, false) => {
+                    self.by_basic.insert(host.clone());
+                    self.asked.insert(host);
+                    return self.ask_by_basic(wire, leg, request).await;
+                }
+                (_, true) => {
+                    leg.signed_in = way(self.scheme);
+                    return Ok(reply);
+                }
+                (_, false) => return Ok(reply),
+            }
+            self.asked.insert(host.clone());
+        }
+        let login = Login::of(&self.account, password);
+        let reply = match self.scheme {
+            Scheme::Ticket => bound::first_request(wire, leg, &request, login).await?,
+            scheme => bound::three_legs(wire, leg, &request, spelling(scheme), login).await?,
+        };
+        if reply.status == 401 {
+            self.known.remove(&host);
+            leg.signed_in = way(self.scheme);
+            leg.asks_for_credentials();
+            return Err(Ending::told(Told::Refused(401)));
+        }
+        if let Some(line) = wire.kept(&request) {
+            self.known.insert(host, line);
+        }
+        leg.signed_in = way(self.scheme);
+        Ok(reply)
+    }
+}
+
+/// A scheme as this client writes it.
+fn spelling(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Basic => "Basic",
+        Scheme::Ntlm => "NTLM",
+        Scheme::NtlmLowerCase => "ntlm",
+        Scheme::Negotiate | Scheme::Ticket => "Negotiate",
+        Scheme::Nego2 => "Nego2",
+    }
+}
+
+fn way(scheme: Scheme) -> SignsIn {
+    match scheme {
+        Scheme::Basic => SignsIn::Basic,
+        Scheme::Ntlm | Scheme::NtlmLowerCase => SignsIn::Ntlm,
+        Scheme::Negotiate | Scheme::Nego2 | Scheme::Ticket => SignsIn::Negotiate,
     }
 }

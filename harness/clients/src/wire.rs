@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
 use http::header::{HOST, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use http::{Method, Request as HttpRequest, Response};
@@ -17,6 +20,7 @@ use model::case::CertificateFault;
 use model::journal::{Exchange, Heads};
 use model::{CaseId, HostName, WebUrl};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 use crate::clock::within;
@@ -34,11 +38,16 @@ pub(crate) struct Request {
     pub(crate) port: Option<u16>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The connection that it must go on, where it belongs to what was said there.
+    line: Option<LineId>,
 }
+
+/// A connection of this client's.
+pub(crate) type LineId = u64;
 
 impl Request {
     pub(crate) fn new(verb: Method, url: WebUrl) -> Request {
-        Request { verb, url, port: None, headers: HeaderMap::new(), body: Bytes::new() }
+        Request { verb, url, port: None, headers: HeaderMap::new(), body: Bytes::new(), line: None }
     }
 
     /// Sets a header. A value that no header can hold is left out: it would never reach the wire.
@@ -58,6 +67,16 @@ impl Request {
     pub(crate) fn on_port(mut self, port: Option<u16>) -> Request {
         self.port = port;
         self
+    }
+
+    /// Sends it on this connection or not at all.
+    pub(crate) fn on_line(mut self, line: LineId) -> Request {
+        self.line = Some(line);
+        self
+    }
+
+    fn place(&self) -> Place {
+        (self.url.tls, self.url.host.clone(), self.port())
     }
 
     fn port(&self) -> u16 {
@@ -104,13 +123,28 @@ impl Reply {
         text(&self.headers, LOCATION.as_str())
     }
 
-    /// Whether a 401 offers Basic, on any of its lines.
-    pub(crate) fn offers_basic(&self) -> bool {
-        self.headers.get_all("www-authenticate").iter().filter_map(|line| line.to_str().ok()).any(|line| {
-            line.split(',').any(|offer| {
-                offer.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("basic"))
-            })
+    /// Whether a 401 offers this scheme. Basic is found on a line with others too; what is bound to a connection only on a
+    /// line of its own, as IIS writes it (rule X-WIRE-2).
+    pub(crate) fn offers(&self, scheme: &str) -> bool {
+        let is_it = |offer: &str| {
+            offer.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case(scheme))
+        };
+        self.challenges().any(|line| match scheme {
+            "Basic" => line.split(',').any(is_it),
+            _ => is_it(line),
         })
+    }
+
+    /// What this scheme's line says, decoded.
+    pub(crate) fn token(&self, scheme: &str) -> Option<Vec<u8>> {
+        self.challenges().find_map(|line| {
+            let (word, token) = line.trim().split_once(' ')?;
+            word.eq_ignore_ascii_case(scheme).then(|| STANDARD.decode(token.trim()).ok())?
+        })
+    }
+
+    fn challenges(&self) -> impl Iterator<Item = &str> {
+        self.headers.get_all("www-authenticate").iter().filter_map(|line| line.to_str().ok())
     }
 
     /// The body as text.
@@ -136,6 +170,8 @@ pub(crate) enum Broken {
     Http(HostName, hyper::Error),
     #[error("the connection was closed before anything was asked on it")]
     Closed,
+    #[error("{0} closed the connection on which a sign-in had begun")]
+    HungUp(HostName),
     #[error("{0} did not answer within {1:?}")]
     Silent(HostName, Duration),
     #[error("{0} answered with more than {1} bytes")]
@@ -152,7 +188,27 @@ pub(crate) struct Wire<'a> {
     /// The connection on which the exchange at hand was asked.
     hearing: Option<Heard>,
     idle: HashMap<Place, Line>,
+    lines: LineId,
     tasks: JoinSet<()>,
+    /// Where several clients wait for one another, each with a challenge and before its response.
+    pub(crate) meeting: Option<Arc<Barrier>>,
+}
+
+/// Connections that a client leaves open and idle when it is done.
+pub struct Staying {
+    idle: HashMap<Place, Line>,
+    tasks: JoinSet<()>,
+}
+
+impl Staying {
+    /// Lets every connection go and waits until it is gone.
+    pub async fn close(mut self) {
+        self.idle.clear();
+        let gone = async { while self.tasks.join_next().await.is_some() {} };
+        // A server that keeps a connection up against us is no reason to hang: what is left is aborted.
+        let _ = within(Duration::from_secs(1), gone).await;
+        self.tasks.shutdown().await;
+    }
 }
 
 /// Scheme, name and port: what a connection is kept for.
@@ -160,6 +216,7 @@ type Place = (bool, HostName, u16);
 
 /// A connection that can take a request.
 struct Line {
+    id: LineId,
     sender: SendRequest<Full<Bytes>>,
     peer: SocketAddr,
     fault: Option<CertificateFault>,
@@ -185,15 +242,22 @@ impl<'a> Wire<'a> {
             secrets: secrets(person),
             hearing: None,
             idle: HashMap::new(),
+            lines: 0,
             tasks: JoinSet::new(),
+            meeting: None,
         }
+    }
+
+    /// The connection on which this request would go, where one is kept.
+    pub(crate) fn kept(&self, request: &Request) -> Option<LineId> {
+        self.idle.get(&request.place()).filter(|line| !line.sender.is_closed()).map(|line| line.id)
     }
 
     /// Asks and reads the whole answer.
     pub(crate) async fn exchange(&mut self, leg: &mut Leg, request: Request) -> Result<Reply, Broken> {
         let limit = self.network.limits.exchange;
         let mut exchange = self.entry(&request);
-        let place = (request.url.tls, request.url.host.clone(), request.port());
+        let place = request.place();
         let outcome = within(limit, self.converse(leg, &request, &mut exchange)).await;
         exchange.ended = self.network.ledger.mark();
         exchange.heads = self.heads();
@@ -251,13 +315,9 @@ impl<'a> Wire<'a> {
         self.idle.clear();
     }
 
-    /// Lets every connection go and waits until it is gone.
-    pub(crate) async fn close(mut self) {
-        self.hang_up();
-        let gone = async { while self.tasks.join_next().await.is_some() {} };
-        // A server that keeps a connection up against us is no reason to hang: what is left is aborted.
-        let _ = within(Duration::from_secs(1), gone).await;
-        self.tasks.shutdown().await;
+    /// Leaves every connection open that is kept.
+    pub(crate) fn stay(self) -> Staying {
+        Staying { idle: self.idle, tasks: self.tasks }
     }
 
     fn entry(&mut self, request: &Request) -> Exchange {
@@ -307,8 +367,8 @@ impl<'a> Wire<'a> {
         request: &Request,
         exchange: &mut Exchange,
     ) -> Result<(Response<Incoming>, Line), Broken> {
-        let place = (request.url.tls, request.url.host.clone(), request.port());
-        if let Some(mut kept) = self.idle.remove(&place)
+        let wanted = |line: &Line| request.line.is_none_or(|wanted| line.id == wanted);
+        if let Some(mut kept) = self.idle.remove(&request.place()).filter(wanted)
             && kept.sender.ready().await.is_ok()
         {
             if let Some(fault) = kept.fault {
@@ -316,6 +376,7 @@ impl<'a> Wire<'a> {
             }
             match self.ask(kept, request, exchange).await {
                 Err(Asked::Unsent) => {}
+                other if request.line.is_some() => return other.map_err(Asked::broken),
                 // A server may close a quiet connection just as it is asked on; what changes nothing is asked again.
                 Err(Asked::Broken(Broken::Http(_, error)))
                     if request.verb.is_safe() && error.is_incomplete_message() =>
@@ -326,6 +387,9 @@ impl<'a> Wire<'a> {
                 }
                 other => return other.map_err(Asked::broken),
             }
+        }
+        if request.line.is_some() {
+            return Err(Broken::HungUp(request.url.host.clone()));
         }
         let line = self.dial(leg, request, exchange).await?;
         self.ask(line, request, exchange).await.map_err(Asked::broken)
@@ -390,7 +454,8 @@ impl<'a> Wire<'a> {
             .map_err(|error| Broken::Http(host.clone(), error))?;
         // How a connection ends is told to whoever asked on it.
         self.tasks.spawn(async move { drop(connection.await) });
-        Ok(Line { sender, peer, fault, heard })
+        self.lines += 1;
+        Ok(Line { id: self.lines, sender, peer, fault, heard })
     }
 
     async fn ask(

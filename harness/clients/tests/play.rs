@@ -103,6 +103,7 @@ async fn played(when: When, trusted: bool) -> Journal {
         trust: Arc::new(trust),
         ports: Arc::new(move |_, _| web),
         directory: None,
+        tickets: Arc::new(|_, _, _| None),
         site: "Site1".parse().unwrap(),
         limits: Limits::default(),
     };
@@ -112,6 +113,7 @@ async fn played(when: When, trusted: bool) -> Journal {
         upn: PERSON.into(),
         password: "s3cr&t".into(),
         device_id: "D1A2B3C".into(),
+        request_id: "1a2b3c00-0000-0000-0000-000000000000".into(),
         domain: "contoso.com".parse().unwrap(),
         mailbox: "purple".parse().unwrap(),
     };

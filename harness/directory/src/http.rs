@@ -8,9 +8,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use model::HostName;
 use serde::{Deserialize, Serialize};
 
-use crate::{Directory, TicketRefused};
+use crate::ntlm::{Authenticate, Challenge};
+use crate::{Account, Directory, TicketRefused};
 
 /// The most a request's body may hold.
 const MOST_BODY_BYTES: usize = 16 * 1024;
@@ -21,7 +23,9 @@ pub fn door(directory: Directory) -> Router {
         .route("/v1/topology", get(topology))
         .route("/v1/mailboxes/{form}", get(mailbox))
         .route("/v1/authenticate", post(authenticate))
+        .route("/v1/ntlm", post(ntlm))
         .route("/v1/tickets", post(tickets))
+        .route("/v1/tickets/redeem", post(redeem))
         .layer(DefaultBodyLimit::max(MOST_BODY_BYTES))
         .with_state(directory)
 }
@@ -38,6 +42,21 @@ struct Credentials {
 struct TicketWanted {
     #[serde(rename = "for")]
     user: String,
+    to: String,
+}
+
+/// What Netlogon would be asked: the server's challenge and the client's last message, both in base64.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NtlmGiven {
+    challenge: String,
+    authenticate: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TicketGiven {
+    ticket: String,
     to: String,
 }
 
@@ -84,9 +103,48 @@ async fn mailbox(State(directory): State<Directory>, Path(form): Path<String>) -
 async fn authenticate(State(directory): State<Directory>, Json(given): Json<Credentials>) -> Response {
     directory.was_asked();
     let signed_in = directory.authenticate(&given.user, &given.password);
-    match signed_in.and_then(|account| directory.facts(account.name.as_str())) {
+    signed(&directory, signed_in.as_deref(), "user name or password is wrong")
+}
+
+/// The facts of whoever signed in, or 401.
+fn signed(directory: &Directory, account: Option<&Account>, otherwise: &str) -> Response {
+    match account.and_then(|account| directory.facts(account.name.as_str())) {
         Some(facts) => Json(facts).into_response(),
-        None => refusal(StatusCode::UNAUTHORIZED, "user name or password is wrong"),
+        None => refusal(StatusCode::UNAUTHORIZED, otherwise),
+    }
+}
+
+async fn ntlm(State(directory): State<Directory>, Json(given): Json<NtlmGiven>) -> Response {
+    let challenge = STANDARD.decode(&given.challenge).ok().and_then(|bytes| Challenge::try_from(bytes).ok());
+    let Some(challenge) = challenge else {
+        return refusal(StatusCode::BAD_REQUEST, "`challenge` is the server's challenge: 8 bytes in base64");
+    };
+    let message = STANDARD.decode(&given.authenticate).unwrap_or_default();
+    match Authenticate::read(&message) {
+        Ok(message) => {
+            let account = directory.ntlm(challenge, &message);
+            signed(&directory, account.as_deref(), "the response does not prove the user to this challenge")
+        }
+        Err(malformed) => refusal(StatusCode::BAD_REQUEST, format!("`authenticate`: {malformed}")),
+    }
+}
+
+/// Whom a ticket speaks for at a service: asked by who keeps the service's key, which is the service account.
+async fn redeem(
+    State(directory): State<Directory>,
+    headers: HeaderMap,
+    Json(given): Json<TicketGiven>,
+) -> Response {
+    let asker = basic(&headers);
+    if !directory.is_service(asker.as_ref().map(|(user, password)| (user.as_str(), password.as_str()))) {
+        return refusal(StatusCode::UNAUTHORIZED, "only the service account may redeem a ticket");
+    }
+    let Some(own) = given.to.strip_prefix("HTTP/").and_then(|host| HostName::folded(host).ok()) else {
+        return refusal(StatusCode::BAD_REQUEST, TicketRefused::NoService(given.to));
+    };
+    match directory.redeem(&given.ticket, &own) {
+        Ok(account) => signed(&directory, Some(&account), "it has no mailbox"),
+        Err(refused) => refusal(StatusCode::UNAUTHORIZED, refused),
     }
 }
 

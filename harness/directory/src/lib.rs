@@ -5,6 +5,7 @@ pub mod account;
 mod clock;
 pub mod http;
 pub mod ldap;
+pub mod ntlm;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,7 +47,9 @@ pub struct ServiceAccount {
 #[derive(Debug, Clone)]
 struct Ticket {
     account: usize,
-    service: HostName,
+    /// The one server that takes it. A user's own names a namespace that many servers answer to, and each takes it, as
+    /// with one alternate service account for all of them.
+    service: Option<HostName>,
 }
 
 /// What a mailbox's facts are now: the account, and where its database's active copy is.
@@ -67,8 +70,8 @@ pub struct Facts {
 /// Why a ticket is not issued or not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TicketRefused {
-    /// Issuing: the asker is not the service account.
-    #[error("only the service account may ask for a ticket")]
+    /// Issuing: the asker is neither the service account nor the user.
+    #[error("only the service account may ask for a ticket, or a user for his own")]
     NotTheServiceAccount,
     /// Issuing: there is no such user.
     #[error("no account is called `{0}`")]
@@ -226,7 +229,7 @@ impl Directory {
         self.find(user).filter(|account| account.password == password)
     }
 
-    /// Issues a ticket for a user to a service, on the service account's word.
+    /// Issues a ticket for a user to a service, on the service account's word; or to the user himself.
     ///
     /// # Errors
     /// Who may not ask, whom it cannot be for, and what is no service.
@@ -236,8 +239,9 @@ impl Directory {
         user: &str,
         service: &str,
     ) -> Result<String, TicketRefused> {
-        let own = self.service();
-        if asker != Some((own.user.as_str(), own.password.as_str())) {
+        let delegates = self.is_service(asker);
+        let signed_in = asker.and_then(|(name, password)| self.authenticate(name, password));
+        if !delegates && (signed_in.is_none() || signed_in != self.find(user)) {
             return Err(TicketRefused::NotTheServiceAccount);
         }
         let host = service
@@ -251,9 +255,16 @@ impl Directory {
                 .ok_or_else(|| TicketRefused::NoSuchAccount(user.to_owned()))?;
             // Shaped like a token, opaque to whoever carries it; drawn from a counter since nothing is kept secret here.
             let ticket = STANDARD.encode(format!("COEXIST-TICKET:{}:{host}", state.tickets.len()));
-            state.tickets.insert(ticket.clone(), Ticket { account, service: host });
+            let service = delegates.then_some(host);
+            state.tickets.insert(ticket.clone(), Ticket { account, service });
             Ok(ticket)
         })
+    }
+
+    /// Whether these are the service account's name and password.
+    pub fn is_service(&self, given: Option<(&str, &str)>) -> bool {
+        let own = self.service();
+        given == Some((own.user.as_str(), own.password.as_str()))
     }
 
     /// Whom a ticket speaks for, at the server of this name.
@@ -263,9 +274,9 @@ impl Directory {
     pub fn redeem(&self, ticket: &str, own: &HostName) -> Result<Arc<Account>, TicketRefused> {
         self.read(|state| {
             let ticket = state.tickets.get(ticket).ok_or(TicketRefused::Unknown)?;
-            match ticket.service == *own {
-                true => Ok(state.accounts[ticket.account].clone()),
-                false => Err(TicketRefused::ForAnother(ticket.service.clone())),
+            match &ticket.service {
+                Some(service) if service != own => Err(TicketRefused::ForAnother(service.clone())),
+                _ => Ok(state.accounts[ticket.account].clone()),
             }
         })
     }

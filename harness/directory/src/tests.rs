@@ -92,3 +92,66 @@ async fn the_door_states_facts_and_no_password() {
     assert_eq!(said.status(), 401);
     served.abort();
 }
+
+/// The published messages of MS-NLMP, section 4.2.4, at the door; and a ticket that a user asked for himself.
+#[tokio::test]
+async fn the_door_says_whose_ntlm_response_and_whose_ticket_it_is_given() {
+    const CHALLENGE: &str = "ASNFZ4mrze8=";
+    const RESPONSE: &str = "TlRMTVNTUAADAAAAGAAYAGwAAABUAFQAhAAAAAwADABIAAAACAAIAFQAAAAQABAAXAAAABAAEADYAAAANYKI4gUBKAoAAAAP\
+        RABvAG0AYQBpAG4AVQBzAGUAcgBDAE8ATQBQAFUAVABFAFIAhsNQl6yc7BAlVHZKV8zMGaqqqqqqqqqqaM0KuFHlHJaqvJJ7\
+        6+9qHAEBAAAAAAAAAAAAAAAAAACqqqqqqqqqqgAAAAACAAwARABvAG0AYQBpAG4AAQAMAFMAZQByAHYAZQByAAAAAAAAAAAA\
+        xdrSVE/JeZCUzhzpC8nQPg==";
+    #[allow(clippy::disallowed_methods)] // no lab here: one listener on loopback for the door itself
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let at = listener.local_addr().unwrap();
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    let directory = directory();
+    let red = directory.find("red").unwrap();
+    let user =
+        Account { account: "Domain\\User".into(), password: "Password".into(), ..Account::clone(&red) };
+    directory.add(user);
+    let own = directory.issue(Some(("red", "Password")), "red", "HTTP/mail.contoso.com").unwrap();
+    let served = tokio::spawn(async move { axum::serve(listener, http::door(directory)).await });
+    let client = reqwest::Client::new();
+    let ask = async |path: &str, given: serde_json::Value, service: bool| {
+        let request = client.post(format!("http://{at}/v1/{path}")).json(&given);
+        let request = match service {
+            true => request.basic_auth("CONTOSO\\svc-proxy", Some("delegate-0f3b")),
+            false => request,
+        };
+        let said = request.send().await.unwrap();
+        (said.status().as_u16(), said.text().await.unwrap())
+    };
+    let given = |challenge: &str, response: &str| serde_json::json!({ "challenge": challenge, "authenticate": response });
+    let (status, said) = ask("ntlm", given(CHALLENGE, RESPONSE), false).await;
+    assert!(status == 200 && said.contains("\"address\":\"red@contoso.com\""), "{status} {said}");
+    assert!(!said.contains("Password"), "{said}");
+    assert_eq!(ask("ntlm", given("AAAAAAAAAAA=", RESPONSE), false).await.0, 401, "another challenge");
+    assert_eq!(ask("ntlm", given("AAAA", RESPONSE), false).await.0, 400);
+    let (status, said) = ask("ntlm", given(CHALLENGE, "TlRMTVNTUAABAAAA"), false).await;
+    assert!(status == 400 && said.contains("of type 1"), "{status} {said}");
+
+    let given = |ticket: &str| serde_json::json!({ "ticket": ticket, "to": "HTTP/cas2010-s1.contoso.com" });
+    let (status, said) = ask("tickets/redeem", given(&own), true).await;
+    assert!(status == 200 && said.contains("\"address\":\"red@contoso.com\""), "{status} {said}");
+    assert_eq!(ask("tickets/redeem", given(&own), false).await.0, 401, "not the service account");
+    assert_eq!(ask("tickets/redeem", given("eA=="), true).await.0, 401, "nobody's");
+    served.abort();
+}
+
+#[test]
+fn a_user_gets_a_ticket_of_his_own_and_nobody_elses() {
+    let directory = directory();
+    let asker = Some(("red", "pass-red"));
+    let ticket = directory.issue(asker, "CONTOSO\\red", "HTTP/mail.contoso.com").unwrap();
+    let anywhere = "cas2010-s1.contoso.com".parse().unwrap();
+    assert_eq!(directory.redeem(&ticket, &anywhere).unwrap().name.as_str(), "red");
+    let (blue, domain) = ("blue".parse().unwrap(), "contoso.com".parse().unwrap());
+    let database = "db2010-s1".parse().unwrap();
+    directory.add(Account::new(&blue, &blue, None, &domain, database, "pass-blue".into()));
+    for (asker, of) in [(asker, "blue@contoso.com"), (Some(("red", "wrong")), "red"), (None, "red")] {
+        let refused = directory.issue(asker, of, "HTTP/mail.contoso.com");
+        assert_eq!(refused, Err(TicketRefused::NotTheServiceAccount), "{asker:?} {of}");
+    }
+}

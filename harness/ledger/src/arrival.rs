@@ -112,6 +112,10 @@ pub enum Conveyed {
     Cookie,
     /// The lab's stand-in for Kerberos delegation.
     Ticket,
+    /// An NTLM response, on this request or before it on the connection.
+    Ntlm,
+    /// An NTLM response to a challenge that this connection did not give: two sign-ins were mixed up.
+    NtlmAstray,
     /// By a server of the lab that signed the user in, as Exchange servers trust one another.
     Trusted,
     /// The mailbox's DN in an MS-RPC connect.

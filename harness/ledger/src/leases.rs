@@ -20,7 +20,7 @@ pub(crate) struct Leases(HashMap<String, (CaseId, MailboxName)>);
 
 impl Leases {
     pub(crate) fn add(&mut self, lease: Lease) {
-        for form in &lease.forms {
+        for form in lease.forms.iter().map(String::as_str).chain([lease.mailbox.as_str()]) {
             self.0.insert(folded(form), (lease.case.clone(), lease.mailbox.clone()));
         }
     }

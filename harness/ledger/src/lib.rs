@@ -71,6 +71,8 @@ struct Book {
     /// port that is used again is announced again.
     openers: HashMap<SocketAddr, Opener>,
     leases: Leases,
+    /// What one case's request was served as another case's user, by whose user it was.
+    strangers: Vec<(CaseId, Arc<Arrival>)>,
     queries: Vec<Query>,
 }
 
@@ -166,6 +168,13 @@ impl Ledger {
             case,
             claimed_by: claim,
         });
+        let believed = arrival.identity.believed_to_be.as_ref();
+        if let (Some(case), Some((whose, _))) =
+            (&arrival.case, believed.and_then(|mailbox| book.leases.find(mailbox.as_str())))
+            && *case != whose
+        {
+            book.strangers.push((whose, arrival.clone()));
+        }
         book.arrivals.push(arrival.clone());
         drop(book);
         // Nobody listening is fine: the ledger keeps what it is told.
@@ -197,6 +206,12 @@ impl Ledger {
     /// asked by this case.
     pub fn of_case(&self, case: &CaseId) -> Vec<Arc<Arrival>> {
         claimed_by_connection(&self.all()).into_iter().filter(|a| a.case.as_ref() == Some(case)).collect()
+    }
+
+    /// What other cases' requests were served as this case's user (rule X-SEC-4).
+    pub fn served_as_users_of(&self, case: &CaseId) -> Vec<Arc<Arrival>> {
+        let book = self.book();
+        book.strangers.iter().filter(|(whose, _)| whose == case).map(|(_, arrival)| arrival.clone()).collect()
     }
 
     /// DNS queries so far.
@@ -305,6 +320,23 @@ mod tests {
         let of_case = ledger.of_case(&case);
         assert_eq!(of_case.len(), 1);
         assert_eq!(of_case[0].claimed_by, Claim::AskedBy);
+    }
+
+    #[test]
+    fn a_request_of_one_case_that_is_served_as_the_user_of_another_is_known_to_both() {
+        let (ledger, case) = leased();
+        let other: CaseId = "coexistence/owa/blue".parse().unwrap();
+        // It carries nothing but came from a socket of the other case.
+        let served = Draft {
+            opener: Some(Opener::Client(other.clone())),
+            believed_to_be: Some("red-1a2b3c".parse().unwrap()),
+            ..draft(&[], 1)
+        };
+        ledger.record(served.clone());
+        ledger.record(Draft { opener: Some(Opener::Client(case.clone())), ..served });
+        assert_eq!(ledger.served_as_users_of(&case).len(), 1);
+        assert_eq!(ledger.served_as_users_of(&case)[0].case, Some(other.clone()));
+        assert!(ledger.served_as_users_of(&other).is_empty());
     }
 
     #[test]

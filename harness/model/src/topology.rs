@@ -159,7 +159,7 @@ impl Default for Certificate {
 
 words! {
     /// A way to sign in at a virtual directory.
-    Authentication, "authentication method", "basic (or fba, ntlm, windows, negotiate, anonymous)";
+    Authentication, "authentication method", "basic (or fba, ntlm, windows, negotiate, nego2, anonymous)";
     /// Basic
     Basic = "basic",
     /// Forms-based
@@ -170,6 +170,8 @@ words! {
     Windows = "windows",
     /// Negotiate alone
     Negotiate = "negotiate",
+    /// Nego2, which IIS may offer beside the others
+    Nego2 = "nego2",
     /// None asked
     Anonymous = "anonymous",
 }

@@ -12,6 +12,7 @@ use model::verdict::{Difference, SeenHop, SeenLeg};
 use model::{HostName, Protocol, Role, ServerName, Topology, Version};
 
 mod evidence;
+pub(crate) mod strangers;
 
 /// Everything that is known of one case's run.
 pub struct Trace {
@@ -19,10 +20,12 @@ pub struct Trace {
     pub topology: Arc<Topology>,
     /// Who sits at an address.
     pub positions: BTreeMap<IpAddr, ServerName>,
-    /// What its clients saw, one journal a step.
+    /// What its clients saw, step by step, one journal a client.
     pub journals: Vec<Journal>,
     /// Its arrivals in order.
     pub arrivals: Vec<Arc<Arrival>>,
+    /// Arrivals of other cases that were served as one of its users.
+    pub strangers: Vec<Arc<Arrival>>,
 }
 
 /// What the judge found.
@@ -38,15 +41,17 @@ pub struct Judged {
 /// Judges a case by its trace.
 pub fn judge(case: &Case, trace: &Trace) -> Judged {
     let mut judged = Judged { differences: vec![], seen: vec![], observed: false };
+    let mut journals = trace.journals.iter();
     for (at, step) in case.steps.iter().enumerate() {
-        match trace.journals.get(at) {
-            Some(journal) => judge_step(step, journal, trace, &mut judged),
-            None => judged.as_a_whole("dials", format!("step {} was never played", at + 1)),
+        let clients: Vec<&Journal> = journals.by_ref().take(usize::from(step.when.at_once)).collect();
+        if clients.len() < usize::from(step.when.at_once) {
+            judged.as_a_whole("dials", format!("step {} was never played", at + 1));
         }
+        judge_step(step, &clients, trace, &mut judged);
     }
     strays(trace, &mut judged);
     evidence::weigh(case, trace, &mut judged);
-    strangers(trace, &mut judged);
+    strangers::show(case, trace, &mut judged);
     invariants(trace, &mut judged);
     judged
 }
@@ -77,7 +82,24 @@ fn holds(exchange: &Exchange, arrival: &Arrival) -> bool {
     arrival.order >= exchange.began && arrival.order < exchange.ended
 }
 
-fn judge_step(step: &Step, journal: &Journal, trace: &Trace, judged: &mut Judged) {
+/// Of several clients at once the first that differs is shown, or the first.
+fn judge_step(step: &Step, clients: &[&Journal], trace: &Trace, judged: &mut Judged) {
+    let mut each = clients.iter().map(|journal| {
+        let mut one = Judged { differences: vec![], seen: judged.seen.clone(), observed: false };
+        judge_client(step, journal, trace, &mut one);
+        one
+    });
+    let Some(first) = each.next() else { return };
+    let shown = match first.differences.is_empty() {
+        true => each.find(|one| !one.differences.is_empty()).unwrap_or(first),
+        false => first,
+    };
+    judged.observed |= shown.observed;
+    judged.seen = shown.seen;
+    judged.differences.extend(shown.differences);
+}
+
+fn judge_client(step: &Step, journal: &Journal, trace: &Trace, judged: &mut Judged) {
     for at in 0..step.then.len().max(journal.legs.len()) {
         let number = judged.seen.len() + 1;
         let mut differs = |what: &str, says: String| {
@@ -353,19 +375,6 @@ fn strays(trace: &Trace, judged: &mut Judged) {
                 arrival.verb, arrival.target, arrival.server
             );
             judged.as_a_whole("hops", says);
-        }
-    }
-}
-
-/// One user's request, carried as another's: before everything else (rule X-SEC-4).
-fn strangers(trace: &Trace, judged: &mut Judged) {
-    for arrival in &trace.arrivals {
-        if let (Some(asked), Some(believed)) = (&arrival.identity.asked_by, &arrival.identity.believed_to_be)
-            && asked != believed
-        {
-            let says =
-                format!("{} asked at {} and was served as {believed} (X-SEC-4)", asked, arrival.server);
-            judged.differences.insert(0, Difference { leg: 0, what: "stranger".to_owned(), says });
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clients::{Limits, Network, Person};
+use clients::{Limits, Network, Person, Tickets};
 use lab::Lab;
 use model::case::{Case, Resolves};
 use model::journal::{ClientLeg, Exchange};
@@ -26,17 +26,32 @@ pub struct Played {
 pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool, again: String) -> Played {
     let started = Instant::now();
     let mut journals = vec![];
+    let mut staying = vec![];
     for step in &case.steps {
         let network = network(lab, step.when.view);
         let Some(person) = person(lab, case, &step.when.mailbox) else { break };
-        journals.push(clients::play(&network, &case.id, &step.when, &person).await);
+        for (journal, open) in clients::play_at_once(&network, &case.id, &step.when, &person).await {
+            journals.push(journal);
+            match step.when.stays {
+                true => staying.push(open),
+                false => open.close().await,
+            }
+        }
     }
     let mut wrong_names = vec![];
     for resolves in &case.resolves {
         wrong_names.extend(resolve(lab, resolves).await);
     }
-    let trace =
-        Trace { topology, positions: lab.positions(), journals, arrivals: lab.ledger().of_case(&case.id) };
+    let trace = Trace {
+        topology,
+        positions: lab.positions(),
+        journals,
+        arrivals: lab.ledger().of_case(&case.id),
+        strangers: lab.ledger().served_as_users_of(&case.id),
+    };
+    for open in staying {
+        open.close().await;
+    }
     let mut judged = judge(case, &trace);
     judged.differences.extend(wrong_names);
     judged.observed |= !case.resolves.is_empty();
@@ -144,10 +159,19 @@ pub fn network(lab: &Lab, view: View) -> Network {
         trust: lab.authority().root_store(),
         ports: Arc::new(move |ip, port| dials.real(ip, port)),
         directory: (view == View::Internal).then(|| lab.doors().ldap),
+        tickets: tickets(lab),
         // A topology whose seat is in no site is refused when it is read.
         site: topology.site_of(&topology.seat).cloned().expect("the seat is in a site"),
         limits: Limits::default(),
     }
+}
+
+/// The domain controller: it gives a user a ticket of his own.
+fn tickets(lab: &Lab) -> Tickets {
+    let directory = lab.directory().clone();
+    Arc::new(move |user, password, host| {
+        directory.issue(Some((user, password)), user, &format!("HTTP/{host}")).ok()
+    })
 }
 
 /// The person behind a case's mailbox.
@@ -164,6 +188,7 @@ pub fn person_of(lab: &Lab, case: &CaseId, mailbox: &MailboxName) -> Option<Pers
         upn: account.upn.clone(),
         password: account.password.clone(),
         device_id: account.device_id.clone(),
+        request_id: account.guid.clone(),
         domain: lab.directory().topology().domain.clone(),
         mailbox: mailbox.clone(),
     })

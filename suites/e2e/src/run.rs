@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::declared;
 use crate::evidence::Desk;
 use crate::exit::Ending;
-use crate::judge::Trace;
+use crate::judge::{Trace, strangers};
 use crate::lab_of::{self, Group};
 use crate::play;
 use crate::select::shuffle;
@@ -355,18 +355,22 @@ impl State {
         for id in ids {
             let Some(trace) = traces.get(id) else { continue };
             let all = ledger.of_case(id);
-            let Some(late) = all.iter().find(|a| trace.arrivals.iter().all(|known| known.order != a.order))
-            else {
-                continue;
-            };
-            let passed = verdicts.iter_mut().rfind(|v| v.id == *id && v.outcome == Outcome::Pass);
-            if let Some(verdict) = passed {
-                let says = format!(
+            let late = all.iter().find(|a| trace.arrivals.iter().all(|known| known.order != a.order));
+            let late = late.map(|late| Difference {
+                leg: 0,
+                what: "hops".to_owned(),
+                says: format!(
                     "{} {} arrived at {} after the client had its answer",
                     late.verb, late.target, late.server
-                );
+                ),
+            });
+            // Another case's request may have been served as this one's user when all was said here.
+            let taken = ledger.served_as_users_of(id).iter().find_map(|arrival| strangers::says(arrival));
+            let Some(why) = taken.map(strangers::stranger).or(late) else { continue };
+            let passed = verdicts.iter_mut().rfind(|v| v.id == *id && v.outcome == Outcome::Pass);
+            if let Some(verdict) = passed {
                 verdict.outcome = Outcome::Fail;
-                verdict.why.push(Difference { leg: 0, what: "hops".to_owned(), says });
+                verdict.why.push(why);
                 self.wrong.fetch_add(1, Ordering::Relaxed);
                 overtaken.push((verdict.clone(), trace.journals.clone()));
             }

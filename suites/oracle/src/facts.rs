@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::case::{CertificateFault, Device as ClientDevice};
+use model::case::{CertificateFault, Device as ClientDevice, Scheme, SignsIn};
 use model::topology::{
     Authentication, Certificate, Database, Devices451, RedirectType, Server, ServerRole, VirtualDirectory,
 };
@@ -217,6 +217,30 @@ pub(crate) fn takes_the_silent_form(target: &Server) -> bool {
     let fit =
         |owa: &VirtualDirectory| owa.forms && owa.external_authentication.contains(&Authentication::Fba);
     target.directory(Protocol::Owa).is_some_and(fit)
+}
+
+/// Whether a virtual directory takes what a client would sign in by: Windows stands for Negotiate and NTLM (wire facts 4.5).
+pub(crate) fn takes_scheme(server: &Server, protocol: Protocol, scheme: Scheme) -> bool {
+    let takes = |any: &[Authentication]| {
+        server
+            .directory(protocol)
+            .is_some_and(|directory| directory.authentication.iter().any(|method| any.contains(method)))
+    };
+    match scheme {
+        Scheme::Basic => takes(&[Authentication::Basic]),
+        Scheme::Ntlm | Scheme::NtlmLowerCase => takes(&[Authentication::Windows, Authentication::Ntlm]),
+        Scheme::Negotiate | Scheme::Ticket => takes(&[Authentication::Windows, Authentication::Negotiate]),
+        Scheme::Nego2 => takes(&[Authentication::Nego2]),
+    }
+}
+
+/// What a client that signed in by a scheme says of itself.
+pub(crate) fn bound_by(scheme: Scheme) -> SignsIn {
+    match scheme {
+        Scheme::Basic => SignsIn::Basic,
+        Scheme::Ntlm | Scheme::NtlmLowerCase => SignsIn::Ntlm,
+        Scheme::Negotiate | Scheme::Nego2 | Scheme::Ticket => SignsIn::Negotiate,
+    }
 }
 
 /// CrossSiteRedirectType: manual unless set.

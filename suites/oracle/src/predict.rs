@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::case::{Action, Answer, Cell, ClientKind, Lookup, Opens, Password, SignsIn};
+use model::case::{Action, Answer, Cell, ClientKind, Lookup, Opens, Password, Scheme, SignsIn};
 use model::topology::{RedirectType, Server};
 use model::{HostName, Leg, Prompts, Protocol, Role, ServerName, Told, Topology, Version, When};
 
@@ -12,8 +12,8 @@ use crate::columns::{
     SingleSignOn, Speaks,
 };
 use crate::facts::{
-    Facts, Here, cross_site_redirect, fault, legacy_redirect, moves, signs_in_by_forms, speaks,
-    takes_the_silent_form,
+    Facts, Here, bound_by, cross_site_redirect, fault, legacy_redirect, moves, signs_in_by_forms, speaks,
+    takes_scheme, takes_the_silent_form,
 };
 use crate::outcome::hop;
 use crate::table::Table;
@@ -199,8 +199,8 @@ impl<'a> Walk<'a> {
             return Ok(Some(next));
         }
         let credentials = match self.when.password {
-            Password::Right => Credentials::Right,
-            Password::Wrong | Password::None => Credentials::Bad,
+            Password::Right if self.is_taken(&visit, &here) => Credentials::Right,
+            Password::Right | Password::Wrong | Password::None => Credentials::Bad,
         };
         let so = Conditions { asks: Asks::SignIn, credentials, ..Conditions::ANY };
         if let Some(row) = self.table.row(&so) {
@@ -213,6 +213,12 @@ impl<'a> Walk<'a> {
         let so = self.situation(&visit, &here)?;
         let outcome = self.decide(&so)?;
         self.carry_out(outcome, visit, here)
+    }
+
+    /// Whether the virtual directory reached takes what the client signs in by, or Basic in its place.
+    fn is_taken(&self, visit: &Visit, here: &Here<'_>) -> bool {
+        let takes = |scheme| takes_scheme(here.first, visit.protocol, scheme);
+        self.when.client == ClientKind::Browser || takes(self.when.sign_in) || takes(Scheme::Basic)
     }
 
     /// With wrong or no credentials the answer is the same whatever the mailbox (GEN-1).
@@ -355,7 +361,16 @@ impl<'a> Walk<'a> {
                 let forms = signs_in_by_forms(here.first).then_some(SignsIn::Forms);
                 (self.prompts(here, 1), forms)
             }
-            ClientKind::Outlook | ClientKind::Device => (self.prompts(here, 0), None),
+            ClientKind::Outlook | ClientKind::Device => {
+                let scheme = self.when.sign_in;
+                let takes = takes_scheme(here.first, visit.protocol, scheme);
+                let bound = (scheme != Scheme::Basic).then_some(if takes {
+                    bound_by(scheme)
+                } else {
+                    SignsIn::Basic
+                });
+                (self.prompts(here, 0), bound)
+            }
         }
     }
 

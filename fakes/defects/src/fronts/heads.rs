@@ -1,6 +1,6 @@
 //! Heads of answers that are changed on their way to the client: statuses, places, cookies.
 
-use http::header::{LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
+use http::header::{CONNECTION, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode, response};
 use hyper::ext::ReasonPhrase;
 use model::Protocol;
@@ -16,6 +16,8 @@ pub(super) const LIES: &[(&str, Lie)] = &[
     ("451-when-down", Lie::Head(http451_when_down)),
     ("451-without-location", Lie::Head(http451_without_location)),
     ("451-names-itself", Lie::Head(http451_names_itself)),
+    ("invents-basic", Lie::Head(invents_basic)),
+    ("closes-on-401", Lie::Head(closes_on_401)),
 ];
 
 const X_MS_LOCATION: &str = "x-ms-location";
@@ -35,6 +37,32 @@ fn challenges_plain_http(asked: &Asked, head: &mut response::Parts) -> bool {
     head.headers.remove(LOCATION);
     head.headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"autodiscover\""));
     true
+}
+
+/// Not beside a challenge: there the client has chosen.
+fn invents_basic(_: &Asked, head: &mut response::Parts) -> bool {
+    let offers = head.headers.get_all(WWW_AUTHENTICATE);
+    let invents = head.status == StatusCode::UNAUTHORIZED
+        && !offers.iter().any(|offer| offer.as_bytes().starts_with(b"Basic") || has_token(offer));
+    if invents {
+        head.headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"\""));
+    }
+    invents
+}
+
+/// After each challenge, so that the response comes on another connection.
+fn closes_on_401(_: &Asked, head: &mut response::Parts) -> bool {
+    let challenges = head.headers.get_all(WWW_AUTHENTICATE).iter().any(has_token);
+    if challenges {
+        head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    challenges
+}
+
+/// Whether an offer is a challenge: a scheme and a token of base64.
+fn has_token(offer: &HeaderValue) -> bool {
+    let token = offer.to_str().ok().and_then(|offer| offer.split_once(' '));
+    token.is_some_and(|(_, token)| !token.contains('"'))
 }
 
 fn turns_302_into_301(_: &Asked, head: &mut response::Parts) -> bool {

@@ -106,7 +106,7 @@ fn owa(entry: &Owa) -> Tag {
             Authentication::Fba => "Fba",
             Authentication::Ntlm => "Ntlm",
             Authentication::Windows => "Ntlm, WindowsIntegrated",
-            Authentication::Negotiate => "Negotiate",
+            Authentication::Negotiate | Authentication::Nego2 => "Negotiate",
             Authentication::Anonymous => "Anonymous",
         })
         .collect();
@@ -155,7 +155,7 @@ pub(super) fn auth_package(way: Authentication) -> &'static str {
     match way {
         Authentication::Basic => "Basic",
         Authentication::Ntlm => "Ntlm",
-        Authentication::Windows | Authentication::Negotiate => "Negotiate",
+        Authentication::Windows | Authentication::Negotiate | Authentication::Nego2 => "Negotiate",
         Authentication::Fba | Authentication::Anonymous => "Anonymous",
     }
 }

@@ -249,7 +249,7 @@ impl<'a> Device<'a> {
                 None => self.woken(line, waiting).await?,
             }
         };
-        wire.close().await;
+        wire.stay().close().await;
         line.leg.absorb(side);
         let answer = understood(&accepted(line.url, reply?)?)?;
         // Status 2: there are changes (MS-ASCMD, Ping).

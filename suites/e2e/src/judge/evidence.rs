@@ -7,6 +7,7 @@ use ledger::{Arrival, Claim};
 use model::journal::Exchange;
 use model::{Protocol, ServerName};
 
+use super::strangers::own_mailboxes;
 use super::{Case, Judged, Trace, holds};
 
 pub(super) fn weigh(case: &Case, trace: &Trace, judged: &mut Judged) {
@@ -14,8 +15,10 @@ pub(super) fn weigh(case: &Case, trace: &Trace, judged: &mut Judged) {
     twins(trace, judged);
     direct(trace, judged);
     neighbours(case, trace, judged);
-    // Where a server misbehaves on purpose, asking another one is what is wanted.
-    if case.given.faults.is_empty() {
+    // Where a server misbehaves on purpose, asking another one is what is wanted; and where several clients ask the same at
+    // once, a second copy cannot be told from another client's request.
+    let several = case.steps.iter().any(|step| step.when.at_once > 1);
+    if case.given.faults.is_empty() && !several {
         carried_twice(trace, judged);
     }
 }
@@ -74,12 +77,7 @@ fn direct(trace: &Trace, judged: &mut Judged) {
 
 /// Everything that names a leased mailbox names one of this case.
 fn neighbours(case: &Case, trace: &Trace, judged: &mut Judged) {
-    let own: Vec<String> = case
-        .steps
-        .iter()
-        .map(|step| &step.when.mailbox)
-        .map(|mailbox| format!("{mailbox}-{}", directory::account::mark(&case.id, mailbox)))
-        .collect();
+    let own = own_mailboxes(case);
     for arrival in &trace.arrivals {
         if let Some(asked) = &arrival.identity.asked_by
             && !own.iter().any(|name| name == asked.as_str())

@@ -88,7 +88,13 @@ impl Made {
         let journals = vec![Journal { legs: vec![leg] }];
         Made {
             case,
-            trace: Trace { topology: topology.into(), positions, journals, arrivals: vec![] },
+            trace: Trace {
+                topology: topology.into(),
+                positions,
+                journals,
+                arrivals: vec![],
+                strangers: vec![],
+            },
             next: 1,
         }
     }
@@ -335,4 +341,44 @@ fn a_step_that_was_not_played_and_one_user_served_as_another_fail() {
     let mut made = Made::device();
     made.change(4, |arrival| arrival.identity.believed_to_be = Some("red-1a2b3c".parse().unwrap()));
     assert!(judge(&made.case, &made.trace).differences[0].says.contains("X-SEC-4"));
+}
+
+/// X-SEC-4: what carries nothing but came from a socket, a mark or a connection of the case is nobody's else to answer.
+#[test]
+fn an_anonymous_request_served_as_a_stranger_is_seen_before_all_else_in_both_cases() {
+    let nameless = |arrival: &mut Arrival| {
+        arrival.identity.asked_by = None;
+        arrival.claimed_by = Claim::Connection;
+    };
+    let mut made = Made::device();
+    made.change(4, nameless);
+    assert_eq!(made.says(), [""; 0], "served as who is known on the connection");
+    made.change(4, |arrival| arrival.identity.believed_to_be = Some("red-1a2b3c".parse().unwrap()));
+    made.trace.journals[0].legs[0].told = Told::Failed(500);
+    let first = &judge(&made.case, &made.trace).differences[0];
+    assert_eq!(first.what, "stranger");
+    assert!(first.says.starts_with("somebody without a name asked at "), "{}", first.says);
+
+    let mut whose = Made::device();
+    whose.trace.strangers.push(made.trace.arrivals[4].clone());
+    let first = &judge(&whose.case, &whose.trace).differences[0];
+    assert_eq!((first.what.as_str(), first.says.contains("served as red-1a2b3c")), ("stranger", true));
+}
+
+#[test]
+fn a_response_that_went_astray_fails_though_nobody_was_served() {
+    let mut made = Made::device();
+    made.change(3, |arrival| arrival.identity.conveyed = Conveyed::NtlmAstray);
+    made.fails("a challenge that its connection never gave");
+}
+
+#[test]
+fn of_several_clients_at_once_one_that_differs_fails_the_step() {
+    let mut made = Made::device_of(&DEVICE.replace("[[then]]", "at-once = 2\n[[then]]"));
+    made.fails("step 1 was never played");
+    let second = made.trace.journals[0].clone();
+    made.trace.journals.push(second);
+    assert_eq!(made.says(), [""; 0]);
+    made.trace.journals[1].legs[0].told = Told::Refused(401);
+    made.fails("refused with 401");
 }

@@ -177,6 +177,7 @@ fn bits(methods: impl IntoIterator<Item = Authentication>) -> u32 {
             Authentication::Fba => 4,
             Authentication::Windows => 16,
             Authentication::Negotiate => 8192,
+            Authentication::Nego2 => 512,
             Authentication::Anonymous => 0,
         }
     })

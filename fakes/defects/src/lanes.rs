@@ -1,0 +1,66 @@
+//! Lies of `lane`: a connection behind that one user signed in is handed to the next. A server keeps who signed in on a
+//! connection for its life, so whoever is handed one is served as the user before (X-SEC-4).
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reference::lane::LaneId;
+use reference::ports::{Bound, Lane, Passage};
+
+use crate::Fired;
+
+/// Which connections are shared, by how their clients signed in.
+pub(crate) type Lie = fn(&Bound) -> bool;
+
+const LIES: &[(&str, Lie)] = &[
+    ("pool-forgets-who", |bound| bound.challenged),
+    ("pins-after-challenge-only", |bound| !bound.challenged),
+    ("pins-one-spelling", |bound| bound.challenged && bound.scheme != "NTLM"),
+];
+
+/// The lie of this id.
+pub(crate) fn lie(id: &str) -> Option<(&'static str, Lie)> {
+    LIES.iter().find(|(known, _)| *known == id).copied()
+}
+
+/// Every id.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+    LIES.iter().map(|(id, _)| *id)
+}
+
+/// A lane port that lies so.
+pub(crate) struct Spoiled {
+    pub(crate) id: &'static str,
+    pub(crate) lie: Lie,
+    pub(crate) truth: Arc<dyn Lane>,
+    pub(crate) fired: Fired,
+    /// Who was given a shared lane last.
+    last: Mutex<HashMap<LaneId, (Option<String>, SocketAddr)>>,
+}
+
+impl Spoiled {
+    pub(crate) fn new(id: &'static str, lie: Lie, truth: Arc<dyn Lane>, fired: Fired) -> Spoiled {
+        Spoiled { id, lie, truth, fired, last: Mutex::default() }
+    }
+}
+
+impl Lane for Spoiled {
+    fn lane(&self, passage: &Passage) -> LaneId {
+        let own = self.truth.lane(passage);
+        if !passage.bound.as_ref().is_some_and(self.lie) {
+            return own;
+        }
+        let shared = LaneId { connection: 0, user: None, ..own.clone() };
+        let socket = passage.asked.client.socket;
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // Both are harmed: whoever reads another's mailbox, and whose mailbox is read.
+        if let Some((user, before)) = last.insert(shared.clone(), (own.user.clone(), socket))
+            && user != own.user
+        {
+            self.fired.lied(self.id, socket);
+            self.fired.lied(self.id, before);
+        }
+        shared
+    }
+}
