@@ -72,9 +72,12 @@ class FrontEnd:
         gone = asyncio.create_task(writer.wait_closed())
         try:
             await asyncio.wait({requests, gone}, return_when=asyncio.FIRST_COMPLETED)
+            writer.close()
+        except asyncio.CancelledError:
+            writer.transport.abort()  # we are told to stop, and closing TLS in order would wait for the client
+            raise
         finally:
             requests.cancel()
-            writer.close()
             await asyncio.gather(requests, gone, return_exceptions=True)
 
     async def requests(self, reader, writer, answer):
