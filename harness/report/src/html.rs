@@ -32,6 +32,8 @@ pub struct Page<'a> {
     pub run: &'a RunFacts,
     /// The roles that the subjects played.
     pub roles: &'a [Role],
+    /// Why the run ended as it did, where the verdicts do not say it.
+    pub why: Option<&'a str>,
     /// The verdicts; a case that ran several times has several.
     pub verdicts: &'a [Verdict],
     /// Every case of the suite, run or not.

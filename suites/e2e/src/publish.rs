@@ -10,11 +10,17 @@ use report::html::Page;
 use crate::run::Came;
 use crate::suite::Suite;
 
-/// Writes the report's files into a folder.
+/// Writes the report's files into a folder. `why` says in a sentence how the run ended, where the verdicts do not.
 ///
 /// # Errors
 /// A folder or file that cannot be written.
-pub fn write(folder: &Path, suite: &Suite, facts: &RunFacts, roles: &[Role], came: &Came) -> io::Result<()> {
+pub fn write(
+    folder: &Path,
+    suite: &Suite,
+    facts: &RunFacts,
+    (roles, why): (&[Role], Option<&str>),
+    came: &Came,
+) -> io::Result<()> {
     std::fs::create_dir_all(folder)?;
     whole(&folder.join("report.json"), &report::json::report(facts, &came.verdicts, &came.evidence))?;
     whole(&folder.join("junit.xml"), &report::junit::report(facts, &came.verdicts))?;
@@ -22,6 +28,7 @@ pub fn write(folder: &Path, suite: &Suite, facts: &RunFacts, roles: &[Role], cam
     let page = Page {
         run: facts,
         roles,
+        why,
         verdicts: &came.verdicts,
         cases: &suite.cases,
         rules: &suite.rules,

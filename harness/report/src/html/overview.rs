@@ -41,6 +41,9 @@ pub(super) fn write(html: &mut String, page: &Page<'_>, shown: &[Shown<'_>], tit
         text(&run.seed),
         text(title),
     ));
+    if let Some(why) = page.why {
+        html.push_str(&format!("<p class=reason>{}</p>\n", text(why)));
+    }
     chips(html, shown);
     causes(html, shown);
     html.push_str(&format!(
@@ -126,7 +129,8 @@ fn causes(html: &mut String, shown: &[Shown<'_>]) {
         groups.iter().skip(MOST_CAUSES).fold((0, 0), |(n, all), (_, of)| (n + 1, all + of.len()));
     if more > 0 {
         html.push_str(&format!(
-            "<li class=fail><span class=n>{cases}</span><p><a href=\"#cases\">for {more} other reasons</a></p></li>"
+            "<li class=fail><span class=n>{cases}</span><p><a href=\"#cases\">for {}</a></p></li>",
+            if more == 1 { "another reason".to_owned() } else { format!("{more} other reasons") }
         ));
     }
     html.push_str("</ul>\n");

@@ -139,9 +139,11 @@ fn cell(html: &mut String, cases: &[&Shown<'_>]) {
     html.push_str("</td>");
 }
 
-/// The columns: the rule book's mailboxes in its order, then whatever else ran.
+/// The columns: in the order of the rule that names most of them, then whatever else ran.
 fn mailboxes(page: &Page<'_>, shown: &[Shown<'_>]) -> Vec<MailboxName> {
-    let of_rules = page.rules.iter().flat_map(|rule| &rule.mailboxes);
+    let mut rules: Vec<&Rule> = page.rules.iter().collect();
+    rules.sort_by_key(|rule| std::cmp::Reverse(rule.mailboxes.len()));
+    let of_rules = rules.into_iter().flat_map(|rule| &rule.mailboxes);
     let of_cases =
         shown.iter().filter_map(|one| one.case).flat_map(|case| &case.steps).map(|step| &step.when.mailbox);
     let mut columns = vec![];

@@ -94,6 +94,14 @@ fn arrow(drawn: &mut String, one: &Move, from: usize, to: usize, y: usize) -> us
         false => (from, to + 2),
     };
     let back = if rightwards { -8 } else { 8 };
+    // The label before the marks, which its outline would cover.
+    let label = start.min(end) + if one.how == How::Met { 9 } else { 12 };
+    let _ = write!(
+        drawn,
+        "<text class=\"a {class}\" x={label} y={}>{}</text>",
+        y - 8,
+        bounded(&says, MOST_LABEL)
+    );
     let line = match one.how {
         How::Extra => format!(
             "M{start} {}H{}M{start} {}H{}",
@@ -127,13 +135,6 @@ fn arrow(drawn: &mut String, one: &Move, from: usize, to: usize, y: usize) -> us
             );
         }
     }
-    let label = start.min(end) + if one.how == How::Met { 9 } else { 12 };
-    let _ = write!(
-        drawn,
-        "<text class=\"a {class}\" x={label} y={}>{}</text>",
-        y - 8,
-        bounded(&says, MOST_LABEL)
-    );
     label + (says.chars().count().min(MOST_LABEL) as f32 * CHARACTER) as usize + 8
 }
 

@@ -52,6 +52,7 @@ fn written(verdicts: &[Verdict]) -> String {
     page(&Page {
         run: &run(u8::from(wrong), verdicts),
         roles: &["front-end-2013".parse().unwrap()],
+        why: Some("nothing that it does was <seen>"),
         verdicts,
         cases: &[case],
         rules: &rules,
@@ -74,6 +75,7 @@ fn the_head_says_what_failed_why_and_what_next() {
         "1 of 1 cases is not as expected",
         "<b>reference-2013</b> as front-end-2013",
         "seed 7f21",
+        "<p class=reason>nothing that it does was &lt;seen&gt;</p>",
         "✗ 1 failed",
         "the proxy treats a 2007 mailbox in its own site as something to proxy",
         "href=\"#case/coexistence/owa/purple\"",

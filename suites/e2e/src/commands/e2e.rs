@@ -279,7 +279,7 @@ fn report(
     if let Some((text, _)) = &compared {
         print!("{text}");
     }
-    if let Some(why) = why {
+    if let Some(why) = &why {
         say::error(why);
     }
     if let Some(why) = &came.unwritten {
@@ -291,7 +291,7 @@ fn report(
     let Some(folder) = &options.report else { return exit };
     let subject = options.subject.as_ref().and_then(|name| suite.subject(name).ok());
     let roles = subject.map_or_else(|| publish::roles(&came), |(subject, _)| vec![subject.role]);
-    if let Err(error) = publish::write(folder, suite, &facts, &roles, &came) {
+    if let Err(error) = publish::write(folder, suite, &facts, (&roles, why.as_deref()), &came) {
         say::error(format!("the report could not be written to {}: {error}", folder.display()));
         return if exit == Exit::AsExpected { Exit::Broken } else { exit };
     }

@@ -92,8 +92,10 @@ fn the_failed_case_and_no_other_leaves_its_evidence() {
     let heads = text("heads.txt");
     assert!(heads.contains("\n> GET /owa/ HTTP/1.1\n> Host: mail.contoso.com\n"), "{heads}");
     assert!(heads.contains("\n< HTTP/1.1 302 Found\n"), "{heads}");
+    let shape = serde_json::from_str(schema::LEDGER).unwrap();
     for line in text("ledger.jsonl").lines() {
         let line: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(schema::violations(&shape, &line), Vec::<String>::new(), "{line}");
         assert_eq!(line["case"], "coexistence/owa/purple");
     }
     assert!(!text("ledger.jsonl").is_empty());
