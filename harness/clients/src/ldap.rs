@@ -278,7 +278,8 @@ mod tests {
         refused[9] = 32;
         assert!(matches!(asked(refused).await, Err(LdapError::Refused(32))));
         assert!(matches!(asked(ENTRY.to_vec()).await, Err(LdapError::Closed)));
-        assert!(matches!(asked(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()).await, Err(_)));
+        // As BER these letters begin a longer element than they are.
+        assert!(matches!(asked(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec()).await, Err(LdapError::Closed)));
         // Another request's answer.
         let mut other = DONE.to_vec();
         other[4] = 9;

@@ -110,9 +110,14 @@ async fn pages_follow_one_another_until_the_cookie_is_empty() {
             "CN=svc-proxy,CN=Users,DC=contoso,DC=com"
         ]
     );
-    // The last page's cookie is used up, and another search's was never good.
+    // The last page's cookie is used up. While a search is open, its own cookie alone goes on with it.
     assert_eq!(names(&client.search(&Wanted { page: Some((3, &cookie)), ..all }).await), (vec![], 53));
+    let told = client.search(&Wanted { page: Some((3, b"")), ..all }).await;
+    let Some(Told::Done { cookie: Some(cookie), .. }) = told.last() else { panic!("{told:?}") };
     assert_eq!(names(&client.search(&Wanted { page: Some((3, b"nonsense")), ..all }).await), (vec![], 53));
+    let other = Wanted { filter: "mail", ..all };
+    assert_eq!(names(&client.search(&Wanted { page: Some((3, cookie)), ..other }).await), (vec![], 53));
+    assert_eq!(names(&client.search(&Wanted { page: Some((3, cookie)), ..all }).await).0.len(), 1);
 }
 
 #[tokio::test]

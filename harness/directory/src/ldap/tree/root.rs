@@ -20,8 +20,6 @@ fn short(host: &HostName) -> String {
 /// What anyone may read (MS-ADTS, section 3.1.1.3.2).
 pub(super) fn dse(topology: &Topology, places: &Places, host: &HostName, changes: u64) -> Entry {
     let root = Entry::bare(Dn::of_root())
-        // Not shown by Active Directory, which all the same finds the rootDSE where any class will do.
-        .text("objectClass", "top")
         .text("rootDomainNamingContext", &places.domain)
         .text("defaultNamingContext", &places.domain)
         .text("configurationNamingContext", &places.configuration)
