@@ -129,6 +129,7 @@ struct Session<'a> {
 
 impl Session<'_> {
     fn answer(&mut self, message: Message) -> Reply {
+        self.door.directory.was_asked();
         let id = message.id;
         let unknown = message.controls.unknown.as_ref().map(|control| {
             let says = format!("the control {control} is critical and unknown here");

@@ -27,6 +27,14 @@ async fn each_form_of_a_name_signs_in_with_the_right_password() {
 }
 
 #[tokio::test]
+async fn what_is_asked_at_the_door_is_counted() {
+    let directory = directory();
+    let door = door(&directory);
+    let _signed_in = Client::signed_in(&door).await;
+    assert_eq!(directory.asked(), 1);
+}
+
+#[tokio::test]
 async fn what_names_nobody_does_not_sign_in() {
     let directory = directory();
     let red = directory.find("red").unwrap();
