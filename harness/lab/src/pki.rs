@@ -23,6 +23,8 @@ use time::{Duration, OffsetDateTime};
 
 use crate::clock;
 
+pub(crate) mod pfx;
+
 /// The name in a certificate that names another host; `.example` is reserved by RFC 2606, section 2.
 const ANOTHER_HOST: &str = "another-host.example";
 /// The longest common name (`ub-common-name`, RFC 5280, appendix A.1).
@@ -78,6 +80,7 @@ pub struct Authority {
 pub struct Leaf {
     chain_pem: String,
     key_pem: String,
+    key_der: Vec<u8>,
     certified: Arc<CertifiedKey>,
     config: Arc<ServerConfig>,
 }
@@ -91,6 +94,8 @@ pub struct LeafFiles {
     pub key: PathBuf,
     /// Both, key last.
     pub pem: PathBuf,
+    /// Both, as PKCS #12.
+    pub pfx: PathBuf,
 }
 
 impl Authority {
@@ -156,7 +161,13 @@ impl Authority {
             .map_err(tls)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified.clone())));
-        Ok(Leaf { chain_pem, key_pem: self.key.serialize_pem(), certified, config: Arc::new(config) })
+        Ok(Leaf {
+            chain_pem,
+            key_pem: self.key.serialize_pem(),
+            key_der: self.key.serialized_der().to_vec(),
+            certified,
+            config: Arc::new(config),
+        })
     }
 
     fn params(
@@ -213,7 +224,7 @@ impl Leaf {
         self.config.clone()
     }
 
-    /// Writes `stem.chain.pem`, `stem.key.pem` and `stem.pem` into a folder, for its owner's eyes only.
+    /// Writes `stem.chain.pem`, `stem.key.pem`, `stem.pem` and `stem.pfx` into a folder, for its owner's eyes only.
     ///
     /// # Errors
     /// What the operating system says of writing one of them.
@@ -222,10 +233,12 @@ impl Leaf {
             chain: folder.join(format!("{stem}.chain.pem")),
             key: folder.join(format!("{stem}.key.pem")),
             pem: folder.join(format!("{stem}.pem")),
+            pfx: folder.join(format!("{stem}.pfx")),
         };
         write_private(&files.chain, &self.chain_pem)?;
         write_private(&files.key, &self.key_pem)?;
-        write_private(&files.pem, &format!("{}{}", self.chain_pem, self.key_pem))?;
+        write_private(&files.pem, format!("{}{}", self.chain_pem, self.key_pem))?;
+        write_private(&files.pfx, pfx::file(self.chain().iter().map(AsRef::as_ref), &self.key_der))?;
         Ok(files)
     }
 }
@@ -279,12 +292,12 @@ fn certificate_error(names: &dyn std::fmt::Display) -> impl Fn(rcgen::Error) -> 
     move |source| PkiError::Certificate { names: names.clone(), source }
 }
 
-fn write_private(path: &Path, text: &str) -> Result<(), PkiError> {
+fn write_private(path: &Path, content: impl AsRef<[u8]>) -> Result<(), PkiError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    let written = options.open(path).and_then(|mut file| file.write_all(content.as_ref()));
     written.map_err(|source| PkiError::Write { path: path.to_owned(), source })
 }
 

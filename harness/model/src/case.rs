@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::names::{CaseId, HostName, MailboxName, RuleId, ServerName};
 use crate::problem::{Problem, Source};
 use crate::protocol::{Protocol, View, words};
-use crate::subject::Feature;
+use crate::subject::{Declares, Feature};
 use crate::topology::Setting;
 use crate::url::WebUrl;
 
@@ -30,6 +30,8 @@ pub struct Case {
     pub source: String,
     /// What a subject must claim for it to run.
     pub needs: Vec<Feature>,
+    /// What a subject must declare for it to run, where the article has two readings.
+    pub declares: Declares,
     /// The base topology, from the id: `coexistence`.
     pub topology: String,
     /// What is changed about the topology, and which servers misbehave.
@@ -487,6 +489,7 @@ impl Case {
             rules: file.rules,
             source: file.source,
             needs: file.needs,
+            declares: file.declares,
             topology,
             given: file.given,
             steps,
@@ -528,6 +531,8 @@ struct CaseFile {
     rules: Vec<RuleId>,
     source: String,
     needs: Vec<Feature>,
+    #[serde(default)]
+    declares: Declares,
     #[serde(default)]
     given: Given,
     when: Option<When>,

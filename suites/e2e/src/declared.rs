@@ -3,7 +3,7 @@
 
 use ledger::{Arrival, Claim, Conveyed};
 use model::case::Case;
-use model::subject::{Declares, Subject, ToServers};
+use model::subject::{Declares, LocalSite, Subject, ToServers};
 use model::verdict::Difference;
 use model::{Protocol, Role};
 
@@ -15,6 +15,17 @@ const OF_451: [&str; 4] = ["PRE-EAS-4B", "PRE-EAS-4C", "X-EAS-1", "X-EAS-4"];
 
 /// Why a case is not for a subject that declares another behaviour than the one it is about.
 pub fn not_for(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
+    other_site(case, subject).or_else(|| other_451(suite, case, subject))
+}
+
+/// Of two readings of the local site a subject has one: the article's own, unless it declares the other.
+fn other_site(case: &Case, subject: &Subject) -> Option<String> {
+    let reads = subject.declares.oab_local_site.unwrap_or(LocalSite::Seat);
+    let wanted = case.declares.oab_local_site.filter(|wanted| *wanted != reads)?;
+    Some(format!("{} does not declare oab-local-site = \"{wanted}\"", subject.name))
+}
+
+fn other_451(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
     let declared = subject.declares.eas_451?;
     if subject.role != Role::FrontEnd2010 || !case.rules.iter().any(|rule| OF_451.contains(&rule.as_str())) {
         return None;
@@ -73,6 +84,12 @@ pub fn lines(subject: &Subject, held: usize, ran: impl Fn(&str) -> usize) -> Vec
     {
         lines.push(format!(
             "to-servers = \"{way}\": so in {held} requests (tolerance: none may be otherwise)"
+        ));
+    }
+    if let Some(site) = subject.declares.oab_local_site {
+        let cases = ran("CX-OAB-3");
+        lines.push(format!(
+            "oab-local-site = \"{site}\": {cases} cases of it (tolerance: none; those of the other are skipped)"
         ));
     }
     if let Some(preset) = subject.declares.eas_451 {

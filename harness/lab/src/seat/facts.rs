@@ -76,7 +76,7 @@ pub struct SeatListeners {
     pub http: SocketAddr,
 }
 
-/// The seat's certificate, as PEM files.
+/// The seat's certificate, as files.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct SeatFiles {
@@ -86,11 +86,16 @@ pub struct SeatFiles {
     pub key: PathBuf,
     /// Both.
     pub pem: PathBuf,
+    /// Both, as PKCS #12.
+    pub pfx: PathBuf,
+    /// The password of that.
+    pub pfx_password: &'static str,
 }
 
 impl From<crate::pki::LeafFiles> for SeatFiles {
     fn from(leaf: crate::pki::LeafFiles) -> SeatFiles {
-        SeatFiles { chain: leaf.chain, key: leaf.key, pem: leaf.pem }
+        let pfx_password = crate::pki::pfx::PASSWORD;
+        SeatFiles { chain: leaf.chain, key: leaf.key, pem: leaf.pem, pfx: leaf.pfx, pfx_password }
     }
 }
 
@@ -203,6 +208,8 @@ impl Facts {
                     chain: path("seat.chain.pem"),
                     key: path("seat.key.pem"),
                     pem: path("seat.pem"),
+                    pfx: path("seat.pfx"),
+                    pfx_password: crate::pki::pfx::PASSWORD,
                 },
             },
             ca: path("ca.pem"),

@@ -51,6 +51,8 @@ impl Stage {
                     chain: "/c.pem".into(),
                     key: "/k.pem".into(),
                     pem: "/ck.pem".into(),
+                    pfx: "/ck.pfx".into(),
+                    pfx_password: "coexist",
                 },
             },
             ca: "/ca.pem".into(),

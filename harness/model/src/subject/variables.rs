@@ -17,6 +17,8 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("cert.chain", "the certificates to present, PEM"),
     ("cert.key", "their key, PKCS #8 PEM"),
     ("cert.pem", "both in one file"),
+    ("cert.pfx", "both as PKCS #12, the key not shrouded"),
+    ("cert.pfx-password", "the password of that file's MAC"),
     ("ca", "the lab's root certificate, PEM: whom to trust"),
     ("source", "the address to dial servers from"),
     ("dns.internal", "the lab's DNS server: address and port"),

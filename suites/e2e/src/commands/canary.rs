@@ -18,7 +18,7 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncWrite, copy_bidirectional};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -53,6 +53,8 @@ enum Name {
     DiesAtThird,
     /// Copies bytes to one server of Exchange 2010.
     StraightWire,
+    /// Begins an answer that never ends.
+    NeverEnds,
 }
 
 /// What a canary reads of lab.json.
@@ -140,6 +142,7 @@ async fn live(options: &Canary) -> anyhow::Result<()> {
             }
         }
         Name::StraightWire => wire(&lab, https, http).await,
+        Name::NeverEnds => endless(&lab, https, http).await,
     }
 }
 
@@ -194,6 +197,39 @@ async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin, status: StatusCod
     });
     let served = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     drop(served.await);
+}
+
+/// Begins an answer to whatever comes, and goes on for as long as the client reads.
+async fn endless(lab: &Lab, https: TcpListener, http: TcpListener) -> anyhow::Result<()> {
+    let acceptor = acceptor(&lab.seat.certificate)?;
+    let mut conversations = JoinSet::new();
+    loop {
+        let (stream, tls) = tokio::select! {
+            taken = either(&https, &http) => taken?,
+            Some(_) = conversations.join_next() => continue,
+        };
+        let acceptor = acceptor.clone();
+        conversations.spawn(async move {
+            match tls {
+                true => {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        go_on(stream).await;
+                    }
+                }
+                false => go_on(stream).await,
+            }
+        });
+    }
+}
+
+async fn go_on(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    // What was asked does not matter, so a first piece of it is enough.
+    let mut piece = [0; 4096];
+    let mut going = stream.read(&mut piece).await.is_ok()
+        && stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n").await.is_ok();
+    while going {
+        going = stream.write_all(&[b'.'; 4096]).await.is_ok();
+    }
 }
 
 fn acceptor(certificate: &Certificate) -> anyhow::Result<TlsAcceptor> {

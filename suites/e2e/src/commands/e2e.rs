@@ -249,7 +249,7 @@ fn report(
     let facts = RunFacts {
         tree: suite.tree.clone(),
         seed: format!("{seed:04x}"),
-        subject: names(suite, options, &came),
+        subject: names(work),
         topologies: topologies(suite, &came),
         host: "in-process".to_owned(),
         ground: ground.kind().to_string(),
@@ -276,6 +276,15 @@ fn report(
     }) {
         println!("  declared   {line}");
     }
+    let spared =
+        came.verdicts.iter().filter(|verdict| !verdict.outcome.as_expected() && !gates(verdict)).count();
+    if spared > 0 {
+        let (cases, decide) =
+            if spared == 1 { ("case that differs is", "does") } else { ("cases that differ are", "do") };
+        println!(
+            "  level      result: {spared} {cases} of likeness alone, and {decide} not decide (--level likeness)"
+        );
+    }
     if let Some((text, _)) = &compared {
         print!("{text}");
     }
@@ -299,17 +308,9 @@ fn report(
     exit
 }
 
-fn names(suite: &Suite, options: &E2e, came: &Came) -> Vec<String> {
-    if let Some(subject) = &options.subject {
-        // As its file calls itself, whatever path led to the file.
-        let known = suite.subject(subject).map(|(subject, _)| subject.name);
-        return vec![known.unwrap_or_else(|_| subject.clone())];
-    }
-    let mut names: Vec<String> =
-        came.traces.values().map(|trace| Suite::reference_for(trace.topology.role).to_owned()).collect();
-    names.sort();
-    names.dedup();
-    names
+/// The subjects that had cases, as their files call them.
+fn names(work: &[Work]) -> Vec<String> {
+    work.iter().filter(|work| !work.cases.is_empty()).map(|work| work.subject.0.name.clone()).collect()
 }
 
 fn topologies(suite: &Suite, came: &Came) -> Vec<String> {

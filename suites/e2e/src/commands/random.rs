@@ -149,6 +149,7 @@ impl One {
                 rules: rows.iter().filter_map(|row| row.parse().ok()).collect(),
                 source: format!("the oracle, topology of seed {:x}", self.seed),
                 needs: vec![],
+                declares: Default::default(),
                 topology: self.file(folder).display().to_string(),
                 given: Given::default(),
                 steps: vec![Step { when: when.clone(), then: then.clone() }],

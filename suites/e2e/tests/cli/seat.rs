@@ -124,3 +124,52 @@ fn a_subject_that_declares_another_451_skips_the_cases_of_the_one_set() {
     let args = ["e2e", "--ground", "mapped", "--subject", &file, "--rule", "PRE-EAS-4B"];
     scratch.run(&args).check(3, &["stub declares eas-451 = \"12.1-and-later\", not \"article-list\""]);
 }
+
+/// The reference reads the local site as the article does; with this defect it reads it as the mailbox's.
+#[test]
+fn of_two_readings_of_the_local_site_a_subject_is_held_to_the_one_it_declares() {
+    let scratch = Scratch::new();
+    let run = |defect: Option<&str>, declared: &str, case: &str| {
+        let declares = format!("[declares]\noab-local-site = \"{declared}\"");
+        let text = subject(&reference(defect), &declares)
+            .replace("[\"owa\", \"silent-redirect\"]", "[\"autodiscover\", \"oab\"]");
+        let file = scratch.write("stub.toml", &text);
+        scratch.run(&["e2e", "--ground", "mapped", "--subject", &file, "--case", case])
+    };
+    let (article, own) = ("coexistence/oab/blue", "coexistence/oab/blue-own-site");
+    let other = Some("oab-from-mailbox-site");
+    run(other, "mailbox", own)
+        .check(0, &["1 passed; 1 selected", "declared   oab-local-site = \"mailbox\": 1 cases of it"]);
+    run(None, "mailbox", own).check(1, &["coexistence/oab/blue-own-site: leg 2 differs"]);
+    run(None, "seat", article).check(0, &["1 passed; 1 selected"]);
+    run(other, "mailbox", article).check(3, &["stub does not declare oab-local-site = \"seat\""]);
+}
+
+/// What Exchange does and another proxy need not is told, and decides only where that is asked for.
+#[test]
+fn a_likeness_decides_only_where_it_is_asked_to() {
+    let scratch = Scratch::with_cases(&["coexistence/owa/purple", "coexistence/owa/red"]);
+    scratch.edit("cases/coexistence/owa/purple.toml", "\"CX-OWA-2\"", "\"CX-OWA-8\"");
+    let file = scratch.write("stub.toml", &subject(&reference(Some("redirects-bare")), ""));
+    let args = ["e2e", "--ground", "mapped", "--subject", &file];
+    let spared =
+        "level      result: 1 case that differs is of likeness alone, and does not decide (--level likeness)";
+    scratch.run(&args).check(0, &["coexistence/owa/purple: legs 1 and 2 differ", spared]);
+    scratch
+        .run(&[&args[..], &["--level", "likeness"]].concat())
+        .check(1, &["1 failed"])
+        .check_never(&["does not decide"]);
+    scratch.run(&[&args[..], &["--level", "perfect"]].concat()).check(2, &["--level", "likeness"]);
+}
+
+/// Each wrong in its own way, each told in its own words.
+#[rstest]
+#[case::endless("never-ends", &["answered with more than 4194304 bytes"])]
+#[case::wrong_certificate("straight-wire", &["- prompts: credentials 1, certificate 1"])]
+fn what_comes_of_it_is_told_in_its_own_words(#[case] name: &str, #[case] says: &[&str]) {
+    let scratch = Scratch::new();
+    let file = format!("{}/subjects/canaries/{name}.toml", scratch.suites());
+    let args =
+        ["e2e", "--ground", "mapped", "--subject", &file, "--case", "coexistence/ews/red-wrong-password"];
+    scratch.run(&args).check(1, says);
+}
