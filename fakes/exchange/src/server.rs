@@ -172,7 +172,8 @@ impl Server {
             head: tap::redacted(head),
             connection: connection.id,
             request: connection.next_request(),
-            opener: connection.opener.clone(),
+            // Asked again with each request: a front end behind the seat says so for each.
+            opener: self.world.ledger.opener(connection.peer),
         })
     }
 

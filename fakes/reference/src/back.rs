@@ -18,7 +18,8 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::clock;
 use crate::discover::Directory;
 use crate::lane::{Kept, LaneId, Open};
-use crate::ports::{Back, BackError, Flow, Octets, Passage, Stream, Waiting};
+use crate::ports::{Back, BackError, Client, Flow, Octets, Passage, Stream, Waiting};
+use crate::request_log::RequestLog;
 
 /// Headers that only a front end may set (wire facts 8, X-SEC-1). Names compare without letter case, and every line of
 /// a name goes.
@@ -66,26 +67,28 @@ pub struct Dial {
     pub source: IpAddr,
     /// Name and canonical port to address.
     pub doors: HashMap<(HostName, u16), SocketAddr>,
+    pub(crate) log: Arc<RequestLog>,
 }
 
 impl Dial {
-    /// Connects, from the source address.
+    /// Connects for a client, from the source address.
     ///
     /// # Errors
     /// What nothing is known to listen at, or takes no connection in time.
-    pub async fn connect(&self, host: &HostName, port: u16) -> Result<TcpStream, BackError> {
+    pub async fn connect(&self, client: Client, host: &HostName, port: u16) -> Result<TcpStream, BackError> {
         let key = (host.clone(), port);
         let door = *self.doors.get(&key).ok_or_else(|| BackError::Nowhere(host.clone(), port))?;
         let unreachable = |why: String| BackError::Unreachable(host.clone(), why);
-        let connected = clock::within(clock::CONNECT, self.open(door)).await;
+        let connected = clock::within(clock::CONNECT, self.open(client, door)).await;
         connected
             .map_err(|late| unreachable(late.to_string()))?
             .map_err(|error| unreachable(error.to_string()))
     }
 
-    async fn open(&self, door: SocketAddr) -> io::Result<TcpStream> {
+    async fn open(&self, client: Client, door: SocketAddr) -> io::Result<TcpStream> {
         let socket = if door.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.bind(SocketAddr::new(self.source, 0))?;
+        self.log.carries(client, socket.local_addr()?).await;
         let stream = socket.connect(door).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
@@ -119,7 +122,7 @@ impl Back for Behind {
             let headers = &mut head.headers;
             strip_hop_by_hop(headers);
             let stripped: Vec<HeaderName> =
-                headers.keys().filter(|name| is_front_end_only(name)).cloned().collect();
+                headers.keys().filter(|name| is_front_end_only(name.as_str())).cloned().collect();
             stripped.iter().for_each(|name| drop(headers.remove(name)));
             strip_cookies(self.role, headers);
             self.introduce(passage, headers);
@@ -144,6 +147,7 @@ impl Back for Behind {
         Box::pin(async move {
             let mut request = request;
             if let Some(open) = self.kept.take(&lane) {
+                self.dial.log.carries(passage.asked.client, open.local).await;
                 // This connection knows already who asks.
                 let ticket = request.headers_mut().remove(header::AUTHORIZATION);
                 let mut unsent = Some(request);
@@ -195,7 +199,8 @@ impl Behind {
 
     async fn open(&self, passage: &Passage) -> Result<Open, BackError> {
         let unreachable = |why: String| BackError::Unreachable(passage.host.clone(), why);
-        let stream = self.dial.connect(&passage.host, passage.port).await?;
+        let stream = self.dial.connect(passage.asked.client, &passage.host, passage.port).await?;
+        let local = stream.local_addr().map_err(|error| unreachable(error.to_string()))?;
         let name = ServerName::try_from(passage.host.as_str().to_owned())
             .map_err(|error| unreachable(error.to_string()))?;
         let secured = clock::within(clock::HANDSHAKE, self.tls.connect(name, stream)).await;
@@ -212,7 +217,7 @@ impl Behind {
             builder.handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(error.to_string()))?;
         // What ends it early is told to whoever waits for its answer.
         let driver = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
-        Ok(Open { sender, driver })
+        Ok(Open { sender, driver, local })
     }
 
     /// Says who passes the request on, for whom, and what was asked (wire facts 8).
@@ -246,8 +251,8 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
     HOP_BY_HOP.iter().for_each(|name| drop(headers.remove(*name)));
 }
 
-fn is_front_end_only(name: &HeaderName) -> bool {
-    let name = name.as_str();
+/// Whether only a front end may set the header of this name, in small letters.
+pub(crate) fn is_front_end_only(name: &str) -> bool {
     FRONT_END_ONLY.contains(&name) || FRONT_END_ONLY_BEGINS.iter().any(|begin| name.starts_with(begin))
 }
 

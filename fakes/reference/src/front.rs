@@ -143,6 +143,7 @@ async fn greet(
     front_end: &FrontEnd,
 ) -> Option<Box<dyn Stream>> {
     let greeting = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await.ok()?;
+    front_end.log.greeted(client, greeting.client_hello().server_name());
     let config = front_end.ports.front.greet(client, greeting.client_hello().server_name(), tls)?;
     Some(Box::new(greeting.into_stream(config).await.ok()?))
 }

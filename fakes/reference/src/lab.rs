@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use model::{HostName, ServerName, SiteName};
+use model::{HostName, ServerName, SiteName, Topology};
 use serde::Deserialize;
 
 /// What a lab hands to whoever takes a seat in it.
@@ -25,6 +25,12 @@ pub struct Lab {
     pub source: IpAddr,
     /// Where each name and canonical port really listens.
     pub dial: Vec<Door>,
+    /// The topology. A front end asks the directory for it, since facts change; an edge needs its names alone.
+    #[serde(default)]
+    pub topology: Option<Topology>,
+    /// Who reads the request log, `http://127.80.3.5:80`; nobody, unless a subject is before this front end.
+    #[serde(default)]
+    pub request_log: Option<String>,
 }
 
 /// A server's place in the topology, and what whoever fills it needs.

@@ -2,6 +2,7 @@
 //! behind is told once a connection who asks there, as IIS keeps it for the connection's life.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Mutex, PoisonError};
 
 use hyper::client::conn::http1::SendRequest;
@@ -43,6 +44,8 @@ impl Lane for OwnLanes {
 pub(crate) struct Open {
     pub(crate) sender: SendRequest<Flow>,
     pub(crate) driver: AbortOnDropHandle<()>,
+    /// This end of it.
+    pub(crate) local: SocketAddr,
 }
 
 /// Connections that wait for the next request.

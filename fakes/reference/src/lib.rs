@@ -1,8 +1,9 @@
 //! Our own proxy for each role, written as a product would be: from the rule book, and from ports.
 //!
-//! Two roles so far: an Exchange 2013 front end, which proxies and redirects, and an Exchange 2010 one, which also serves
-//! its own site. It lives by the contract of every subject: `lab.json` in, requests on the seat's listeners, the
-//! directory's HTTP/JSON door for facts. Absent: Outlook Anywhere, MAPI over HTTP, IMAP and POP, health, the edge role.
+//! Three roles: an Exchange 2013 front end, which proxies and redirects, an Exchange 2010 one, which also serves its own
+//! site, and an edge, a reverse proxy before either, which has no ports: it asks the world nothing. It lives by the contract
+//! of every subject: `lab.json` in, requests on the seat's listeners, the directory's HTTP/JSON door for facts. Absent:
+//! Outlook Anywhere, MAPI over HTTP, IMAP and POP, health.
 
 mod answers;
 mod autodiscover;
@@ -10,11 +11,13 @@ pub mod back;
 mod clock;
 pub mod decide;
 pub mod discover;
+mod edge;
 pub mod front;
 pub mod lab;
 pub mod lane;
 pub mod ports;
 mod request;
+mod request_log;
 mod serve;
 mod sign_in;
 
@@ -41,6 +44,7 @@ use lab::Lab;
 use lane::{Kept, OwnLanes};
 use ports::{Ports, Untouched, Waiting};
 use request::FrontEnd;
+use request_log::RequestLog;
 use sign_in::Porter;
 
 /// Exchanges what stands behind ports, before anything runs.
@@ -68,9 +72,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let version = match role {
         Role::FrontEnd2013 => Version::Exchange2013,
         Role::FrontEnd2010 => Version::Exchange2010,
-        Role::Edge => {
-            anyhow::bail!("the reference has no edge role yet; it has front-end-2013 and front-end-2010")
-        }
+        Role::Edge if spoil.is_some() => anyhow::bail!("an edge has no ports that a defect could wrap"),
+        Role::Edge => return edge::run(Lab::read(&lab)?, stop).await,
     };
     let lab = Lab::read(&lab)?;
     let https = bind(lab.seat.listen.https)?;
@@ -79,7 +82,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let directory = Arc::new(Directory::new(&lab)?);
     let standing = directory.topology().await?;
     let kept = Arc::new(Kept::default());
-    let dial = Arc::new(Dial { source: lab.source, doors: lab.doors() });
+    let log = Arc::new(RequestLog::of(&lab)?);
+    let dial = Arc::new(Dial { source: lab.source, doors: lab.doors(), log: log.clone() });
     let own = lab.seat.fqdn.clone();
     let octets = Arc::new(OnceLock::new());
     let ports = Ports {
@@ -110,6 +114,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         ports,
         directory,
         dial,
+        log,
         kept,
         porter: Porter::new(version),
         standing,

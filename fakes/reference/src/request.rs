@@ -25,6 +25,7 @@ use crate::discover::Directory;
 use crate::lab::Seat;
 use crate::lane::Kept;
 use crate::ports::{Asked, BackError, Client, DirectoryDown, Flow, Passage, Ports, Sought};
+use crate::request_log::RequestLog;
 use crate::sign_in::{self, Identity, Met, Porter};
 
 /// The longest logon form, in bytes.
@@ -38,6 +39,8 @@ pub(crate) struct FrontEnd {
     pub(crate) ports: Ports,
     pub(crate) directory: Arc<Directory>,
     pub(crate) dial: Arc<Dial>,
+    /// What came here, for who is told.
+    pub(crate) log: Arc<RequestLog>,
     pub(crate) kept: Arc<Kept>,
     pub(crate) porter: Porter,
     /// The topology as it was at the start: for what needs no mailbox.
@@ -64,17 +67,21 @@ impl FrontEnd {
     pub(crate) fn gone(&self, client: Client) {
         self.kept.forget(client.connection);
         self.porter.forget(client);
+        self.log.forget(client);
     }
 
     /// Answers a request.
     pub(crate) async fn handle(&self, client: Client, tls: bool, request: Request<Flow>) -> Response<Flow> {
         let (mut head, body) = request.into_parts();
         let asked = self.ports.front.request(client, tls, &mut head);
+        self.log.begin(&asked, &head.headers);
         let request = Request::from_parts(head, body);
         let answer = match tls {
             true => self.answer(&asked, request).await,
             false => self.own(to_tls(&asked)),
         };
+        // Whoever has not been told of by now is nobody.
+        self.log.tell(client, None, None).await;
         self.ports.front.answer(&asked, answer).await
     }
 
@@ -189,10 +196,12 @@ impl FrontEnd {
         let visit = match identity {
             Identity::None => return challenge(),
             Identity::Wrong { claimed } => {
+                self.log.tell(asked.client, Some(&claimed), None).await;
                 question.claimed = Some(claimed.clone());
                 visit(SignIn::Not, sign_in::form(&claimed, ""))
             }
             Identity::Known { user, how, form } => {
+                self.log.tell(asked.client, Some(&form.username), Some((&user, how))).await;
                 let sought = Sought { client: asked.client, user, protocol, query: query.to_owned() };
                 match self.ports.discover.find(&sought).await {
                     Ok(facts) => (question.topology, question.account) = (facts.topology, facts.account),

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::clock;
 use crate::decide::{Account, Question};
-use crate::ports::Flow;
+use crate::ports::{Client, Flow};
 use crate::request::{FrontEnd, read};
 
 /// The longest request that is served here, in bytes.
@@ -43,7 +43,7 @@ impl FrontEnd {
             // What a server speaks is no mailbox's affair.
             return eas::options(self.version, build);
         }
-        let mailbox = match self.open_mailbox(account, mailbox_server).await {
+        let mailbox = match self.open_mailbox(question.client, account, mailbox_server).await {
             Ok(mailbox) => mailbox,
             Err(why) => {
                 eprintln!("{}: {mailbox_server} cannot be read: {why}", account.address);
@@ -58,9 +58,14 @@ impl FrontEnd {
         }
     }
 
-    async fn open_mailbox(&self, account: &Account, server: &HostName) -> anyhow::Result<Session<TcpStream>> {
+    async fn open_mailbox(
+        &self,
+        client: Client,
+        account: &Account,
+        server: &HostName,
+    ) -> anyhow::Result<Session<TcpStream>> {
         let opening = async {
-            let stream = self.dial.connect(server, MS_RPC).await?;
+            let stream = self.dial.connect(client, server, MS_RPC).await?;
             Ok::<_, anyhow::Error>(
                 Session::connect(stream, &account.legacy_dn).await.map_err(|error: Unreachable| error)?,
             )

@@ -5,6 +5,7 @@ pub mod dns;
 mod doors;
 pub mod ground;
 pub mod pki;
+mod request_log;
 mod running;
 pub mod seat;
 

@@ -1,7 +1,7 @@
 //! A lab: planned, then running. Everything it starts it owns, and joins when it stops.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,10 +17,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::dns::Names;
-use crate::doors::{Doors, Opening, controller};
+use crate::doors::{Doors, Opening};
 use crate::ground::{Block, Dials, Ground};
 use crate::pki::Authority;
-use crate::seat::{self, Dial, Facts, Seat, SeatError, SeatFacts, SeatListeners};
+use crate::request_log::Reader;
+use crate::seat::{self, SeatError};
+
+mod places;
+use places::{last_words, read_requests};
 
 /// What a lab is to be.
 pub struct Plan {
@@ -28,6 +32,8 @@ pub struct Plan {
     pub topology: Topology,
     /// Who sits in the seat, and the folder that its paths are relative to; nobody where `None`.
     pub subject: Option<(Subject, PathBuf)>,
+    /// Who takes the front end's place where the seat is before it, likewise.
+    pub front_end: Option<(Subject, PathBuf)>,
     /// Mailboxes that cases draw for themselves. None can be added later: a subject may hold static maps.
     pub leases: Vec<LeaseWanted>,
     /// Misbehaviour of servers.
@@ -58,6 +64,9 @@ pub enum LabError {
     /// More servers than a block of addresses holds.
     #[error("{0} servers are more than a lab has addresses for: at most {MOST_SERVERS}")]
     TooLarge(usize),
+    /// A process for a place that the topology does not have.
+    #[error("{0} is no position of this topology")]
+    NoPlace(ServerName),
     /// A socket, a file, a folder.
     #[error("{what}: {error}")]
     Io {
@@ -92,8 +101,11 @@ pub struct Lab {
     block: Block,
     authority: Authority,
     doors: Doors,
+    /// Where a front end behind the seat tells what came to it, where there is one.
+    request_log: Option<SocketAddr>,
     folder: PathBuf,
     subject: Option<seat::Running>,
+    front_end: Option<seat::Running>,
     tasks: JoinSet<()>,
     stop: CancellationToken,
 }
@@ -102,6 +114,7 @@ pub struct Lab {
 pub(crate) const DNS_INTERNAL: u8 = 2;
 pub(crate) const DNS_EXTERNAL: u8 = 3;
 pub(crate) const DIRECTORY: u8 = 4;
+const REQUEST_LOG: u8 = 5;
 const CLIENT_INTERNAL: u8 = 6;
 const CLIENT_EXTERNAL: u8 = 7;
 const FIRST_SERVER: u8 = 10;
@@ -118,15 +131,12 @@ impl Lab {
         let authority = Authority::new()?;
         std::fs::create_dir_all(&plan.folder).map_err(io(plan.folder.display().to_string()))?;
         let topology = plan.topology;
-        if topology.servers.len() > MOST_SERVERS {
-            return Err(LabError::TooLarge(topology.servers.len()));
+        let positions = topology.positions().count();
+        if positions > MOST_SERVERS {
+            return Err(LabError::TooLarge(positions));
         }
-        let addresses: BTreeMap<ServerName, IpAddr> = topology
-            .servers
-            .keys()
-            .cloned()
-            .zip((FIRST_SERVER..).map(|number| block.address(number)))
-            .collect();
+        let addresses: BTreeMap<ServerName, IpAddr> =
+            topology.positions().cloned().zip((FIRST_SERVER..).map(|number| block.address(number))).collect();
         let names = Names::of(&topology, |server| addresses[server]);
         let directory = Directory::new(topology.clone());
         let accounts = lease(&directory, &plan.ledger, &plan.leases)?;
@@ -142,11 +152,20 @@ impl Lab {
             stop: &stop,
         };
         let doors = doors.open(&mut tasks)?;
-        for (name, address) in &addresses {
-            if *name == topology.seat && plan.subject.is_some() {
+        let front_end =
+            plan.front_end.as_ref().zip(topology.front_end.as_ref()).map(|(_, place)| &place.server);
+        let request_log = match front_end {
+            Some(server) => {
+                let reader = Reader::new(server.clone(), plan.ledger.clone(), directory.clone());
+                Some(read_requests(&block, reader, &stop, &mut tasks)?)
+            }
+            None => None,
+        };
+        for (name, server) in &topology.servers {
+            if (*name == topology.seat && plan.subject.is_some()) || Some(name) == front_end {
                 continue;
             }
-            let machine = machine(&block, &authority, &topology, name, *address)?;
+            let machine = machine(&block, &authority, &topology, (name, server), addresses[name])?;
             tasks.spawn(exchange::serve(world.clone(), machine, stop.clone()));
         }
         let mut lab = Lab {
@@ -158,95 +177,20 @@ impl Lab {
             block,
             authority,
             doors,
+            request_log,
             folder: plan.folder,
             subject: None,
+            front_end: None,
             tasks,
             stop,
         };
-        if let Some((subject, folder)) = plan.subject {
-            match lab.seat(subject, folder).await {
-                Ok(running) => lab.subject = Some(running),
-                Err(error) => {
-                    lab.stop().await;
-                    return Err(error);
-                }
+        match lab.fill_places(plan.subject, plan.front_end).await {
+            Ok(()) => Ok(lab),
+            Err(error) => {
+                lab.stop().await;
+                Err(error)
             }
         }
-        Ok(lab)
-    }
-
-    async fn seat(&self, subject: Subject, folder: PathBuf) -> Result<seat::Running, LabError> {
-        let topology = self.directory.topology();
-        let address = self.addresses[&topology.seat];
-        let seat_facts = &topology.servers[&topology.seat];
-        let leaf = self.authority.leaf(&topology.names_of(&topology.seat), seat_facts.certificate)?;
-        let certificate = leaf.write(&self.folder, "seat")?;
-        let ca = self.folder.join("ca.pem");
-        std::fs::write(&ca, self.authority.root_pem()).map_err(io(ca.display().to_string()))?;
-        let reserve = |port| {
-            self.block.reserve(address, port).map_err(io(format!("the seat at {address} port {port}")))
-        };
-        let (https, http) = (reserve(443)?, reserve(80)?);
-        let accounts: Vec<_> = self
-            .directory
-            .accounts()
-            .iter()
-            .filter_map(|account| serde_json::to_value(self.directory.facts(account.name.as_str())?).ok())
-            .collect();
-        let service = self.directory.service();
-        let facts = Facts {
-            seat: SeatFacts {
-                server: topology.seat.clone(),
-                fqdn: topology.fqdn(&topology.seat),
-                site: seat_facts.site.clone(),
-                role: topology.role,
-                listen: SeatListeners { https: https.real, http: http.real },
-                certificate: certificate.into(),
-            },
-            ca,
-            dns: self.doors.dns_internal,
-            directory: format!("http://{}", self.doors.directory),
-            ldap: format!("ldap://{}", self.doors.ldap),
-            ldaps: format!("ldaps://{}", self.doors.ldaps),
-            global_catalog: format!("ldap://{}", self.doors.global_catalog),
-            service_account: seat::Account { user: service.user, password: service.password },
-            source: self.block.source(address),
-            dial: self.dial_table(),
-            domain: topology.domain.clone(),
-            namespaces: seat::namespaces(&topology),
-            servers: seat::servers(&topology, |server, port| {
-                self.block.dials().real(self.addresses[server], port)
-            }),
-            topology: (*topology).clone(),
-            mailboxes: accounts,
-        };
-        let coexist = std::env::current_exe().map_err(io("this program's own path"))?;
-        let work = std::path::absolute(&self.folder).map_err(io("the lab's folder"))?;
-        let seat = Seat { subject, folder, work, coexist, ground: self.block.kind(), facts };
-        Ok(seat.start().await?)
-    }
-
-    /// Every name and canonical port of the inside, and where it really leads.
-    fn dial_table(&self) -> Vec<Dial> {
-        let topology = self.directory.topology();
-        let mut table = vec![];
-        for (name, address) in &self.addresses {
-            let ports = ports(&topology.servers[name]);
-            for host in topology.names_of(name) {
-                table.extend(ports.iter().map(|port| Dial {
-                    name: host.clone(),
-                    port: *port,
-                    address: self.block.dials().real(*address, *port),
-                }));
-            }
-        }
-        let (name, ip) = (controller(&topology.domain), self.block.address(DIRECTORY));
-        table.extend(directory::ldap::Port::ALL.map(|port| Dial {
-            name: name.clone(),
-            port: port.number(),
-            address: self.block.dials().real(ip, port.number()),
-        }));
-        table
     }
 
     /// The ledger.
@@ -310,9 +254,7 @@ impl Lab {
 
     /// How the subject ended, if it did, and its last words.
     pub fn subject_died(&self) -> Option<String> {
-        let subject = self.subject.as_ref()?;
-        let status = subject.has_died()?;
-        Some(format!("{status}; the end of its log:\n{}", subject.log_tail()))
+        self.subject.as_ref().and_then(last_words)
     }
 
     /// The address that the subject dials from.
@@ -333,10 +275,15 @@ impl Lab {
         Some(self.subject.take()?.stop().await)
     }
 
-    /// Stops the subject, then every server, and joins them. A panic of a server is raised again.
+    /// How the front end behind the seat ended, if it did, and its last words.
+    pub fn front_end_died(&self) -> Option<String> {
+        self.front_end.as_ref().and_then(last_words)
+    }
+
+    /// Stops the subject, what stands behind it, then every server, and joins them. A panic of a server is raised again.
     pub async fn stop(mut self) {
-        if let Some(subject) = self.subject.take() {
-            subject.stop().await;
+        for process in [self.subject.take(), self.front_end.take()].into_iter().flatten() {
+            process.stop().await;
         }
         self.stop.cancel();
         while let Some(ended) = self.tasks.join_next().await {
@@ -411,10 +358,9 @@ fn machine(
     block: &Block,
     authority: &Authority,
     topology: &Topology,
-    name: &ServerName,
+    (name, server): (&ServerName, &Server),
     address: IpAddr,
 ) -> Result<Machine, LabError> {
-    let server = &topology.servers[name];
     let listen = |port| {
         block.listen(address, port).map_err(io(format!("{name} cannot listen on {address} port {port}")))
     };

@@ -254,8 +254,8 @@ fn hops(expected: &Leg, ways: &[Way<'_>], trace: &Trace, differs: &mut impl FnMu
                 return;
             }
         }
-        for (arrival, hop) in path.behind.iter().zip(expected.hops.iter().skip(1)) {
-            if let Some(wrong) = named_wrong(hop, arrival, trace) {
+        for (at, (arrival, hop)) in path.behind.iter().zip(expected.hops.iter().skip(1)).enumerate() {
+            if let Some(wrong) = named_wrong(hop, arrival, &servers[at], trace) {
                 differs("hops", wrong);
                 return;
             }
@@ -291,10 +291,15 @@ fn must_go_all_the_way(exchange: &Exchange, last: Option<&Exchange>, one_did: bo
 }
 
 /// Whether a hop was reached by another name, or over another transport, than it must be.
-fn named_wrong(expected: &Hop, arrival: &Arrival, trace: &Trace) -> Option<String> {
+fn named_wrong(expected: &Hop, arrival: &Arrival, from: &ServerName, trace: &Trace) -> Option<String> {
     let server = trace.topology.server(&arrival.server)?;
     let legacy_mailbox = !server.is(ServerRole::ClientAccess) && server.version != Version::Exchange2013;
-    let usual = if legacy_mailbox { By::Rpc } else { By::Fqdn };
+    let usual = match legacy_mailbox {
+        true => By::Rpc,
+        // Of what stands before a front end the rules name no name: whether it was the right one, the client is told.
+        false if trace.topology.edges.contains_key(from) => By::Any,
+        false => By::Fqdn,
+    };
     let wanted = expected.by.unwrap_or(usual);
     let was = name_of(arrival, &trace.topology);
     // An InternalUrl may name the server by its own name: then one name is both.

@@ -1,13 +1,13 @@
 //! Which cases share a lab, and what that lab is.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lab::{LeaseWanted, Plan};
 use ledger::Ledger;
-use model::Protocol;
 use model::case::{Action, Case, Password, Told};
 use model::subject::Subject;
+use model::{Protocol, Topology};
 
 use crate::suite::{Suite, SuiteError};
 
@@ -91,12 +91,23 @@ pub fn plan(
             faults.push((server, protocol, script));
         }
     }
+    let topology = suite.handed_over(first)?;
     Ok(Plan {
-        topology: suite.handed_over(first)?,
         subject: subject.map(|(subject, folder)| (subject, folder.to_owned())),
+        front_end: front_end(suite, &topology)?,
         leases,
         faults,
+        topology,
         ledger,
         folder: folder.to_owned(),
     })
+}
+
+/// Our reference, for the front end's place where the seat is before it: started by its own subject file.
+///
+/// # Errors
+/// A subject file that cannot be read.
+pub fn front_end(suite: &Suite, topology: &Topology) -> Result<Option<(Subject, PathBuf)>, SuiteError> {
+    let place = topology.front_end.as_ref();
+    place.map(|place| suite.subject(Suite::reference_for(place.role))).transpose()
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use model::case::{CertificateFault, Device as ClientDevice, Scheme, SignsIn};
+use model::case::{CertificateFault, Device as ClientDevice, Hop, Scheme, SignsIn};
 use model::topology::{
-    Authentication, Certificate, Database, Devices451, RedirectType, Server, ServerRole, VirtualDirectory,
+    Authentication, Certificate, Database, Devices451, Edge, RedirectType, Server, ServerRole,
+    VirtualDirectory,
 };
 use model::{
     Build, HostName, MailboxName, OabName, Position, Protocol, Role, ServerName, SiteName, Topology, Version,
@@ -12,12 +13,15 @@ use model::{
 };
 
 use crate::Unpredicted;
+use crate::outcome::hop;
 
 /// A topology, seen by one mailbox.
 pub(crate) struct Facts<'t> {
     pub(crate) topology: &'t Topology,
-    /// The subject's position.
+    /// The front end that the rules speak of: the subject, or where that is an edge, the one behind it.
     pub(crate) seat: &'t Server,
+    seat_name: &'t ServerName,
+    role: Role,
     /// The server that holds the active copy of the mailbox's database.
     pub(crate) home: &'t ServerName,
     pub(crate) version: Version,
@@ -29,15 +33,34 @@ pub(crate) struct Facts<'t> {
 pub(crate) struct Here<'t> {
     pub(crate) servers: Position,
     pub(crate) first: &'t Server,
-    /// Whether the subject is among them.
+    /// Whether the front end that the rules speak of is among them.
     pub(crate) subject: bool,
+    /// The edge that the client meets before them.
+    pub(crate) edge: Option<(&'t ServerName, &'t Edge)>,
+}
+
+impl Here<'_> {
+    /// The hops up to them.
+    pub(crate) fn hops(&self) -> Vec<Hop> {
+        let edge = self.edge.map(|(name, _)| hop(Position(vec![name.clone()])));
+        edge.into_iter().chain([hop(self.servers.clone())]).collect()
+    }
+
+    /// The certificate that the client sees.
+    pub(crate) fn certificate(&self) -> Certificate {
+        self.edge.map_or(self.first.certificate, |(_, edge)| edge.certificate)
+    }
 }
 
 impl<'t> Facts<'t> {
     pub(crate) fn of(topology: &'t Topology, mailbox: &MailboxName) -> Result<Facts<'t>, Unpredicted> {
+        let (seat_name, role) = match &topology.front_end {
+            Some(front_end) => (&front_end.server, front_end.role),
+            None => (&topology.seat, topology.role),
+        };
         let seat = topology
-            .server(&topology.seat)
-            .ok_or_else(|| Unpredicted::new(format!("the seat {} is no server of it", topology.seat)))?;
+            .server(seat_name)
+            .ok_or_else(|| Unpredicted::new(format!("the seat {seat_name} is no server of it")))?;
         let held = topology.mailboxes.get(mailbox).and_then(|m| topology.databases.get(&m.database));
         let database =
             held.ok_or_else(|| Unpredicted::new(format!("mailbox {mailbox} is in no database of it")))?;
@@ -45,12 +68,13 @@ impl<'t> Facts<'t> {
         let server = topology
             .server(home)
             .ok_or_else(|| Unpredicted::new(format!("mailbox {mailbox} is on no server of it")))?;
-        Ok(Facts { topology, seat, home, version: server.version, site: &server.site, database })
+        let (version, site) = (server.version, &server.site);
+        Ok(Facts { topology, seat, seat_name, role, home, version, site, database })
     }
 
     /// Whether a 2013 front end is in the seat; the rules of the other era claim nothing then.
     pub(crate) fn with_2013(&self) -> bool {
-        self.topology.role == Role::FrontEnd2013
+        self.role == Role::FrontEnd2013
     }
 
     /// Whether a name leads anywhere in a view.
@@ -60,7 +84,12 @@ impl<'t> Facts<'t> {
 
     /// The servers that a client which dials this name reaches.
     pub(crate) fn behind(&self, host: &HostName, view: View) -> Result<Here<'t>, Unpredicted> {
-        let names = self.behind_name(host, view);
+        let mut names = self.behind_name(host, view);
+        // An edge publishes what leads to it: what the name leads to inside is behind it.
+        let edge = names.first().and_then(|name| self.topology.edges.get_key_value(name));
+        if edge.is_some() {
+            names = self.behind_name(host, View::Internal);
+        }
         let found: Vec<(&ServerName, &'t Server)> =
             names.iter().filter_map(|name| Some((name, self.topology.servers.get(name)?))).collect();
         let Some((_, first)) = found.first().copied() else {
@@ -72,8 +101,8 @@ impl<'t> Facts<'t> {
         if found.iter().any(|(_, s)| (s.version, &s.site) != (first.version, &first.site)) {
             return Err(Unpredicted::new(format!("{host} leads to servers of several versions or sites")));
         }
-        let subject = names.contains(&self.topology.seat);
-        Ok(Here { servers: Position(names), first, subject })
+        let subject = names.contains(self.seat_name);
+        Ok(Here { servers: Position(names), first, subject, edge })
     }
 
     fn behind_name(&self, host: &HostName, view: View) -> Vec<ServerName> {
@@ -125,7 +154,7 @@ impl<'t> Facts<'t> {
         let points = self.topology.oabs.get(oab).map(|oab| &oab.distribution_points[..]).unwrap_or_default();
         let here = self
             .in_site(site)
-            .filter(|(name, s)| points.contains(name) && **name != self.topology.seat && !s.out_of_service)
+            .filter(|(name, s)| points.contains(name) && *name != self.seat_name && !s.out_of_service)
             .map(|(name, _)| name.clone())
             .collect();
         some(here, || format!("no server of {site} distributes {oab}"))

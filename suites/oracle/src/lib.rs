@@ -5,8 +5,8 @@
 //! silent single sign-on are worked out in `facts`, here. `table` decides, `predict` and `answer` turn a decision into
 //! legs.
 //!
-//! Absent: RPC over TCP, Outlook Anywhere, IMAP and POP, health, the edge role, and every fault but one: it predicts
-//! what healthy servers do.
+//! Absent: RPC over TCP, Outlook Anywhere, IMAP and POP, health, and every fault but one: it predicts what healthy servers
+//! do.
 
 mod answer;
 mod columns;

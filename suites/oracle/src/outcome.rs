@@ -35,7 +35,7 @@ impl<'a> Walk<'a> {
         visit: Visit,
         here: Here<'_>,
     ) -> Result<Option<Visit>, Unpredicted> {
-        let mut hops = vec![hop(here.servers.clone())];
+        let mut hops = here.hops();
         hops.extend(self.behind(outcome, visit.protocol, here.first)?);
         let (told, next) = match outcome {
             Outcome::WriteHere

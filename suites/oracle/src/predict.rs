@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use model::case::{Action, Answer, Cell, ClientKind, Lookup, Opens, Password, Scheme, SignsIn};
 use model::topology::{RedirectType, Server};
-use model::{HostName, Leg, Prompts, Protocol, Role, ServerName, Told, Topology, Version, When};
+use model::{HostName, Leg, Prompts, Protocol, ServerName, Told, Topology, Version, When};
 
 use crate::Unpredicted;
 use crate::columns::{
@@ -15,7 +15,6 @@ use crate::facts::{
     Facts, Here, bound_by, cross_site_redirect, fault, legacy_redirect, moves, signs_in_by_forms, speaks,
     takes_scheme, takes_the_silent_form,
 };
-use crate::outcome::hop;
 use crate::table::Table;
 
 /// What the rule book says a client sees.
@@ -51,9 +50,6 @@ pub fn predict_under(
     let known = |at: &str, script: &[String]| at.ends_with("/eas") && script == ["451-without-location"];
     if let Some((at, script)) = faults.iter().find(|(at, script)| !known(at, script)) {
         return Err(Unpredicted::new(format!("no rule of the table speaks of the fault {at} = {script:?}")));
-    }
-    if topology.role == Role::Edge {
-        return Err(Unpredicted::new("the table has no row for the edge role yet"));
     }
     let facts = Facts::of(topology, &when.mailbox)?;
     let mut walk = Walk { table, facts, when, faults, legs: vec![], rows: vec![], unclaimed: None };
@@ -159,7 +155,7 @@ impl<'a> Walk<'a> {
             self.legs.push(Leg {
                 dials: host,
                 reached,
-                hops: vec![hop(here.servers)],
+                hops: here.hops(),
                 prompts,
                 signs_in: None,
                 told: Told::Failed(404),
@@ -231,7 +227,7 @@ impl<'a> Walk<'a> {
         };
         // Who leaves a logon page as it is was asked for nothing that he typed.
         let prompts = self.prompts(&here, u8::from(told != Told::LogonPage(0)));
-        let hops = vec![hop(here.servers)];
+        let hops = here.hops();
         self.legs.push(Leg { dials: visit.host, reached: visit.reached, hops, prompts, signs_in, told });
     }
 
@@ -245,7 +241,7 @@ impl<'a> Walk<'a> {
         }
         let prompts = self.prompts(here, 0);
         let told = Told::Http451Nowhere(0);
-        let (dials, hops) = (visit.host.clone(), vec![hop(here.servers.clone())]);
+        let (dials, hops) = (visit.host.clone(), here.hops());
         self.legs.push(Leg { dials, reached: visit.reached, hops, prompts, signs_in: None, told });
         self.look_up(false).map(Some)
     }
@@ -375,7 +371,7 @@ impl<'a> Walk<'a> {
     }
 
     fn prompts(&self, here: &Here<'_>, credentials: u8) -> Prompts {
-        let reason = fault(here.first.certificate);
+        let reason = fault(here.certificate());
         Prompts { credentials, certificate: u8::from(reason.is_some()), reason }
     }
 

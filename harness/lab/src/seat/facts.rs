@@ -42,6 +42,9 @@ pub struct Facts {
     pub namespaces: Vec<NamespaceFacts>,
     /// Every server, and where it listens.
     pub servers: Vec<ServerFacts>,
+    /// Who reads the request log of a front end that stands behind the seat; a subject is told of none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_log: Option<String>,
     /// The topology.
     pub topology: Topology,
     /// The mailboxes, as the directory shows them.
@@ -188,7 +191,7 @@ impl Facts {
     pub fn sample(topology: Topology) -> Facts {
         let lab = |n: u8, port: u16| SocketAddr::from(([127, 80, 1, n], port));
         let number = |name: &ServerName| {
-            let at = topology.servers.keys().position(|known| known == name).unwrap_or_default();
+            let at = topology.positions().position(|known| known == name).unwrap_or_default();
             u8::try_from(at).unwrap_or(u8::MAX).saturating_add(10)
         };
         let path = |name: &str| PathBuf::from("/sample").join(name);
@@ -201,7 +204,8 @@ impl Facts {
             seat: SeatFacts {
                 server: seat.clone(),
                 fqdn: topology.fqdn(seat),
-                site: topology.servers[seat].site.clone(),
+                // A topology whose seat is in no site is refused when it is read.
+                site: topology.site_of(seat).cloned().expect("the seat is in a site"),
                 role: topology.role,
                 listen: SeatListeners { https: lab(number(seat), 443), http: lab(number(seat), 80) },
                 certificate: SeatFiles {
@@ -222,6 +226,7 @@ impl Facts {
             source: lab(number(seat), 0).ip(),
             dial: vec![],
             domain: topology.domain.clone(),
+            request_log: None,
             namespaces: namespaces(&topology),
             servers: servers(&topology, |name, port| lab(number(name), port)),
             mailboxes: known.filter_map(|facts| serde_json::to_value(facts).ok()).collect(),

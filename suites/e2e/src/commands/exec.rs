@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Exec, say};
 use crate::exit::Exit;
+use crate::lab_of;
 use crate::suite::Suite;
 
 pub(super) fn exec(root: &Path, options: &Exec) -> Exit {
@@ -29,9 +30,11 @@ fn inner(root: &Path, options: &Exec) -> Result<Exit, Exit> {
     let name = options.subject.clone().unwrap_or_else(|| Suite::reference_for(topology.role).to_owned());
     let subject = suite.subject(&name).map_err(|error| say::suite_error(&error))?;
     let folder = say::Folder::make()?;
+    let front_end = lab_of::front_end(&suite, &topology).map_err(|error| say::suite_error(&error))?;
     let plan = Plan {
         topology,
         subject: Some(subject),
+        front_end,
         leases: vec![],
         faults: vec![],
         ledger: Ledger::default(),

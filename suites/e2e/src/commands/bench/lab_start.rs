@@ -52,6 +52,7 @@ async fn once(
     let plan = Plan {
         topology: topology.clone(),
         subject,
+        front_end: None,
         leases: vec![],
         faults: vec![],
         ledger: Ledger::default(),

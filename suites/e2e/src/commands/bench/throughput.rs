@@ -89,6 +89,7 @@ impl Side {
         let plan = Plan {
             topology: setting.suite.topology(TOPOLOGY, &Default::default())?,
             subject: None,
+            front_end: None,
             leases: vec![],
             faults: vec![],
             ledger: Ledger::new(ledger_on),
