@@ -15,15 +15,17 @@ use crate::suite::Suite;
 pub(super) struct Known {
     /// Every case.
     cases: BTreeSet<CaseId>,
-    /// The roles of the base topologies.
+    /// The roles of the topologies in which cases play.
     roles: BTreeSet<Role>,
 }
 
 impl Known {
     pub(super) fn of(suite: &Suite) -> Result<Known, Exit> {
         let mut roles = BTreeSet::new();
-        for base in suite.topologies().0 {
-            let topology = suite.topology(base, &Default::default());
+        let played = suite.cases.iter().map(|case| case.topology_name());
+        let bases = suite.topologies().0.into_iter().map(str::to_owned);
+        for name in bases.chain(played).collect::<BTreeSet<String>>() {
+            let topology = suite.topology(&name, &Default::default());
             roles.insert(topology.map_err(|error| say::suite_error(&error))?.role);
         }
         Ok(Known { cases: suite.cases.iter().map(|case| case.id.clone()).collect(), roles })
