@@ -9,7 +9,7 @@ use crate::ldap::oid;
 
 /// The site that the domain controller is in: the subject's.
 fn controller(topology: &Topology, places: &Places, host: &HostName) -> Option<Dn> {
-    let site = &topology.servers.get(&topology.seat)?.site;
+    let site = topology.site_of(&topology.seat)?;
     Some(places.site(site).child("CN", "Servers").child("CN", &short(host)))
 }
 
