@@ -201,7 +201,9 @@ impl FrontEnd {
                 visit(SignIn::Not, sign_in::form(&claimed, ""))
             }
             Identity::Known { user, how, form } => {
-                self.log.tell(asked.client, Some(&form.username), Some((&user, how))).await;
+                // What a connection signed in is not what this request says.
+                let named = (how != SignIn::Bound).then_some(form.username.as_str());
+                self.log.tell(asked.client, named, Some((&user, how))).await;
                 let sought = Sought { client: asked.client, user, protocol, query: query.to_owned() };
                 match self.ports.discover.find(&sought).await {
                     Ok(facts) => (question.topology, question.account) = (facts.topology, facts.account),

@@ -57,7 +57,7 @@ struct Line {
     named: Option<String>,
     /// Whom it signed in as.
     signed_in: Option<String>,
-    /// By what: `basic`, `form`, `cookie`.
+    /// By what: `basic`, `form`, `cookie`, `bound` to its connection.
     by: Option<&'static str>,
 }
 
@@ -130,6 +130,7 @@ impl RequestLog {
             Some(SignIn::Typed) => Some("form"),
             Some(SignIn::Session) => Some("cookie"),
             Some(SignIn::Basic) => Some("basic"),
+            Some(SignIn::Bound) => Some("bound"),
             _ => None,
         };
         let read = match reader.post("requests", &line).await {

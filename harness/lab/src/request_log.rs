@@ -53,6 +53,8 @@ enum By {
     Basic,
     Form,
     Cookie,
+    /// Its connection was signed in, now or before.
+    Bound,
 }
 
 /// A socket that is about to carry a request on.
@@ -99,13 +101,14 @@ impl Reader {
             sni: line.sni,
             tls: line.tls,
             peer: line.peer,
-            asked: line.named.into_iter().collect(),
+            asked: line.named.into_iter().chain(mark(&line.head)).collect(),
             believed_to_be: signed_in.map(|account| account.name.clone()),
             conveyed: match line.by {
                 None => Conveyed::Nothing,
                 Some(By::Basic) => Conveyed::Basic,
                 Some(By::Form) => Conveyed::Form,
                 Some(By::Cookie) => Conveyed::Cookie,
+                Some(By::Bound) => Conveyed::Ntlm,
             },
             head: line.head.into_bytes(),
             connection,
@@ -113,6 +116,13 @@ impl Reader {
             opener: self.ledger.opener(line.peer),
         })
     }
+}
+
+/// The mark of whoever brings nothing else: Outlook numbers its requests (`client-request-id: {…}`).
+fn mark(head: &str) -> Option<String> {
+    let values = head.lines().filter_map(|line| line.split_once(':'));
+    let mut marks = values.filter(|(name, _)| name.eq_ignore_ascii_case("client-request-id"));
+    marks.next().map(|(_, mark)| mark.trim().trim_matches(['{', '}']).to_owned())
 }
 
 async fn request(State(reader): State<Reader>, Json(line): Json<Line>) -> Json<Read> {

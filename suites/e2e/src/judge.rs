@@ -56,6 +56,14 @@ pub fn judge(case: &Case, trace: &Trace) -> Judged {
     judged
 }
 
+/// Whether an arrival says something of the case that it is given to. What nobody signed, and only its connection gives to a
+/// case, does not where an edge may carry many clients' requests on one connection.
+pub fn speaks(topology: &Topology, arrival: &Arrival) -> bool {
+    topology.role != Role::Edge
+        || arrival.claimed_by != Claim::Connection
+        || arrival.identity.believed_to_be.is_some()
+}
+
 impl Trace {
     fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         self.journals.iter().flat_map(|journal| &journal.legs).flat_map(|leg| &leg.exchanges)

@@ -12,7 +12,7 @@ use model::verdict::{Difference, Outcome, Verdict};
 use model::{CaseId, HostName, MailboxName, ServerName, Topology, View};
 
 use crate::hint;
-use crate::judge::{Judged, Trace, judge};
+use crate::judge::{Judged, Trace, judge, speaks};
 
 /// What came of a case.
 pub struct Played {
@@ -42,11 +42,12 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
     for resolves in &case.resolves {
         wrong_names.extend(resolve(lab, resolves).await);
     }
+    let arrivals = lab.ledger().of_case(&case.id).into_iter().filter(|a| speaks(&topology, a)).collect();
     let trace = Trace {
         topology,
         positions: lab.positions(),
         journals,
-        arrivals: lab.ledger().of_case(&case.id),
+        arrivals,
         strangers: lab.ledger().served_as_users_of(&case.id),
     };
     for open in staying {

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::declared;
 use crate::evidence::Desk;
 use crate::exit::Ending;
-use crate::judge::{Trace, strangers};
+use crate::judge::{Trace, speaks, strangers};
 use crate::lab_of::{self, Group};
 use crate::play;
 use crate::select::shuffle;
@@ -355,7 +355,8 @@ impl State {
         for id in ids {
             let Some(trace) = traces.get(id) else { continue };
             let all = ledger.of_case(id);
-            let late = all.iter().find(|a| trace.arrivals.iter().all(|known| known.order != a.order));
+            let unknown = |a: &&Arc<Arrival>| trace.arrivals.iter().all(|known| known.order != a.order);
+            let late = all.iter().find(|a| unknown(a) && speaks(&trace.topology, a));
             let late = late.map(|late| Difference {
                 leg: 0,
                 what: "hops".to_owned(),
