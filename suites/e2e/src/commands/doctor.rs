@@ -17,6 +17,7 @@ use model::{CaseId, HostName, Role, Topology, View};
 use super::say;
 use crate::clock::within;
 use crate::exit::Exit;
+use crate::lab_of;
 use crate::play;
 use crate::suite::Suite;
 
@@ -57,8 +58,10 @@ fn inner(root: &Path, options: &Doctor) -> Result<Exit, Exit> {
     sheet.well("templates", &rendered(&subject));
     let visit = visit(&subject, &topology);
     let folder = say::Folder::make()?;
+    let front_end = lab_of::front_end(&suite, &topology).map_err(|error| say::suite_error(&error))?;
     let plan = Plan {
         topology,
+        front_end,
         subject: Some((subject.clone(), beside)),
         leases: vec![LeaseWanted { case: visitor(), mailbox: visit.mailbox.clone(), typed: None }],
         faults: vec![],
