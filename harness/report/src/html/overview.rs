@@ -115,12 +115,12 @@ fn causes(html: &mut String, shown: &[Shown<'_>]) {
             1 => String::new(),
             many => format!(" and {} more", many - 1),
         };
-        let says = if cause == why { String::new() } else { format!(": {}", bounded(one_line(why), 160)) };
+        let says = if cause == why { String::new() } else { format!(": {}", bounded(&one_line(why), 160)) };
         html.push_str(&format!(
             "<li class={}><span class=n>{}</span><p>{}</p><p class=w><a class=id href=\"#{}\">{}</a>{others}{says}</p></li>",
             class(first.outcome),
             verdicts.len(),
-            bounded(one_line(cause), 200),
+            bounded(&one_line(cause), 200),
             address(&anchor(&first.id)),
             text(first.id.as_str()),
         ));
@@ -142,8 +142,13 @@ fn cause(verdict: &Verdict) -> String {
     verdict.likely.clone().or_else(first).unwrap_or_else(|| word(verdict.outcome).to_owned())
 }
 
-fn one_line(says: &str) -> &str {
-    says.lines().next().unwrap_or_default()
+/// The first line; with the last one, where more than one stand: a log's end is told there.
+fn one_line(says: &str) -> String {
+    let mut lines = says.lines().map(str::trim).filter(|line| !line.is_empty());
+    match (lines.next(), lines.next_back()) {
+        (Some(first), Some(last)) => format!("{first} {last}"),
+        (first, _) => first.unwrap_or_default().to_owned(),
+    }
 }
 
 fn facts(html: &mut String, page: &Page<'_>) {

@@ -88,6 +88,21 @@ fn the_head_says_what_failed_why_and_what_next() {
 }
 
 #[test]
+fn a_subject_that_died_says_its_last_words_at_the_head() {
+    let mut verdict = proxied_purple();
+    verdict.outcome = Outcome::Setup;
+    verdict.likely = None;
+    verdict.why = vec![crate::sample::difference(
+        0,
+        "setup",
+        "the subject died; the end of its log:\n  listening\n  no licence",
+    )];
+    let html = written(&[verdict]);
+    let head = between(&html, "<header", "</header>");
+    assert!(head.contains("<p>the subject died; the end of its log: no licence</p>"), "{head}");
+}
+
+#[test]
 fn the_table_leads_from_rule_and_mailbox_to_the_case() {
     let html = written(&[proxied_purple()]);
     let row = between(&html, "<tr class=bad>", "</tr>");
