@@ -152,7 +152,13 @@ fn broken_seat(sheet: &mut Sheet, error: &SeatError) {
 /// The client that looks in: of a protocol that the subject claims.
 fn visit(subject: &Subject, topology: &Topology) -> When {
     let claims = |feature| subject.features.contains(&feature);
-    let name = published(topology).into_iter().find(|name| !name.as_str().starts_with("autodiscover."));
+    // Of what an edge publishes, what the front end is behind: red is in no older server's reach.
+    let front_end = topology.front_end.as_ref().map_or(&topology.seat, |place| &place.server);
+    let fits = |name: &HostName| {
+        let leads = topology.namespaces.get(name).is_some_and(|leads| leads.internal.contains(front_end));
+        leads && !name.as_str().starts_with("autodiscover.")
+    };
+    let name = published(topology).into_iter().find(fits);
     let name = name.unwrap_or_else(|| topology.fqdn(&topology.seat));
     let mailbox = if topology.mailboxes.keys().any(|known| known.as_str() == "red") {
         "red".to_owned()
