@@ -23,6 +23,15 @@ pub(crate) enum Out {
     },
     /// What a server behind sends.
     Carried(Incoming),
+    /// What a case dictates, at its pace.
+    Dictated {
+        /// All of it, where the length is declared.
+        length: Option<u64>,
+        /// What to send, or that it breaks off.
+        pieces: mpsc::Receiver<io::Result<Bytes>>,
+        /// What makes it; `None` once it is done.
+        work: Option<Work>,
+    },
 }
 
 impl From<answer::Body> for Out {
@@ -43,12 +52,16 @@ impl Body for Out {
             Out::Whole(whole) => Pin::new(whole).poll_frame(cx).map_err(|never| match never {}),
             Out::Carried(carried) => Pin::new(carried).poll_frame(cx).map_err(io::Error::other),
             Out::Pieces { pieces, work } => {
-                if let Some(running) = work
-                    && running.as_mut().poll(cx).is_ready()
-                {
-                    *work = None;
-                }
+                drive(work, cx);
                 pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
+            }
+            Out::Dictated { pieces, work, length } => {
+                drive(work, cx);
+                let piece = pieces.poll_recv(cx).map(|piece| piece.map(|piece| piece.map(Frame::data)));
+                if let (Poll::Ready(Some(Ok(frame))), Some(left)) = (&piece, length) {
+                    *left = left.saturating_sub(frame.data_ref().map_or(0, |data| data.len() as u64));
+                }
+                piece
             }
         }
     }
@@ -58,6 +71,7 @@ impl Body for Out {
             Out::Whole(whole) => whole.is_end_stream(),
             Out::Carried(carried) => carried.is_end_stream(),
             Out::Pieces { .. } => false,
+            Out::Dictated { length, work, .. } => *length == Some(0) && work.is_none(),
         }
     }
 
@@ -65,7 +79,16 @@ impl Body for Out {
         match self {
             Out::Whole(whole) => whole.size_hint(),
             Out::Carried(carried) => carried.size_hint(),
-            Out::Pieces { .. } => SizeHint::new(),
+            Out::Pieces { .. } | Out::Dictated { length: None, .. } => SizeHint::new(),
+            Out::Dictated { length: Some(length), .. } => SizeHint::with_exact(*length),
         }
+    }
+}
+
+fn drive(work: &mut Option<Work>, cx: &mut Context<'_>) {
+    if let Some(running) = work
+        && running.as_mut().poll(cx).is_ready()
+    {
+        *work = None;
     }
 }

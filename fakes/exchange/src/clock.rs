@@ -22,3 +22,12 @@ pub(crate) async fn relief() {
     let never = within(Duration::from_millis(10), std::future::pending::<()>()).await;
     debug_assert!(never.is_none());
 }
+
+/// How long one side waits for a step of the other before it takes it for missed.
+pub(crate) const BARRIER: Duration = Duration::from_secs(3);
+
+/// Says nothing for a while.
+pub(crate) async fn quiet(while_: Duration) {
+    let never = within(while_, std::future::pending::<()>()).await;
+    debug_assert!(never.is_none());
+}

@@ -6,12 +6,14 @@
 mod autodiscover;
 mod body;
 mod clock;
+mod dictated;
 pub mod fault;
 mod listen;
 mod pass_on;
 pub mod route;
 mod server;
 mod sign_in;
+mod spoken;
 mod store;
 mod tap;
 
@@ -25,7 +27,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use fault::Faults;
+pub use fault::{Dictated, Faults};
 pub use store::Stores;
 
 /// Where a DNS name of the inside and a canonical port really lead.

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Listener;
 use crate::clock::{IDLE, LIMIT, relief, within};
 use crate::server::Server;
+use crate::spoken::{Speaking, Spoken};
 use crate::store;
 use crate::tap::{Heard, Tap};
 
@@ -35,6 +36,7 @@ pub(crate) struct Connection {
     /// Whether it came to the 2013 back end's port.
     pub(crate) back_end: bool,
     pub(crate) heard: Heard,
+    pub(crate) spoken: Spoken,
     requests: AtomicU32,
     bound: Mutex<Bound>,
 }
@@ -60,6 +62,7 @@ impl Connection {
             sni: None,
             back_end: false,
             heard: Heard::default(),
+            spoken: Spoken::default(),
             requests: AtomicU32::new(0),
             bound: Mutex::default(),
         }
@@ -186,11 +189,12 @@ async fn http<IO>(server: Arc<Server>, io: IO, connection: Connection)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let io = TokioIo::new(Tap::new(io, connection.heard.clone()));
+    let io = Tap::new(io, connection.heard.clone());
+    let io = TokioIo::new(Speaking::new(io, connection.spoken.clone()));
     let connection = Arc::new(connection);
     let service = service_fn(move |request| {
         let (server, connection) = (server.clone(), connection.clone());
-        async move { Ok::<_, std::convert::Infallible>(server.answer(&connection, request).await) }
+        async move { server.answer(&connection, request).await }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use ledger::Draft;
+use model::digest::Digest;
 use model::journal::Order;
 use model::topology::Authentication;
 use model::{Build, HostName, Protocol, ServerName, Version, WebUrl};
@@ -29,6 +30,7 @@ use tokio::task::JoinSet;
 
 use crate::body::Out;
 use crate::clock::{LIMIT, within};
+use crate::dictated::{self, Cut};
 use crate::fault::Fault;
 use crate::listen::Connection;
 use crate::route::{self, Route};
@@ -36,7 +38,7 @@ use crate::sign_in::{self, Asker};
 use crate::{RPC_PORT, World, autodiscover, pass_on, tap};
 
 /// The most that a request's body may hold.
-const MOST_BODY_BYTES: usize = 1024 * 1024;
+pub(crate) const MOST_BODY_BYTES: usize = 1024 * 1024;
 
 /// How many NTLM challenges a server remembers, to tell a response that went astray from a wrong one.
 const MOST_CHALLENGES: usize = 256;
@@ -88,7 +90,7 @@ impl Server {
     }
 
     /// Drives a connection to a server behind until its answer has been sent; it ends with this server.
-    pub(crate) fn drive(&self, connection: impl Future<Output = hyper::Result<()>> + Send + 'static) {
+    pub(crate) fn drive(&self, connection: impl Future<Output: Send> + Send + 'static) {
         let mut behind = self.behind.lock().unwrap_or_else(PoisonError::into_inner);
         while behind.try_join_next().is_some() {}
         behind.spawn(async move {
@@ -119,10 +121,34 @@ impl Server {
     }
 
     /// Answers one request.
-    pub(crate) async fn answer(&self, connection: &Connection, request: Request<Incoming>) -> Response<Out> {
+    pub(crate) async fn answer(
+        self: &Arc<Self>,
+        connection: &Connection,
+        request: Request<Incoming>,
+    ) -> Result<Response<Out>, Cut> {
         let (parts, body) = request.into_parts();
         // Before the body is read: a long one would push the head out of what is kept.
         let head = connection.heard.head(parts.method.as_str(), &parts.uri.to_string());
+        if let Some(wanted) = dictated::listens(self, &parts, Protocol::of_path(parts.uri.path())) {
+            let verb = parts.method.clone();
+            let host = sign_in::host(&parts);
+            let request = Request::from_parts(parts, Bytes::new());
+            let methods = self.methods(connection, Some(wanted.0));
+            let asker = sign_in::read(self, connection, &request, Some(wanted.0), &methods);
+            let order = self.record(connection, &request, &head, host, Some(wanted.0), &asker);
+            return dictated::answer(self, connection, body, &verb, wanted, order).await;
+        }
+        Ok(self.answer_whole(connection, Request::from_parts(parts, body), &head).await)
+    }
+
+    /// Answers a request once its body is there.
+    async fn answer_whole(
+        &self,
+        connection: &Connection,
+        request: Request<Incoming>,
+        head: &[u8],
+    ) -> Response<Out> {
+        let (parts, body) = request.into_parts();
         let collected = within(LIMIT, Limited::new(body, MOST_BODY_BYTES).collect()).await;
         let (body, whole) = match collected {
             Some(Ok(body)) => (body.to_bytes(), Ok(())),
@@ -134,7 +160,7 @@ impl Server {
         let protocol = Protocol::of_path(request.uri().path());
         let methods = self.methods(connection, protocol);
         let asker = sign_in::read(self, connection, &request, protocol, &methods);
-        let order = self.record(connection, &request, &head, host.clone(), protocol, &asker);
+        let order = self.record(connection, &request, head, host.clone(), protocol, &asker);
         if let Err(status) = whole {
             return self.dressed(connection, iis::status(status));
         }
@@ -170,6 +196,7 @@ impl Server {
             believed_to_be: asker.account.as_ref().map(|account| account.name.clone()),
             conveyed: asker.conveyed,
             head: tap::redacted(head),
+            body: Some(Digest::of(request.body())),
             connection: connection.id,
             request: connection.next_request(),
             // Asked again with each request: a front end behind the seat says so for each.

@@ -62,6 +62,7 @@ impl Store for Reached {
             believed_to_be: account.as_ref().map(|account| account.name.clone()),
             conveyed: Conveyed::Rpc,
             head: vec![],
+            body: None,
             connection: self.connection.id,
             request: self.connection.next_request(),
             opener: self.connection.opener.clone(),

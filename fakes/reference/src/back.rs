@@ -120,7 +120,14 @@ impl Back for Behind {
     ) -> Waiting<'a, Result<(), BackError>> {
         Box::pin(async move {
             let headers = &mut head.headers;
+            let chunked = headers.contains_key(header::TRANSFER_ENCODING);
             strip_hop_by_hop(headers);
+            if chunked {
+                // Said outright, or a body that GET or HEAD brings would be left behind; and never beside a length that
+                // the body need not have (X-SEC-6).
+                headers.remove(header::CONTENT_LENGTH);
+                headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+            }
             let stripped: Vec<HeaderName> =
                 headers.keys().filter(|name| is_front_end_only(name.as_str())).cloned().collect();
             stripped.iter().for_each(|name| drop(headers.remove(name)));

@@ -1,4 +1,5 @@
-//! Client-shaped traffic: a browser, Outlook's use of Autodiscover, EWS and OAB, an ActiveSync device.
+//! Client-shaped traffic: a browser, Outlook's use of Autodiscover, EWS and OAB, an ActiveSync device; and requests that a
+//! case dictates to the byte.
 //!
 //! A client knows the network it is told, and nothing of fakes: what a server answers is read here by parsers of our
 //! own, written for hostile input. Every request, redirect and prompt is written into a journal; nothing is judged.
@@ -19,6 +20,7 @@ mod ntlm;
 mod oab;
 mod outlook;
 mod pox;
+mod raw;
 mod scp;
 mod session;
 mod tls;
@@ -31,7 +33,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use model::CaseId;
-use model::case::{ClientKind, When};
+use model::case::{ClientKind, Opens, When};
 use model::journal::Journal;
 use tokio::sync::Barrier;
 
@@ -86,6 +88,10 @@ async fn visit(
         ClientKind::Browser => browser::play(&mut wire, when, person).await,
         ClientKind::Outlook => outlook::play(&mut wire, when, person).await,
         ClientKind::Device => device::play(&mut wire, when, person).await,
+        ClientKind::Raw => match &when.opens {
+            Opens::Url(url) => raw::play(&mut wire, when, url, person).await,
+            Opens::Outlook(_) | Opens::Device(_) => vec![],
+        },
     };
     (legs::journal(legs), wire.stay())
 }

@@ -21,7 +21,7 @@ pub(crate) async fn play(wire: &mut Wire<'_>, when: &When, person: &Person) -> V
     let mut stored = Stored::new(when, person);
     let mut legs = vec![];
     let dialect = if when.does == Action::AutodiscoverSoap { Dialect::Soap } else { Dialect::Outlook };
-    let stops_there = when.does.protocol() == Protocol::Autodiscover;
+    let stops_there = when.protocol() == Protocol::Autodiscover;
     let mut lookups =
         Lookups { wire, stored: &mut stored, when, dialect, user_agent: USER_AGENT, legs: &mut legs };
     let (url, reached) = match &when.opens {

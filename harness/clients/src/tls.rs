@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::HostName;
-use model::case::CertificateFault;
+use model::case::{CertificateFault, Sni};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -32,19 +32,25 @@ impl Tls {
         &self,
         stream: TcpStream,
         host: &HostName,
+        sni: Sni,
     ) -> std::io::Result<(TlsStream<TcpStream>, Option<CertificateFault>)> {
         let asking = Arc::new(Asking {
             provider: self.provider.clone(),
             judge: self.judge.clone(),
             fault: Mutex::default(),
         });
-        let config = ClientConfig::builder_with_provider(self.provider.clone())
+        let mut config = ClientConfig::builder_with_provider(self.provider.clone())
             .with_safe_default_protocol_versions()
             .map_err(std::io::Error::other)?
             .dangerous()
             .with_custom_certificate_verifier(asking.clone())
             .with_no_client_auth();
-        let name = ServerName::try_from(host.as_str().to_owned()).map_err(std::io::Error::other)?;
+        config.enable_sni = sni != Sni::Absent;
+        let written = match sni {
+            Sni::UpperCase => host.as_str().to_ascii_uppercase(),
+            Sni::Present | Sni::Absent => host.as_str().to_owned(),
+        };
+        let name = ServerName::try_from(written).map_err(std::io::Error::other)?;
         let greeted = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
         let fault = *asking.fault.lock().unwrap_or_else(PoisonError::into_inner);
         Ok((greeted, fault))

@@ -16,7 +16,7 @@ use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::ext::ReasonPhrase;
 use hyper_util::rt::TokioIo;
 use ledger::Opener;
-use model::case::CertificateFault;
+use model::case::{CertificateFault, Sni};
 use model::journal::{Exchange, Heads};
 use model::{CaseId, HostName, WebUrl};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -211,6 +211,14 @@ impl Staying {
     }
 }
 
+/// A connection, with TLS or without.
+pub(crate) type Stream = Box<dyn Duplex>;
+
+/// Something that is read and written.
+pub(crate) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<IO: AsyncRead + AsyncWrite + Send + Unpin> Duplex for IO {}
+
 /// Scheme, name and port: what a connection is kept for.
 type Place = (bool, HostName, u16);
 
@@ -322,18 +330,61 @@ impl<'a> Wire<'a> {
 
     fn entry(&mut self, request: &Request) -> Exchange {
         self.hearing = None;
+        self.entry_of(request.verb.as_str(), &request.url.path)
+    }
+
+    /// A request's entry in the journal, still without its answer.
+    pub(crate) fn entry_of(&self, verb: &str, target: &str) -> Exchange {
         let now = self.network.ledger.mark();
         Exchange {
             began: now,
             ended: now,
-            verb: request.verb.to_string(),
-            target: self.without_secrets(&request.url.path),
+            verb: verb.to_owned(),
+            target: self.without_secrets(target),
             dialled: None,
             status: 0,
             reason: String::new(),
             location: None,
             heads: Heads::default(),
+            answer: None,
         }
+    }
+
+    /// A connection on which nothing has been asked, for whoever writes his requests himself.
+    pub(crate) async fn connect(
+        &mut self,
+        leg: &mut Leg,
+        url: &WebUrl,
+        sni: Sni,
+        exchange: &mut Exchange,
+    ) -> Result<(Stream, SocketAddr, Heard), Broken> {
+        let addresses = match &self.names {
+            Ok(names) => names.addresses(&url.host).await?,
+            Err(why) => {
+                return Err(ResolveError::NoResolver { dns: self.network.dns, why: why.clone() }.into());
+            }
+        };
+        let address = addresses.first().ok_or_else(|| Broken::Unresolved(url.host.clone()))?;
+        let to = (self.network.ports)(*address, url.port());
+        exchange.dialled = Some(to);
+        let opener = Opener::Client(self.case.clone());
+        let dialled = self.network.ledger.dial(self.network.source, to, opener).await;
+        let stream = dialled.map_err(|error| Broken::Dial(to, error))?;
+        let heard = Heard::default();
+        if !url.tls {
+            return Ok((Box::new(Overheard::new(stream, heard.clone())), to, heard));
+        }
+        let greeted = self.tls.greet(stream, &url.host, sni).await;
+        let (stream, fault) = greeted.map_err(|error| Broken::Tls(url.host.clone(), error))?;
+        if let Some(fault) = fault {
+            leg.asks_about(fault);
+        }
+        Ok((Box::new(Overheard::new(stream, heard.clone())), to, heard))
+    }
+
+    /// What was heard of an exchange on a connection of the caller's own.
+    pub(crate) fn heads_of(&self, heard: &Heard) -> Heads {
+        heard.heads(&self.secrets)
     }
 
     /// What was heard of the exchange at hand, if it came to a connection.
@@ -341,7 +392,7 @@ impl<'a> Wire<'a> {
         self.hearing.take().map(|heard| heard.heads(&self.secrets)).unwrap_or_default()
     }
 
-    fn without_secrets(&self, written: &str) -> String {
+    pub(crate) fn without_secrets(&self, written: &str) -> String {
         self.secrets
             .iter()
             .filter(|secret| !secret.is_empty())
@@ -419,7 +470,7 @@ impl<'a> Wire<'a> {
                 Ok(stream) if request.url.tls => {
                     let (stream, fault) = self
                         .tls
-                        .greet(stream, host)
+                        .greet(stream, host, Sni::Present)
                         .await
                         .map_err(|error| Broken::Tls(host.clone(), error))?;
                     if let Some(fault) = fault {

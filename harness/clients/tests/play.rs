@@ -55,6 +55,7 @@ fn when(client: ClientKind, opens: &str, does: Action) -> When {
         excludes: vec![],
         follows_link: false,
         times: 1,
+        sends: vec![],
     }
 }
 

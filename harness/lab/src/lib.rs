@@ -10,4 +10,4 @@ mod running;
 pub mod seat;
 
 pub use doors::Doors;
-pub use running::{Lab, LabError, LeaseWanted, Plan};
+pub use running::{AnswersWanted, Lab, LabError, LeaseWanted, Plan};

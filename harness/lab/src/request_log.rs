@@ -93,6 +93,7 @@ impl Reader {
         };
         let signed_in = line.signed_in.as_deref().and_then(|user| self.directory.find(user));
         self.ledger.record(Draft {
+            body: None,
             server: self.server.clone(),
             protocol: line.protocol.unwrap_or(Protocol::Owa),
             verb: line.verb,

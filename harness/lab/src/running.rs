@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use directory::{Account, Directory};
 use exchange::fault::Fault;
-use exchange::{BACK_END_PORT, Listener, Machine, RPC_PORT, Stores, World};
+use exchange::{BACK_END_PORT, Dictated, Listener, Machine, RPC_PORT, Stores, World};
 use ledger::{Lease, Ledger};
 use model::case::Typed;
 use model::subject::Subject;
@@ -38,6 +38,8 @@ pub struct Plan {
     pub leases: Vec<LeaseWanted>,
     /// Misbehaviour of servers.
     pub faults: Vec<(ServerName, Protocol, Vec<Fault>)>,
+    /// What servers are told to answer.
+    pub answers: Vec<AnswersWanted>,
     /// Where arrivals are recorded.
     pub ledger: Ledger,
     /// A folder of the lab's own: certificates, `lab.json`, the subject's files and logs.
@@ -53,6 +55,21 @@ pub struct LeaseWanted {
     pub mailbox: MailboxName,
     /// What its user is called and types, where that matters.
     pub typed: Option<Typed>,
+}
+
+/// What a server is told to answer to a case's user.
+#[derive(Debug, Clone)]
+pub struct AnswersWanted {
+    /// The case.
+    pub case: CaseId,
+    /// Its user's mailbox, as the case calls it.
+    pub mailbox: MailboxName,
+    /// The server.
+    pub server: ServerName,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// One an answer.
+    pub answers: Vec<Dictated>,
 }
 
 /// Why a lab did not start, or did not last.
@@ -141,6 +158,12 @@ impl Lab {
         let directory = Directory::new(topology.clone());
         let accounts = lease(&directory, &plan.ledger, &plan.leases)?;
         let world = world(&plan.ledger, &directory, &authority, &names, block.dials(), plan.faults);
+        for wanted in plan.answers {
+            if let Some(account) = accounts.get(&(wanted.case, wanted.mailbox)) {
+                let to = account.name.clone();
+                world.faults.dictate(wanted.server, wanted.protocol, to, wanted.answers);
+            }
+        }
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let doors = Opening {

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use model::digest::Digest;
 use model::journal::Order;
 use model::{CaseId, MailboxName, Protocol, ServerName};
 use serde::Serialize;
@@ -9,7 +10,13 @@ use serde::Serialize;
 use crate::Opener;
 
 /// The most that is kept of a request's head.
-pub const MOST_HEAD_BYTES: usize = 1024;
+pub const MOST_HEAD_BYTES: usize = 8 * 1024;
+
+/// The most that a line of `ledger.jsonl` shows of it.
+const MOST_WRITTEN_BYTES: usize = 1024;
+
+/// A header line longer than this is kept by its beginning, length and digest.
+const MOST_LINE_BYTES: usize = 512;
 
 /// An arrival as a server hands it to the ledger.
 #[derive(Debug, Clone)]
@@ -38,6 +45,8 @@ pub struct Draft {
     pub conveyed: Conveyed,
     /// The head as bytes, passwords and tickets redacted.
     pub head: Vec<u8>,
+    /// What was read of the body; none where nothing looks at it.
+    pub body: Option<Digest>,
     /// Which connection.
     pub connection: u64,
     /// Which request on it, from 1.
@@ -73,7 +82,10 @@ pub struct Arrival {
     /// Who asked, and whom the server believed it to be.
     pub identity: Identity,
     /// The head, redacted and capped.
+    #[serde(serialize_with = "shortly")]
     pub head: String,
+    /// What was read of the body so far; none where nothing looks at it.
+    pub body: Option<Digest>,
     /// Which connection.
     pub connection: u64,
     /// Which request on it, from 1.
@@ -136,4 +148,19 @@ pub enum Claim {
     Connection,
     /// By none of these.
     Nobody,
+}
+
+/// A header line as the ledger keeps it: a very long one by its beginning, its length and its digest.
+pub fn kept_line(line: &str) -> String {
+    if line.len() <= MOST_LINE_BYTES {
+        return line.to_owned();
+    }
+    let beginning: String = line.chars().take(64).collect();
+    let Digest { bytes, fnv } = Digest::of(line.as_bytes());
+    format!("{beginning}… ({bytes} bytes, {fnv:016x})")
+}
+
+fn shortly<S: serde::Serializer>(head: &str, to: S) -> Result<S::Ok, S::Error> {
+    let end = (0..=MOST_WRITTEN_BYTES.min(head.len())).rfind(|at| head.is_char_boundary(*at)).unwrap_or(0);
+    to.serialize_str(&head[..end])
 }

@@ -14,11 +14,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use model::digest::Digest;
 use model::journal::Order;
 use model::{CaseId, HostName, MailboxName, View};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
-pub use arrival::{Arrival, Claim, Conveyed, Draft, Identity};
+pub use arrival::{Arrival, Claim, Conveyed, Draft, Identity, kept_line};
 pub use leases::Lease;
 
 use arrival::MOST_HEAD_BYTES;
@@ -62,6 +63,8 @@ struct Inner {
     connections: AtomicU64,
     book: Mutex<Book>,
     news: broadcast::Sender<Arc<Arrival>>,
+    /// How far each side has come with what another waits for.
+    steps: watch::Sender<HashMap<String, u64>>,
 }
 
 #[derive(Default)]
@@ -92,6 +95,7 @@ impl Ledger {
             connections: AtomicU64::new(0),
             book: Mutex::default(),
             news: broadcast::channel(1024).0,
+            steps: watch::Sender::default(),
         }))
     }
 
@@ -143,8 +147,10 @@ impl Ledger {
             (None, Some((case, _))) => (Some(case.clone()), None, Claim::AskedBy),
             (None, None) => (None, None, Claim::Nobody),
         };
-        let mut head = draft.head;
-        head.truncate(MOST_HEAD_BYTES);
+        let head = String::from_utf8_lossy(&draft.head);
+        let mut head = head.split("\r\n").map(kept_line).collect::<Vec<_>>().join("\r\n");
+        let most = (0..=MOST_HEAD_BYTES.min(head.len())).rfind(|at| head.is_char_boundary(*at)).unwrap_or(0);
+        head.truncate(most);
         let arrival = Arc::new(Arrival {
             order,
             time: self.0.clock.millis(),
@@ -161,7 +167,8 @@ impl Ledger {
                 believed_to_be: draft.believed_to_be,
                 conveyed: draft.conveyed,
             },
-            head: String::from_utf8_lossy(&head).into_owned(),
+            head,
+            body: draft.body,
             connection: draft.connection,
             request: draft.request,
             parent,
@@ -180,6 +187,33 @@ impl Ledger {
         // Nobody listening is fine: the ledger keeps what it is told.
         let _ = self.0.news.send(arrival);
         order
+    }
+
+    /// Says what was read of a body whose head was recorded before.
+    pub fn heard(&self, order: Order, body: Digest) {
+        if let Some(arrival) = self.book().arrivals.get_mut(order.0 as usize) {
+            Arc::make_mut(arrival).body = Some(body);
+        }
+    }
+
+    /// Says how far something has come that another side may wait for. It never goes back.
+    pub fn step(&self, what: &str, to: u64) {
+        self.0.steps.send_modify(|steps| {
+            let at = steps.entry(what.to_owned()).or_default();
+            *at = to.max(*at);
+        });
+    }
+
+    /// How far it has come.
+    pub fn stepped(&self, what: &str) -> u64 {
+        self.0.steps.borrow().get(what).copied().unwrap_or_default()
+    }
+
+    /// Waits until it has come so far. Whoever waits sets the limit.
+    pub async fn until(&self, what: &str, to: u64) {
+        let mut steps = self.0.steps.subscribe();
+        let come = steps.wait_for(|steps| steps.get(what).copied().unwrap_or_default() >= to).await;
+        debug_assert!(come.is_ok(), "the ledger holds the sender");
     }
 
     /// Records a DNS query.
@@ -299,6 +333,7 @@ mod tests {
             believed_to_be: None,
             conveyed: Conveyed::Nothing,
             head: vec![],
+            body: None,
             connection,
             request: 1,
             opener: None,

@@ -12,10 +12,18 @@ use crate::subject::{Declares, Feature};
 use crate::topology::Setting;
 use crate::url::WebUrl;
 
+mod action;
+mod each;
 mod scheme;
 mod told;
+mod wire;
+pub use action::Action;
 pub use scheme::Scheme;
 pub use told::{Answer, Cell, Told};
+pub use wire::{
+    After, AnswerFraming, Answering, Arrives, Carried, CarriedAnswer, CarriedBody, CarriedRequest,
+    Connection, Ends, Framing, MOST_PAYLOAD_BYTES, Payload, Send, Sent, Sni, Until, Wait, spelled_out,
+};
 
 /// One literal expectation of the rule book.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -55,6 +63,9 @@ pub struct Given {
     /// Scripts of misbehaviour by `server/protocol`, one word an answer: `503`, `451-without-location`.
     #[serde(default)]
     pub faults: BTreeMap<String, Vec<String>>,
+    /// What servers answer to the case's user, by `server/protocol`, one an answer.
+    #[serde(default)]
+    pub answers: BTreeMap<String, Vec<Answering>>,
 }
 
 /// One client, what it opens, and the legs that must come of it.
@@ -109,6 +120,9 @@ pub struct When {
     /// How often it does it; each time the legs must be so.
     #[serde(default = "once")]
     pub times: u16,
+    /// What it sends: a raw client only.
+    #[serde(default)]
+    pub sends: Vec<Send>,
 }
 
 fn once() -> u16 {
@@ -117,46 +131,15 @@ fn once() -> u16 {
 
 words! {
     /// A kind of client.
-    ClientKind, "client", "browser (or outlook, device)";
+    ClientKind, "client", "browser (or outlook, device, raw)";
     /// A browser: cookies, forms, pages that submit themselves.
     Browser = "browser",
     /// Outlook's use of Autodiscover, EWS and OAB.
     Outlook = "outlook",
     /// An ActiveSync device.
     Device = "device",
-}
-
-words! {
-    /// What a client does once it is there.
-    Action, "action", "open-mailbox (or autodiscover, autodiscover-soap, folder-sync, options, get-folder, download-oab, …)";
-    /// Browser: sign in and see the mailbox.
-    OpenMailbox = "open-mailbox",
-    /// Read the Autodiscover answer (POX; mobilesync for a device), and stop.
-    Autodiscover = "autodiscover",
-    /// Read the Autodiscover answer over SOAP GetUserSettings, and stop.
-    AutodiscoverSoap = "autodiscover-soap",
-    /// Device: OPTIONS, then FolderSync.
-    FolderSync = "folder-sync",
-    /// Device: OPTIONS alone.
-    Options = "options",
-    /// Device: Provision in two rounds, then FolderSync.
-    Provision = "provision",
-    /// Device: FolderSync, then Sync of the inbox.
-    Sync = "sync",
-    /// Device: SendMail to itself, then Sync.
-    SendMail = "send-mail",
-    /// Device: Ping, answered because a message comes.
-    Ping = "ping",
-    /// EWS: GetFolder of the inbox, then FindItem.
-    GetFolder = "get-folder",
-    /// EWS: CreateItem, then FindItem shows it.
-    CreateItem = "create-item",
-    /// EWS: GetUserAvailability of itself.
-    Availability = "availability",
-    /// EWS: Subscribe, GetStreamingEvents, CreateItem: the event comes while the answer is open.
-    StreamingEvents = "streaming-events",
-    /// OAB: manifest, then each file in ranges.
-    DownloadOab = "download-oab",
+    /// No program that a person uses: it sends exactly what a case says, byte for byte.
+    Raw = "raw",
 }
 
 words! {
@@ -278,6 +261,13 @@ pub struct Leg {
     pub signs_in: Option<SignsIn>,
     /// What it was told at the end.
     pub told: Told,
+    /// Whether the server that the client dialled may as well refuse, by a 4xx or by ending the connection: then nothing may
+    /// have gone further.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_refuse: bool,
+    /// What must arrive as sent: one a request of a raw client.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub carried: Vec<Carried>,
 }
 
 words! {
@@ -418,7 +408,22 @@ impl Case {
         format!("{}{}", self.topology, self.given.variants.concat())
     }
 
-    /// Reads a case file.
+    /// Reads a case file as all the cases that it makes: one, or one for each value of `[each]`, with the file as it is then.
+    ///
+    /// # Errors
+    /// Whatever is wrong, with its place and a right value.
+    pub fn read_each(id: &CaseId, source: &Source) -> Result<Vec<(Case, Source)>, Problem> {
+        let variants = each::variants(source)?.into_iter();
+        variants
+            .map(|(behind, file)| {
+                let id = format!("{id}{behind}").parse::<CaseId>();
+                let id = id.map_err(|error| source.problem(None, error.to_string(), None))?;
+                Ok((Case::read(id, &file)?, file))
+            })
+            .collect()
+    }
+
+    /// Reads a case file that makes one case.
     ///
     /// # Errors
     /// Whatever is wrong, with its place and a right value.
@@ -464,6 +469,9 @@ impl Case {
                 let message = format!("a {} signs in by no scheme but Basic", step.when.client);
                 return wrong(&["when", "sign-in"], &message, "client = \"outlook\"");
             }
+            if let Some((path, message, help)) = wire::wrong(step) {
+                return wrong(path, &message, help);
+            }
             if step.when.client == ClientKind::Device && step.when.device.is_none() {
                 return wrong(
                     &["when", "client"],
@@ -499,27 +507,7 @@ impl Case {
 
     /// The client protocols that the steps touch, by what they do.
     pub fn protocols(&self) -> Vec<Protocol> {
-        self.steps.iter().map(|step| step.when.does.protocol()).collect()
-    }
-}
-
-impl Action {
-    /// The protocol that an action speaks in the end.
-    pub fn protocol(self) -> Protocol {
-        match self {
-            Action::OpenMailbox => Protocol::Owa,
-            Action::Autodiscover | Action::AutodiscoverSoap => Protocol::Autodiscover,
-            Action::FolderSync
-            | Action::Options
-            | Action::Provision
-            | Action::Sync
-            | Action::SendMail
-            | Action::Ping => Protocol::Eas,
-            Action::GetFolder | Action::CreateItem | Action::Availability | Action::StreamingEvents => {
-                Protocol::Ews
-            }
-            Action::DownloadOab => Protocol::Oab,
-        }
+        self.steps.iter().map(|step| step.when.protocol()).collect()
     }
 }
 
@@ -535,6 +523,9 @@ struct CaseFile {
     declares: Declares,
     #[serde(default)]
     given: Given,
+    /// Read before, by whoever made one case of many.
+    #[serde(default, rename = "each")]
+    _each: BTreeMap<String, toml::Value>,
     when: Option<When>,
     #[serde(default)]
     then: Vec<Leg>,

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{CertificateFault, Reached, SignsIn, Told};
+use crate::case::{AnswerFraming, CertificateFault, Reached, SignsIn, Told};
+use crate::digest::Digest;
 use crate::names::HostName;
 
 /// A place in the ledger's order: arrivals before it were recorded before the moment it marks.
@@ -60,6 +61,9 @@ pub struct Exchange {
     pub location: Option<String>,
     /// What stood on the wire.
     pub heads: Heads,
+    /// The answer to the byte: written by raw clients alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Box<RawAnswer>>,
 }
 
 /// The heads of an exchange as they stood on the wire, each bounded, with passwords, tickets and cookies left out. Empty
@@ -70,4 +74,23 @@ pub struct Heads {
     pub sent: String,
     /// The answer's, or whatever came instead of one.
     pub received: String,
+}
+
+/// What a raw client saw of an answer, and of what it waited for.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RawAnswer {
+    /// Status code and reason phrase as they came, without the protocol's version; empty where no answer came.
+    pub status: String,
+    /// Header lines as they came.
+    pub lines: Vec<String>,
+    /// What was read of the body, without its framing.
+    pub body: Digest,
+    /// How the body's end was told; none where there is none to tell.
+    pub framing: Option<AnswerFraming>,
+    /// Whether its end came.
+    pub whole: bool,
+    /// Whether the connection could be asked on again when the answer had ended.
+    pub kept: bool,
+    /// What the client waited for in vain, in a sentence each.
+    pub missed: Vec<String>,
 }

@@ -5,6 +5,7 @@
 //! serve whom). The fakes, the reference and the oracle each work that out for themselves.
 
 pub mod case;
+pub mod digest;
 pub mod journal;
 pub mod names;
 pub mod problem;

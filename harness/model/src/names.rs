@@ -116,6 +116,13 @@ impl ServerName {
     }
 }
 
+impl CaseId {
+    /// The id of the file that the case is of: without the `[chunked]` of a file that makes several.
+    pub fn file(&self) -> &str {
+        self.0.split('[').next().unwrap_or_default()
+    }
+}
+
 impl HostName {
     /// A DNS name from anything a client or server wrote: letter case and a closing dot are folded.
     ///

@@ -66,7 +66,7 @@ pub struct Verdict {
 pub struct Difference {
     /// The leg, counted from 1; 0 for the case as a whole.
     pub leg: usize,
-    /// `hops`, `told`, `prompts`, `reached`, `dials`, `signs-in`, `resolves`, `stranger`, `invariant`, `unobserved`, `setup`.
+    /// `hops`, `told`, `prompts`, `reached`, `dials`, `signs-in`, `resolves`, `carried`, `stranger`, `invariant`, `unobserved`, `setup`.
     pub what: String,
     /// In a sentence.
     pub says: String,

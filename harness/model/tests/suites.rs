@@ -283,12 +283,13 @@ fn cases() -> Vec<Case> {
     let root = suites().join("cases");
     let cases: Vec<Case> = files_below(&root)
         .iter()
-        .map(|path| {
+        .flat_map(|path| {
             let below = path.strip_prefix(&root).expect("found below it").with_extension("");
             let id =
                 below.to_str().expect("a path in UTF-8").parse().unwrap_or_else(|error| panic!("{error}"));
-            Case::read(id, &source(path)).unwrap_or_else(|problem| panic!("{}", told(&problem)))
+            Case::read_each(&id, &source(path)).unwrap_or_else(|problem| panic!("{}", told(&problem)))
         })
+        .map(|(case, _)| case)
         .collect();
     assert!(cases.len() >= 350, "only {} cases were found below {}", cases.len(), root.display());
     cases

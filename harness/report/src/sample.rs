@@ -76,6 +76,8 @@ pub(crate) fn leg(dials: &str, hops: &[&str], told: Told) -> Leg {
         prompts: Prompts { credentials: 1, certificate: 0, reason: None },
         signs_in: None,
         told,
+        may_refuse: false,
+        carried: vec![],
     }
 }
 

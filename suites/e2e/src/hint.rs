@@ -37,6 +37,12 @@ pub fn likely(case: &Case, why: &[Difference], seen: &[SeenLeg]) -> Option<Strin
         "hops" if first.says.contains("never saw") => {
             "the proxy answered by itself where it must pass the request on"
         }
+        "carried" if first.says.contains("had not happened") => {
+            "the proxy holds back what it could pass on: it waits for more of the body, or for its end"
+        }
+        "carried" if first.says.contains("servers behind 2 times") => {
+            "the proxy sends again what may change something"
+        }
         "prompts" if first.says.contains("credentials") => {
             "the user had to sign in once more: a redirect without credentials, or a cookie that does not come back"
         }

@@ -11,7 +11,9 @@ use model::topology::ServerRole;
 use model::verdict::{Difference, SeenHop, SeenLeg};
 use model::{HostName, Protocol, Role, ServerName, Topology, Version};
 
+mod carried;
 mod evidence;
+mod secrets;
 pub(crate) mod strangers;
 
 /// Everything that is known of one case's run.
@@ -52,7 +54,7 @@ pub fn judge(case: &Case, trace: &Trace) -> Judged {
     strays(trace, &mut judged);
     evidence::weigh(case, trace, &mut judged);
     strangers::show(case, trace, &mut judged);
-    invariants(trace, &mut judged);
+    invariants(case, trace, &mut judged);
     judged
 }
 
@@ -117,7 +119,13 @@ fn judge_client(step: &Step, journal: &Journal, trace: &Trace, judged: &mut Judg
             (Some(expected), Some(seen)) => {
                 judged.observed |= seen.exchanges.iter().any(|exchange| exchange.dialled.is_some());
                 let ways = ways_of(seen, trace);
-                compare(expected, seen, &ways, trace, &mut differs);
+                match is_refused(expected, &ways) {
+                    true => refused_well(expected, seen, &mut differs),
+                    false => {
+                        compare(expected, seen, &ways, trace, &mut differs);
+                        carried::compare(expected, seen, &step.when.sends, trace, &mut differs);
+                    }
+                }
                 let seen = picture(seen, counts(&ways), Some(expected), trace);
                 judged.seen.push(seen);
             }
@@ -200,6 +208,25 @@ fn paths_of(exchange: &Exchange, trace: &Trace) -> Vec<Path> {
     }
     paths.sort_by_key(|path| path.behind.len());
     paths
+}
+
+/// Whether the server that the client dialled refused, where it may, and nothing went further.
+fn is_refused(expected: &Leg, ways: &[Way<'_>]) -> bool {
+    let stays = |way: &Way<'_>| way.paths.iter().all(|path| path.behind.is_empty());
+    let refusal = |way: &Way<'_>| matches!(way.exchange.status, 0 | 400..=499);
+    expected.may_refuse && ways.iter().all(stays) && ways.last().is_some_and(refusal)
+}
+
+/// A refusal comes at once: a client that waits in vain is not refused.
+fn refused_well(expected: &Leg, seen: &ClientLeg, differs: &mut impl FnMut(&str, String)) {
+    if expected.dials != seen.dials {
+        differs("dials", format!("the client came to {}, expected {}", seen.dials, expected.dials));
+    }
+    let answers = seen.exchanges.iter().filter_map(|exchange| exchange.answer.as_ref());
+    if let Some(late) = answers.flat_map(|answer| &answer.missed).find(|missed| missed.starts_with("no end"))
+    {
+        differs("carried", late.clone());
+    }
 }
 
 fn compare(
@@ -367,6 +394,7 @@ fn with_writer(told: &Told, counts: Option<&Path>) -> Told {
 
 fn fits(expected: &Told, seen: &Told) -> bool {
     match (expected, seen) {
+        (Told::Answered(any), Told::Answered(seen)) => seen.iter().all(|status| any.contains(status)),
         (Told::Answer(expected), Told::Answer(seen)) => {
             let by = seen.by.0.first().is_some_and(|writer| expected.by.admits(writer));
             by && Answer { by: expected.by.clone(), ..seen.clone() } == *expected
@@ -393,13 +421,20 @@ fn strays(trace: &Trace, judged: &mut Judged) {
 }
 
 /// What no literal needs to say, since it holds in every case of a role.
-fn invariants(trace: &Trace, judged: &mut Judged) {
+fn invariants(case: &Case, trace: &Trace, judged: &mut Judged) {
+    secrets::keep(trace, judged);
     if trace.topology.role != Role::FrontEnd2013 {
         return;
     }
     let mut broken = |says: String| judged.as_a_whole("invariant", says);
     let at_the_seat = |exchange: &Exchange| trace.dialled(exchange) == Some(&trace.topology.seat);
-    if let Some(moved) = trace.exchanges().find(|exchange| exchange.status == 451 && at_the_seat(exchange)) {
+    // Where a case has a server behind say 451, it is that one's.
+    let dictated = case.given.answers.values().flatten().any(|answer| answer.status.starts_with("451"));
+    if let Some(moved) = trace
+        .exchanges()
+        .filter(|_| !dictated)
+        .find(|exchange| exchange.status == 451 && at_the_seat(exchange))
+    {
         broken(format!(
             "Exchange 2013 never answers 451, and did to {} {} (CX-EAS-7)",
             moved.verb, moved.target

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use lab::{LeaseWanted, Plan};
+use exchange::Dictated;
+use lab::{AnswersWanted, LeaseWanted, Plan};
 use ledger::Ledger;
-use model::case::{Action, Case, Password, Told};
+use model::case::{Action, Case, Ends, Password, Told};
 use model::subject::Subject;
-use model::{Protocol, Topology};
+use model::{Protocol, ServerName, Topology};
 
 use crate::suite::{Suite, SuiteError};
 
@@ -23,11 +25,18 @@ pub struct Group {
 /// password.
 pub fn may_share(case: &Case) -> bool {
     let quiet = |action| !matches!(action, Action::Ping | Action::StreamingEvents);
+    let aloud = |told: &Told| match told {
+        Told::Failed(_) => true,
+        Told::Answered(statuses) => statuses.iter().any(|status| *status == 0 || *status >= 500),
+        _ => false,
+    };
     case.given.faults.is_empty()
+        && case.given.answers.values().flatten().all(|answer| answer.ends == Ends::Whole)
+        && case.steps.iter().flat_map(|step| &step.when.sends).all(|send| send.leaves_after.is_none())
         && case.steps.iter().all(|step| {
             step.when.password != Password::Wrong
                 && quiet(step.when.does)
-                && !step.then.iter().any(|leg| matches!(leg.told, Told::Failed(_)))
+                && !step.then.iter().any(|leg| aloud(&leg.told))
         })
 }
 
@@ -71,6 +80,8 @@ pub fn plan(
     let first = group.cases.first().ok_or_else(|| SuiteError::Unknown("a lab for no case".to_owned()))?;
     let mut leases = vec![];
     let mut faults = vec![];
+    let mut answers = vec![];
+    let quiet = subject.as_ref().and_then(|(subject, _)| quiet(subject)).unwrap_or(USUAL_QUIET);
     for case in &group.cases {
         for step in &case.steps {
             leases.push(LeaseWanted {
@@ -82,13 +93,21 @@ pub fn plan(
         for (place, script) in &case.given.faults {
             let wrong =
                 |says: String| SuiteError::Unknown(format!("cases/{}.toml: given.faults: {says}", case.id));
-            let (server, protocol) = place
-                .split_once('/')
-                .ok_or_else(|| wrong(format!("`{place}` is no place; a right one: cas2007-s1/eas")))?;
-            let server = server.parse().map_err(|error| wrong(format!("{error}")))?;
-            let protocol: Protocol = protocol.parse().map_err(|error| wrong(format!("{error}")))?;
+            let (server, protocol) = at(case, place)?;
             let script = script.iter().map(|word| word.parse()).collect::<Result<_, _>>().map_err(wrong)?;
             faults.push((server, protocol, script));
+        }
+        for (place, script) in &case.given.answers {
+            let (server, protocol) = at(case, place)?;
+            let Some(step) = case.steps.first() else { continue };
+            let answers_of = script.iter().map(|answer| Dictated { answer: answer.clone(), quiet });
+            answers.push(AnswersWanted {
+                case: case.id.clone(),
+                mailbox: step.when.mailbox.clone(),
+                server,
+                protocol,
+                answers: answers_of.collect(),
+            });
         }
     }
     let topology = suite.handed_over(first)?;
@@ -97,6 +116,7 @@ pub fn plan(
         front_end: front_end(suite, &topology)?,
         leases,
         faults,
+        answers,
         topology,
         ledger,
         folder: folder.to_owned(),
@@ -110,4 +130,29 @@ pub fn plan(
 pub fn front_end(suite: &Suite, topology: &Topology) -> Result<Option<(Subject, PathBuf)>, SuiteError> {
     let place = topology.front_end.as_ref();
     place.map(|place| suite.subject(Suite::reference_for(place.role))).transpose()
+}
+
+/// A server and protocol as a case writes them: `cas2007-s1/eas`.
+fn at(case: &Case, place: &str) -> Result<(ServerName, Protocol), SuiteError> {
+    let wrong = |says: String| SuiteError::Unknown(format!("cases/{}.toml: given: {says}", case.id));
+    let (server, protocol) = place
+        .split_once('/')
+        .ok_or_else(|| wrong(format!("`{place}` is no place; a right one: cas2007-s1/eas")))?;
+    let server = server.parse().map_err(|error| wrong(format!("{error}")))?;
+    Ok((server, protocol.parse().map_err(|error| wrong(format!("{error}")))?))
+}
+
+/// How long a silence is that a subject which declares none must bear.
+const USUAL_QUIET: Duration = Duration::from_millis(700);
+
+/// A declared limit is not played up to its edge.
+const SURELY_BELOW: f64 = 0.8;
+
+/// A client's own patience ends later than this.
+const LONGEST_QUIET: Duration = Duration::from_secs(5);
+
+/// The silence that a subject declares not to cut (rule X-WIRE-6): what is longer than the rules' own limits is scaled down
+/// by whoever writes the subject's file, in its configuration and here alike.
+fn quiet(subject: &Subject) -> Option<Duration> {
+    subject.declares.quiet.map(|span| span.0.mul_f64(SURELY_BELOW).min(LONGEST_QUIET))
 }

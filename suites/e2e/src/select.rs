@@ -50,9 +50,10 @@ impl Filter {
     }
 
     fn admits(&self, case: &Case) -> bool {
+        let named = |glob: &String| matches(glob, case.id.as_str()) || matches(glob, case.id.file());
         let any = |empty: bool, found: bool| empty || found;
         self.among.as_ref().is_none_or(|among| among.contains(case.id.as_str()))
-            && any(self.cases.is_empty(), self.cases.iter().any(|glob| matches(glob, case.id.as_str())))
+            && any(self.cases.is_empty(), self.cases.iter().any(named))
             && any(self.rules.is_empty(), self.rules.iter().any(|rule| case.rules.contains(rule)))
             && any(
                 self.topologies.is_empty(),

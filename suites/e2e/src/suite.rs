@@ -97,11 +97,13 @@ impl Suite {
             let parsed = id
                 .parse::<CaseId>()
                 .map_err(|error| read.problem(None, error.to_string(), None))
-                .and_then(|id| Case::read(id, &read));
+                .and_then(|id| Case::read_each(&id, &read));
             match parsed {
-                Ok(case) => {
-                    case_files.insert(case.id.clone(), read);
-                    cases.push(Arc::new(case));
+                Ok(made) => {
+                    for (case, file) in made {
+                        case_files.insert(case.id.clone(), file);
+                        cases.push(Arc::new(case));
+                    }
                 }
                 Err(problem) => problems.push(problem),
             }

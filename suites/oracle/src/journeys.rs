@@ -154,6 +154,7 @@ impl Usual<'_> {
             excludes: vec![],
             follows_link: false,
             times: 1,
+            sends: vec![],
         }
     }
 }

@@ -85,7 +85,16 @@ impl<'a> Walk<'a> {
             other => return Err(Unpredicted::new(format!("`{other}` is no end of a leg"))),
         };
         let (prompts, signs_in) = self.signed_in(&visit, &here);
-        self.legs.push(Leg { dials: visit.host, reached: visit.reached, hops, prompts, signs_in, told });
+        self.legs.push(Leg {
+            dials: visit.host,
+            reached: visit.reached,
+            hops,
+            prompts,
+            signs_in,
+            told,
+            may_refuse: false,
+            carried: vec![],
+        });
         Ok(next)
     }
 

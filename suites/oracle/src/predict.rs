@@ -97,7 +97,9 @@ impl Visit {
 impl<'a> Walk<'a> {
     fn enter(&mut self) -> Result<Visit, Unpredicted> {
         match &self.when.opens {
-            Opens::Url(url) if !url.tls => Err(Unpredicted::new(format!("{url} is plain HTTP"))),
+            Opens::Url(url) if !url.tls && self.when.client != ClientKind::Raw => {
+                Err(Unpredicted::new(format!("{url} is plain HTTP")))
+            }
             Opens::Url(url) => {
                 let protocol = Protocol::of_path(&url.path)
                     .ok_or_else(|| Unpredicted::new(format!("{url} enters no virtual directory")))?;
@@ -106,7 +108,7 @@ impl<'a> Walk<'a> {
                     protocol,
                     reached: model::Reached::Typed,
                     silent: false,
-                    plain: false,
+                    plain: !url.tls,
                 })
             }
             Opens::Outlook(mailbox) | Opens::Device(mailbox) if *mailbox != self.when.mailbox => {
@@ -159,6 +161,8 @@ impl<'a> Walk<'a> {
                 prompts,
                 signs_in: None,
                 told: Told::Failed(404),
+                may_refuse: false,
+                carried: vec![],
             });
         }
         if asks(Lookup::HttpRedirect) && self.facts.resolves(&own, view) {
@@ -228,7 +232,16 @@ impl<'a> Walk<'a> {
         // Who leaves a logon page as it is was asked for nothing that he typed.
         let prompts = self.prompts(&here, u8::from(told != Told::LogonPage(0)));
         let hops = here.hops();
-        self.legs.push(Leg { dials: visit.host, reached: visit.reached, hops, prompts, signs_in, told });
+        self.legs.push(Leg {
+            dials: visit.host,
+            reached: visit.reached,
+            hops,
+            prompts,
+            signs_in,
+            told,
+            may_refuse: false,
+            carried: vec![],
+        });
     }
 
     /// A scripted 451 without an address: the device runs Autodiscover again (X-EAS-3). Told once; a script is one word
@@ -242,7 +255,16 @@ impl<'a> Walk<'a> {
         let prompts = self.prompts(here, 0);
         let told = Told::Http451Nowhere(0);
         let (dials, hops) = (visit.host.clone(), here.hops());
-        self.legs.push(Leg { dials, reached: visit.reached, hops, prompts, signs_in: None, told });
+        self.legs.push(Leg {
+            dials,
+            reached: visit.reached,
+            hops,
+            prompts,
+            signs_in: None,
+            told,
+            may_refuse: false,
+            carried: vec![],
+        });
         self.look_up(false).map(Some)
     }
 
@@ -275,10 +297,16 @@ impl<'a> Walk<'a> {
                 };
             }
             Asks::Eas => {
-                let device = self.when.device.as_ref();
-                let device = device.ok_or_else(|| Unpredicted::new("ActiveSync without a device"))?;
-                so.device = if moves(here.first, device) { Device::Moved } else { Device::Left };
-                so.speaks = if speaks(device) >= (12, 1) { Speaks::From121 } else { Speaks::Before121 };
+                match self.when.device.as_ref() {
+                    Some(device) => {
+                        so.device = if moves(here.first, device) { Device::Moved } else { Device::Left };
+                        so.speaks =
+                            if speaks(device) >= (12, 1) { Speaks::From121 } else { Speaks::Before121 };
+                    }
+                    // Bytes that a case dictates are no device: rows that ask for one do not apply.
+                    None if self.when.client == ClientKind::Raw => {}
+                    None => return Err(Unpredicted::new("ActiveSync without a device")),
+                }
             }
             // X-AD-2 holds from SP2 on; what an older build did is in no source.
             Asks::Autodiscover if here.first.version == Version::Exchange2007 => {
@@ -367,6 +395,7 @@ impl<'a> Walk<'a> {
                 });
                 (self.prompts(here, 0), bound)
             }
+            ClientKind::Raw => (self.prompts(here, 0), None),
         }
     }
 
@@ -377,7 +406,7 @@ impl<'a> Walk<'a> {
 
     /// Where a client goes with the answer it was given.
     pub(crate) fn after(&self, answer: &Answer) -> Result<Option<Visit>, Unpredicted> {
-        let protocol = self.when.does.protocol();
+        let protocol = self.when.protocol();
         let cell = match protocol {
             Protocol::Autodiscover => return Ok(None),
             Protocol::Ews => &answer.ews,

@@ -44,6 +44,7 @@ fn when(mailbox: &str, client: ClientKind, opens: &str, does: Action) -> When {
         excludes: vec![],
         follows_link: true,
         times: 1,
+        sends: vec![],
     }
 }
 

@@ -34,6 +34,8 @@ pub enum Told {
     Refused(u16),
     /// A supported-protocols answer to OPTIONS: MS-ASProtocolVersions.
     Versions(String),
+    /// An answer with one of these statuses, whatever it holds; 0 is a connection that ended without one.
+    Answered(Vec<u16>),
     /// It failed: a status, or 0 for a connection that was refused, reset or never answered.
     Failed(u16),
 }
@@ -117,6 +119,10 @@ impl fmt::Display for Told {
             Told::LogonPage(reason) => write!(f, "logon page, reason {reason}"),
             Told::Refused(status) => write!(f, "refused with {status}"),
             Told::Versions(versions) => write!(f, "protocol versions {versions}"),
+            Told::Answered(statuses) => {
+                let all: Vec<String> = statuses.iter().map(u16::to_string).collect();
+                write!(f, "answered {}", all.join(" or "))
+            }
             Told::Failed(0) => f.write_str("failed: no answer"),
             Told::Failed(status) => write!(f, "failed with {status}"),
         }

@@ -102,7 +102,8 @@ fn read_one(root: &Path, file: &str) -> Result<Vec<(String, Read)>, SuiteError> 
     let source = source(Path::new(file))?;
     if let Some(id) = case_id(file) {
         let id: CaseId = id.parse().map_err(|error| wrong(source.problem(None, format!("{error}"), None)))?;
-        return Ok(one(Read::Case(Box::new(Case::read(id, &source).map_err(wrong)?))));
+        let made = Case::read_each(&id, &source).map_err(wrong)?.into_iter();
+        return Ok(made.map(|(case, _)| (file.to_owned(), Read::Case(Box::new(case)))).collect());
     }
     let table: toml::Table = source.read("compare with suites/topologies/coexistence.toml").map_err(wrong)?;
     if table.contains_key("run") || table.contains_key("contract") {

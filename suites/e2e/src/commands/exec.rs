@@ -37,6 +37,7 @@ fn inner(root: &Path, options: &Exec) -> Result<Exit, Exit> {
         front_end,
         leases: vec![],
         faults: vec![],
+        answers: vec![],
         ledger: Ledger::default(),
         folder: folder.path().join("lab"),
     };

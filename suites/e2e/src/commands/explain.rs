@@ -21,8 +21,10 @@ pub(super) fn explain(root: &Path, id: &str) -> Exit {
         exchange::route::table().iter().for_each(|row| println!("{row}"));
         return Exit::AsExpected;
     }
-    if let Some(case) = suite.cases.iter().find(|case| case.id.as_str() == id) {
-        explain_case(case);
+    let made: Vec<_> =
+        suite.cases.iter().filter(|case| case.id.as_str() == id || case.id.file() == id).collect();
+    if !made.is_empty() {
+        made.into_iter().for_each(|case| explain_case(case));
         return Exit::AsExpected;
     }
     if let Some(rule) = suite.rules.iter().find(|rule| rule.id.as_str() == id) {
@@ -59,6 +61,10 @@ fn explain_case(case: &Case) {
     for (place, script) in &case.given.faults {
         println!("  fault    {place} answers {}", script.join(", then "));
     }
+    for (place, answers) in &case.given.answers {
+        let statuses: Vec<&str> = answers.iter().map(|answer| answer.status.as_str()).collect();
+        println!("  told to  {place} answer {}", statuses.join(", then "));
+    }
     for step in &case.steps {
         let when = &step.when;
         let opens = String::from(when.opens.clone());
@@ -66,6 +72,9 @@ fn explain_case(case: &Case) {
             "\n  when     {} of {}, {}, opens {opens} to {}",
             when.client, when.mailbox, when.view, when.does
         );
+        for send in &when.sends {
+            println!("  sends    {} {}", send.verb, send.target);
+        }
         for (number, leg) in step.then.iter().enumerate() {
             let hops: Vec<String> = leg.hops.iter().map(|hop| hop.at.to_string()).collect();
             println!("  leg {}    {} ({}): {}", number + 1, leg.dials, leg.reached, hops.join(" -> "));

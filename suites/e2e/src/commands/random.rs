@@ -142,7 +142,7 @@ impl One {
     /// The journeys as cases: what a case file would say, had somebody written one.
     fn cases(&self, folder: &Path) -> Vec<(Role, Arc<Case>)> {
         let case = |(number, (when, then, rows)): (usize, &(When, Vec<model::Leg>, Vec<&'static str>))| {
-            let id = format!("random-{:x}/{}/{}-{number}", self.seed, when.does.protocol(), when.mailbox);
+            let id = format!("random-{:x}/{}/{}-{number}", self.seed, when.protocol(), when.mailbox);
             let case = Case {
                 id: id.parse().ok()?,
                 title: format!("As the oracle says by {}", rows.join(", ")),

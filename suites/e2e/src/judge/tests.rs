@@ -118,6 +118,7 @@ impl Made {
             reason: String::new(),
             location: None,
             heads: Default::default(),
+            answer: None,
         });
     }
 
@@ -149,6 +150,7 @@ impl Made {
                 conveyed: Conveyed::Ticket,
             },
             head: String::new(),
+            body: None,
             connection: order.0,
             request: 1,
             parent: before.filter(|_| claim == Claim::Parent),
@@ -381,4 +383,20 @@ fn of_several_clients_at_once_one_that_differs_fails_the_step() {
     assert_eq!(made.says(), [""; 0]);
     made.trace.journals[1].legs[0].told = Told::Refused(401);
     made.fails("refused with 401");
+}
+
+/// X-SEC-5, whatever a case expects.
+#[test]
+fn a_secret_that_goes_where_it_does_not_belong_is_noticed() {
+    let mut made = Made::device();
+    made.leg().exchanges[0].location = Some("https://legacy.contoso.com/owa/?password=***".into());
+    made.fails("a password stands in a URL");
+    let mut made = Made::device();
+    made.change(0, |arrival| arrival.tls = false);
+    made.fails("mbx2013-s1 was told over plain HTTP who asks");
+    let mut made = Made::device();
+    made.change(0, |arrival| arrival.head = "GET / HTTP/1.1\r\ncookie: a=1; cadata=2\r\n\r\n".into());
+    made.fails("the front end's own session went on to mbx2013-s1");
+    made.change(0, |arrival| arrival.head = "GET / HTTP/1.1\r\ncookie: mycadata=2\r\n\r\n".into());
+    assert_eq!(made.says(), [""; 0]);
 }

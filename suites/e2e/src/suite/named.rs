@@ -1,7 +1,7 @@
 //! Names in a case that its topology or the rule book must have, each refused at its place.
 
 use exchange::fault::Fault;
-use model::case::{Case, Leg};
+use model::case::{Answering, Case, Leg};
 use model::problem::{Problem, Source};
 use model::rule::Rule;
 use model::{Protocol, ServerName, Topology};
@@ -16,6 +16,7 @@ pub(super) fn wrong(case: &Case, file: &Source, topology: &Topology, rules: &[Ru
         }
     }
     faults(case, topology, &mut found);
+    answers(case, topology, &mut found);
     let one_step = file.locate(&["when"]).is_some();
     for (number, step) in case.steps.iter().enumerate() {
         let number = number.to_string();
@@ -93,6 +94,35 @@ fn faults(case: &Case, topology: &Topology, found: &mut Found<'_>) {
             if let Err(says) = word.parse::<Fault>() {
                 found.add(&["given", "faults", place, &number.to_string()], says, example);
             }
+        }
+    }
+}
+
+/// Answers are dictated at places that there are, to the one user that the case has.
+fn answers(case: &Case, topology: &Topology, found: &mut Found<'_>) {
+    let example = "[[given.answers.\"cas2010-s1/ews\"]]\nstatus = \"503 RPC Error: 6ba\"\nlines = []";
+    for (place, script) in &case.given.answers {
+        let path = ["given", "answers", place];
+        let Some((server, protocol)) = place.split_once('/') else {
+            found.add(&path, format!("`{place}` is no place of an answer"), example);
+            continue;
+        };
+        match server.parse::<ServerName>() {
+            Err(error) => found.add(&path, error.to_string(), example),
+            Ok(server) if server == topology.seat => {
+                let message =
+                    format!("the subject sits at {server}: only other servers are told what to answer");
+                found.add(&path, message, example);
+            }
+            Ok(server) => server_is_known(&server, &path, topology, found),
+        }
+        if let Err(error) = protocol.parse::<Protocol>() {
+            found.add(&path, error.to_string(), example);
+        }
+        let code =
+            |answer: &Answering| answer.status.split(' ').next().and_then(|code| code.parse::<u16>().ok());
+        if script.iter().any(|answer| !code(answer).is_some_and(|code| (200..600).contains(&code))) {
+            found.add(&path, "a status begins with its code, 200 to 599".to_owned(), example);
         }
     }
 }

@@ -55,6 +55,7 @@ async fn once(
         front_end: None,
         leases: vec![],
         faults: vec![],
+        answers: vec![],
         ledger: Ledger::default(),
         folder: setting.folder.join(format!("lab-start-{round}-{seated}")),
     };

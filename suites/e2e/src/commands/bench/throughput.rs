@@ -92,6 +92,7 @@ impl Side {
             front_end: None,
             leases: vec![],
             faults: vec![],
+            answers: vec![],
             ledger: Ledger::new(ledger_on),
             folder: setting.folder.join(format!("throughput-{ledger_on}")),
         };
