@@ -55,18 +55,24 @@ impl Steps {
     }
 }
 
-/// The mailbox that a request's head names as the one that signs in, where an answer is dictated to it.
+/// The mailbox that signs in with a request's head, or did on its connection, where an answer is dictated to it.
 pub(crate) fn listens(
     server: &Server,
+    connection: &Connection,
     parts: &Parts,
     protocol: Option<Protocol>,
 ) -> Option<(Protocol, MailboxName)> {
     let protocol = protocol?;
     let directory = &server.world.directory;
-    let authorization = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let account = match iis::basic(authorization) {
-        Some((user, _)) => directory.find(&user)?,
-        None => directory.named_by(authorization.split_once(' ')?.1.trim())?,
+    let account = match parts.headers.get(header::AUTHORIZATION) {
+        None => connection.signed_in()?.0,
+        Some(authorization) => {
+            let authorization = authorization.to_str().ok()?;
+            match iis::basic(authorization) {
+                Some((user, _)) => directory.find(&user)?,
+                None => directory.named_by(authorization.split_once(' ')?.1.trim())?,
+            }
+        }
     };
     server
         .world

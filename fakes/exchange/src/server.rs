@@ -129,7 +129,8 @@ impl Server {
         let (parts, body) = request.into_parts();
         // Before the body is read: a long one would push the head out of what is kept.
         let head = connection.heard.head(parts.method.as_str(), &parts.uri.to_string());
-        if let Some(wanted) = dictated::listens(self, &parts, Protocol::of_path(parts.uri.path())) {
+        if let Some(wanted) = dictated::listens(self, connection, &parts, Protocol::of_path(parts.uri.path()))
+        {
             let verb = parts.method.clone();
             let host = sign_in::host(&parts);
             let request = Request::from_parts(parts, Bytes::new());

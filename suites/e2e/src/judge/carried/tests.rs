@@ -165,7 +165,7 @@ fn what_arrived_as_sent_passes() {
 
 #[test]
 fn a_request_that_came_otherwise_is_noticed() {
-    let doubled = "at cas2010-s1 of `X-A` there was X-A: 1 | x-a: 2 | X-A: 3, expected X-A: 1 | X-A: 2";
+    let doubled = "at cas2010-s1 of `X-A` there was X-A: 1 | X-A: 3 | x-a: 2, expected X-A: 1 | X-A: 2";
     written("SOAPAction: x", "SOAPAction: x\r\nX-A: 3", doubled);
     written("X-A: 1\r\n", "", "at cas2010-s1 of `X-A` there was x-a: 2, expected X-A: 1 | X-A: 2");
     written(
