@@ -135,7 +135,10 @@ impl Stored {
             reply = wire.exchange(leg, again).await?;
         }
         match (reply.status, &sent) {
-            (401, _) => {
+            (401, sent) => {
+                if sent.is_some() {
+                    leg.signed_in = SignsIn::Basic;
+                }
                 // Whoever has nothing stored that is taken asks the person.
                 leg.asks_for_credentials();
                 Err(Ending::told(Told::Refused(401)))
@@ -185,6 +188,7 @@ impl Stored {
         };
         if reply.status == 401 {
             self.known.remove(&host);
+            leg.signed_in = way(self.scheme);
             leg.asks_for_credentials();
             return Err(Ending::told(Told::Refused(401)));
         }

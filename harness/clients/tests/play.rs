@@ -336,6 +336,6 @@ async fn a_stored_password_that_is_wrong_is_one_prompt_and_the_end() {
     let mut wrong = when(ClientKind::Outlook, "outlook:purple", Action::GetFolder);
     wrong.password = Password::Wrong;
     let journal = played(wrong, true).await;
-    assert_eq!(told(&journal), [leg("autodiscover", Reached::Dns, 1, SignsIn::None, "refused with 401")]);
+    assert_eq!(told(&journal), [leg("autodiscover", Reached::Dns, 1, SignsIn::Basic, "refused with 401")]);
     assert!(matches!(journal.legs[0].told, Told::Refused(401)));
 }

@@ -32,7 +32,7 @@ pub struct ClientLeg {
     pub credential_prompts: u8,
     /// What a person was asked about certificates.
     pub certificate_prompts: Vec<CertificateFault>,
-    /// How it signed in, in the end.
+    /// How it signed in, in the end, or tried to: who was refused has given a password away too.
     pub signed_in: SignsIn,
     /// What it was told at the end; `by` of an Autodiscover answer is left empty, the ledger knows it.
     pub told: Told,

@@ -12,7 +12,6 @@ pub(super) const LIES: &[(&str, Lie)] = &[
     ("challenges-plain-http", Lie::Head(challenges_plain_http)),
     ("turns-302-into-301", Lie::Head(turns_302_into_301)),
     ("narrows-cookie-path", Lie::Head(narrows_cookie_path)),
-    ("widens-cookie-domain", Lie::Head(widens_cookie_domain)),
     ("451-when-down", Lie::Head(http451_when_down)),
     ("451-without-location", Lie::Head(http451_without_location)),
     ("451-names-itself", Lie::Head(http451_names_itself)),
@@ -77,13 +76,6 @@ fn narrows_cookie_path(_: &Asked, head: &mut response::Parts) -> bool {
     edits_cookies(&mut head.headers, |line| {
         line.contains("; path=/;").then(|| line.replace("; path=/;", "; path=/owa/auth;"))
     })
-}
-
-fn widens_cookie_domain(asked: &Asked, head: &mut response::Parts) -> bool {
-    let Some((_, domain)) = asked.host.as_ref().and_then(|host| host.as_str().split_once('.')) else {
-        return false;
-    };
-    edits_cookies(&mut head.headers, |line| Some(format!("{line}; domain=.{domain}")))
 }
 
 fn edits_cookies(headers: &mut HeaderMap, edit: impl Fn(&str) -> Option<String>) -> bool {

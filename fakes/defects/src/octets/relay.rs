@@ -41,21 +41,24 @@ pub(super) async fn relay(
     let (from_server, mut to_server) = split(answers);
     let talk = Talk { lie, lied: &lied, asked: Mutex::default(), ended: watch::channel(0).0 };
     let requests = async {
-        // A client that is done may still wait for its answer.
-        let done = talk.requests(BufReader::new(from_client), &mut to_server).await;
+        let mut from_client = BufReader::new(from_client);
+        let done = talk.requests(&mut from_client, &mut to_server).await;
         let _ = to_server.shutdown().await;
-        if done.is_ok() {
-            std::future::pending::<()>().await;
+        if done.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionAborted) {
+            return;
         }
+        // A client that is done may still wait for its answer; what nobody takes is read, so that it gets that whole.
+        let _ = pass(&mut from_client.take(MOST_HELD as u64), &mut tokio::io::sink()).await;
+        std::future::pending::<()>().await;
     };
     let answers = async {
         let _ = talk.answers(BufReader::new(from_server), &mut to_client).await;
         let _ = to_client.shutdown().await;
     };
-    // Whichever way cannot go on ends the other.
+    tokio::pin!(requests);
     tokio::select! {
-        () = requests => {}
-        () = answers => {}
+        () = &mut requests => {}
+        () = answers => drop(clock::before_it_is_quiet(requests).await),
     }
 }
 
@@ -73,14 +76,19 @@ impl Talk<'_> {
         mut from: impl AsyncBufReadExt + Unpin,
         to: &mut (impl AsyncWrite + Unpin),
     ) -> io::Result<()> {
-        while let Some(mut head) = head_of(&mut from).await? {
+        loop {
+            let mut head = match beginning_of(&mut from).await? {
+                Begins::Head(head) => head,
+                Begins::Never => return Ok(()),
+                Begins::Otherwise(octets) => return on_as_it_is(&octets, &mut from, to).await,
+            };
             let framing = match (value_of(&head, "transfer-encoding"), value_of(&head, "content-length")) {
                 (Some(_), _) => Framing::Chunked,
                 (None, length) => Framing::Length(length.and_then(|n| n.parse().ok()).unwrap_or(0)),
             };
             if matches!(self.lie, Lie::ChokesOnBigHeads) && head.len() > BIG_HEAD {
                 (self.lied)();
-                return Err(io::ErrorKind::InvalidData.into());
+                return Err(io::ErrorKind::ConnectionAborted.into());
             }
             let verb = head.split(' ').next().unwrap_or_default().to_owned();
             self.asked.lock().unwrap_or_else(PoisonError::into_inner).push_back(verb);
@@ -95,7 +103,6 @@ impl Talk<'_> {
             body(&mut from, to, framing).await?;
             self.ended.send_modify(|ended| *ended += 1);
         }
-        Ok(())
     }
 
     async fn answers(
@@ -106,17 +113,21 @@ impl Talk<'_> {
         let mut answered = 0;
         loop {
             let head = match self.lie {
-                Lie::CutsQuiet => match clock::before_it_is_quiet(head_of(&mut from)).await {
-                    Some(head) => head?,
+                Lie::CutsQuiet => match clock::before_it_is_quiet(beginning_of(&mut from)).await {
+                    Some(begins) => begins?,
                     None if self.waits(answered) => {
                         (self.lied)();
                         return Ok(());
                     }
-                    None => head_of(&mut from).await?,
+                    None => beginning_of(&mut from).await?,
                 },
-                _ => head_of(&mut from).await?,
+                _ => beginning_of(&mut from).await?,
             };
-            let Some(mut head) = head else { return Ok(()) };
+            let mut head = match head {
+                Begins::Head(head) => head,
+                Begins::Never => return Ok(()),
+                Begins::Otherwise(octets) => return on_as_it_is(&octets, &mut from, to).await,
+            };
             let status: u16 = head.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
             if (100..200).contains(&status) {
                 match self.lie {
@@ -171,21 +182,45 @@ impl Talk<'_> {
     }
 }
 
-/// Everything up to the empty line, or `None` where the connection ended before a head began.
-async fn head_of(from: &mut (impl AsyncBufReadExt + Unpin)) -> io::Result<Option<String>> {
+/// How a message begins.
+enum Begins {
+    /// With a head: everything up to the empty line.
+    Head(String),
+    /// Not at all: the connection ended first.
+    Never,
+    /// With something that this relay does not read.
+    Otherwise(Vec<u8>),
+}
+
+async fn beginning_of(from: &mut (impl AsyncBufReadExt + Unpin)) -> io::Result<Begins> {
     let mut head = Vec::new();
     loop {
         let before = head.len();
-        if (&mut *from).take(LONGEST_HEAD as u64).read_until(b'\n', &mut head).await? == 0 {
-            return if head.is_empty() { Ok(None) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        let ended = (&mut *from).take(LONGEST_HEAD as u64).read_until(b'\n', &mut head).await? == 0;
+        if ended && head.is_empty() {
+            return Ok(Begins::Never);
         }
-        if head.len() > LONGEST_HEAD {
-            return Err(io::ErrorKind::InvalidData.into());
+        if ended || head.len() > LONGEST_HEAD {
+            return Ok(Begins::Otherwise(head));
         }
         if head.len() - before <= 2 && head.len() > 2 {
-            return String::from_utf8(head).map(Some).map_err(io::Error::other);
+            return Ok(match String::from_utf8(head) {
+                Ok(head) => Begins::Head(head),
+                Err(other) => Begins::Otherwise(other.into_bytes()),
+            });
         }
     }
+}
+
+/// Passes on what is not read, and all that follows it.
+async fn on_as_it_is(
+    octets: &[u8],
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<()> {
+    to.write_all(octets).await?;
+    to.flush().await?;
+    pass(from, to).await
 }
 
 /// Passes a body on as it comes.

@@ -92,7 +92,7 @@ fn a_wrong_topology_is_refused_at_its_line(#[case] right: &str, #[case] wrong: &
     "",
     "[given]\nvariants = [\"+nothing\"]",
     "no variant is called `+nothing`",
-    "there are: +mbx2013-s2, +pairs"
+    "there are: +edge, +mbx2013-s2, +pairs"
 )]
 #[case::fault_place(
     "",
@@ -215,7 +215,7 @@ fn a_deviation_that_excuses_nothing_is_refused(
 #[case(&["e2e", "--today", "tomorrow"], &["--today", "2027-03-01"])]
 #[case(&["e2e", "--ground", "sky"], &["--ground", "own (or machine, mapped)"])]
 #[case(&["e2e", "--host", "docker"], &["this build has no container host; use in-process"])]
-#[case(&["e2e", "--subject", "nobody"], &["no subject is called `nobody`; there are: reference-2010"])]
+#[case(&["e2e", "--subject", "nobody"], &["no subject is called `nobody`; there are: haproxy, independent-2013, nginx-keepalive, nginx, reference-2010"])]
 #[case(&["e2e", "--subject", "./nobody.toml"], &["./nobody.toml: No such file"])]
 #[case(&["e2e", "--failed", "nowhere"], &["nowhere/report.json: No such file"])]
 #[case(&["exec", "--ground", "mapped", "--topology", "nowhere", "--", "true"], &["no topology is called `nowhere`; there are: coexistence, pre-e15"])]

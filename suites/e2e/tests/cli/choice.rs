@@ -67,7 +67,7 @@ fn a_repeated_run_runs_everything_again() {
         "--ground",
         "mapped",
         "--case",
-        "c*/owa/purple",
+        "coexistence/owa/purple",
         "--case",
         "pre-e15/owa/red",
         "--repeat",

@@ -9,7 +9,7 @@ use crate::scratch::{Scratch, run};
 #[rstest]
 #[case("rules", &["CX-OWA-2", "PRE-EAS-4B"])]
 #[case("cases", &["coexistence/owa/purple ", "Purple is moved to the legacy namespace", "pre-e15/owa/red "])]
-#[case("topologies", &["coexistence    variants: +mbx2013-s2, +pairs", "pre-e15        variants: "])]
+#[case("topologies", &["coexistence    variants: +edge, +mbx2013-s2, +pairs", "pre-e15        variants: "])]
 #[case("subjects", &["reference-2013", "front-end-2010", "silent-redirect"])]
 #[case("features", &["autodiscover\n", "ntlm-front\n"])]
 #[case("defects", &["redirects-bare", "a second prompt"])]
