@@ -60,7 +60,9 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
         // A connection that breaks is seen sooner than the end of the process that held it.
         let _ = crate::clock::within(crate::clock::DEATH, lab.subject_dies()).await;
     }
-    let outcome = outcome(lab, &mut judged, &trace, shared);
+    // A refusal at the seat, where a leg allows one, is over with the client's own connection: it leaves nothing behind.
+    let may_refuse = case.steps.iter().flat_map(|step| &step.then).any(|leg| leg.may_refuse);
+    let outcome = outcome(lab, &mut judged, &trace, shared && !may_refuse);
     let verdict = Verdict {
         id: case.id.clone(),
         title: case.title.clone(),
