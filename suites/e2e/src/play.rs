@@ -62,7 +62,7 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
     }
     // A refusal at the seat, where a leg allows one, is over with the client's own connection: it leaves nothing behind.
     let may_refuse = case.steps.iter().flat_map(|step| &step.then).any(|leg| leg.may_refuse);
-    let outcome = outcome(lab, &mut judged, &trace, shared && !may_refuse);
+    let outcome = outcome(lab, &mut judged, &trace, shared, may_refuse);
     let verdict = Verdict {
         id: case.id.clone(),
         title: case.title.clone(),
@@ -79,7 +79,7 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
     Played { verdict, trace }
 }
 
-fn outcome(lab: &Lab, judged: &mut Judged, trace: &Trace, shared: bool) -> Outcome {
+fn outcome(lab: &Lab, judged: &mut Judged, trace: &Trace, shared: bool, may_refuse: bool) -> Outcome {
     if let Some(died) = lab.subject_died() {
         judged.differences.insert(0, setup(format!("the subject died: {died}")));
         return Outcome::Setup;
@@ -96,7 +96,10 @@ fn outcome(lab: &Lab, judged: &mut Judged, trace: &Trace, shared: bool) -> Outco
     if !judged.differences.is_empty() {
         return Outcome::Fail;
     }
-    if shared && let Some(loud) = trace.journals.iter().flat_map(|j| &j.legs).find_map(loud) {
+    if shared
+        && !may_refuse
+        && let Some(loud) = trace.journals.iter().flat_map(|j| &j.legs).find_map(loud)
+    {
         let says = format!(
             "{} {} ended with {}: a case that does so may not share a lab",
             loud.verb, loud.target, loud.status
