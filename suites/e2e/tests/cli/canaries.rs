@@ -76,7 +76,6 @@ fn a_subject_that_never_listens_has_no_verdict() {
 }
 
 #[test]
-#[ignore = "unsteady: a case in flight when the subject dies is at times judged `fail` before the death is known"]
 fn a_subject_that_dies_fails_nothing_and_its_killer_is_named() {
     let scratch = Scratch::new();
     let (ended, report) = run(&scratch, "dies-at-third", &CASES);
@@ -84,5 +83,6 @@ fn a_subject_that_dies_fails_nothing_and_its_killer_is_named() {
     for outcome in ["fail", "unobserved"] {
         assert_eq!(with(&report, outcome, false), [] as [String; 0], "{ended}");
     }
-    assert!(with(&report, "setup", true).len() > 20, "{ended}");
+    // Those that were in flight, and those that never began: how many of each is chance, and both are most of the run.
+    assert!(with(&report, "setup", false).len() > 40, "{ended}");
 }
