@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clients::{Limits, Network, Person, Tickets};
 use lab::Lab;
-use model::case::{Case, Resolves};
+use model::case::{Case, Resolves, Told};
 use model::journal::{ClientLeg, Exchange};
 use model::verdict::{Difference, Outcome, Verdict};
 use model::{CaseId, HostName, MailboxName, ServerName, Topology, View};
@@ -110,15 +110,17 @@ fn outcome(lab: &Lab, judged: &mut Judged, trace: &Trace, shared: bool, may_refu
     Outcome::Pass
 }
 
-/// Whether something that was asked at the seat got no answer.
+/// Whether something that was asked at the seat got no answer, or only the beginning of one.
 fn broke_off(trace: &Trace) -> bool {
-    let at_the_seat = |exchange: &Exchange| {
+    let at_the_seat = |exchange: &&Exchange| {
         let to = exchange.dialled.and_then(|to| trace.positions.get(&to.ip()));
         to == Some(&trace.topology.seat)
     };
-    let mut exchanges =
-        trace.journals.iter().flat_map(|journal| &journal.legs).flat_map(|leg| &leg.exchanges);
-    exchanges.any(|exchange| exchange.status == 0 && at_the_seat(exchange))
+    let cut = |exchange: &Exchange| exchange.answer.as_ref().is_some_and(|answer| !answer.whole);
+    trace.journals.iter().flat_map(|journal| &journal.legs).any(|leg| {
+        let useless = matches!(leg.told, Told::Failed(status) if status < 400);
+        leg.exchanges.iter().filter(at_the_seat).any(|exchange| useless || exchange.status == 0 || cut(exchange))
+    })
 }
 
 /// An exchange that leaves something behind: a 5xx, or no answer. A request that a client sent again since its kept
