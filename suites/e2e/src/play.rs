@@ -119,7 +119,10 @@ fn broke_off(trace: &Trace) -> bool {
     let cut = |exchange: &Exchange| exchange.answer.as_ref().is_some_and(|answer| !answer.whole);
     trace.journals.iter().flat_map(|journal| &journal.legs).any(|leg| {
         let useless = matches!(leg.told, Told::Failed(status) if status < 400);
-        leg.exchanges.iter().filter(at_the_seat).any(|exchange| useless || exchange.status == 0 || cut(exchange))
+        leg.exchanges
+            .iter()
+            .filter(at_the_seat)
+            .any(|exchange| useless || exchange.status == 0 || cut(exchange))
     })
 }
 
