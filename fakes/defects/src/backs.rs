@@ -27,7 +27,6 @@ const LIES: &[(&str, Lie)] = &[
     ("ignores-range", Lie::Head(ignores_range)),
     ("turns-head-into-get", Lie::Head(turns_head_into_get)),
     ("passes-front-end-headers", Lie::Head(passes_front_end_headers)),
-    ("strips-one-spelling", Lie::Head(strips_one_of_two)),
     ("hands-its-session-on", Lie::Head(hands_its_session_on)),
     ("sends-twice", Lie::Again),
 ];
@@ -86,16 +85,6 @@ fn passes_front_end_headers(_: &Passage, sent: &HeaderMap, head: &mut request::P
         for line in lines {
             head.headers.append(&name, line);
         }
-        true
-    })
-}
-
-/// The first line of a name is taken out, and a second one goes on.
-fn strips_one_of_two(_: &Passage, sent: &HeaderMap, head: &mut request::Parts) -> bool {
-    FRONT_END_ONLY.iter().fold(false, |lied, name| {
-        let name = HeaderName::from_static(name);
-        let Some(second) = sent.get_all(&name).iter().nth(1).cloned() else { return lied };
-        head.headers.append(&name, second);
         true
     })
 }

@@ -3,7 +3,8 @@
 //!
 //! Where a row stands for several seats, the one named is the one in which it is run. `one-url-for-all` is run as 2010:
 //! a 2013 front end asks no ExternalURL of ActiveSync, so there is nothing that it could get wrong. `closes-on-401` lies at the
-//! front: a 2013 front end challenges by itself, and behind it there is no challenge to close after.
+//! front: a 2013 front end challenges by itself, and behind it there is no challenge to close after. `strips-one-spelling` lies in the octets: a head that has been read has no
+//! spelling any more.
 
 use model::Role;
 
@@ -165,7 +166,7 @@ const ROWS: &[Row] = rows! {
 
     // What a client must not be able to do
     "passes-front-end-headers": Security Back FrontEnd2013, "lets a client's X-CommonAccessToken and kin through", ["X-SEC-1"];
-    "strips-one-spelling": Security Back FrontEnd2013, "strips them, except in another letter case or as a duplicate", ["X-SEC-1"];
+    "strips-one-spelling": Security Bytes FrontEnd2013, "strips them, except in another letter case or as a duplicate", ["X-SEC-1"];
     "believes-cookies": Security Decide FrontEnd2013, "goes where X-BEResource or the override cookie says", ["X-SEC-2"];
     "routes-undecoded": Security Decide FrontEnd2013, "takes /owa/%2e%2e/ecp for /owa", ["X-SEC-3"];
     "forwards-both-lengths": Security Bytes FrontEnd2013, "passes Content-Length beside Transfer-Encoding", ["X-SEC-6"];

@@ -1,5 +1,6 @@
 //! Lies of `decide`: the truth in, another decision out. A lie that does not concern a question gives the truth back.
 
+mod believed;
 mod names;
 mod redirects;
 mod targets;
@@ -16,13 +17,16 @@ pub(crate) type Lie = fn(&Question, Decision) -> Decision;
 
 /// The lie of this id.
 pub(crate) fn lie(id: &str) -> Option<(&'static str, Lie)> {
-    let mut all = targets::LIES.iter().chain(redirects::LIES);
-    all.find(|(known, _)| *known == id).copied()
+    all().find(|(known, _)| *known == id).copied()
 }
 
 /// Every id.
 pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
-    targets::LIES.iter().chain(redirects::LIES).map(|(id, _)| *id)
+    all().map(|(id, _)| *id)
+}
+
+fn all() -> impl Iterator<Item = &'static (&'static str, Lie)> {
+    targets::LIES.iter().chain(redirects::LIES).chain(believed::LIES)
 }
 
 pub(crate) struct Spoiled {

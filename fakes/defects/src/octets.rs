@@ -21,6 +21,8 @@ pub(crate) enum Lie {
     AnswerHead(fn(&str) -> Option<String>),
     /// Each request's head is rewritten on its way to a server behind.
     RequestHead(fn(&str) -> Option<String>),
+    /// Each request's head is rewritten twice: before the front end reads it, and behind, where what counts is done.
+    RequestHeadTwice(fn(&str) -> Option<String>, fn(&str) -> Option<String>),
     /// An answer that comes before its request has ended waits for that end.
     WithholdsEarly,
     /// A chunked answer is held until it is whole.
@@ -40,6 +42,7 @@ const LIES: &[(&str, Lie)] = &[
     ("merges-offers", Lie::AnswerHead(heads::one_offer)),
     ("folds-cookies", Lie::AnswerHead(heads::one_cookie_line)),
     ("forwards-both-lengths", Lie::RequestHead(heads::both_lengths)),
+    ("strips-one-spelling", Lie::RequestHeadTwice(heads::spared, heads::no_longer_spared)),
     ("withholds-early-401", Lie::WithholdsEarly),
     ("holds-streaming-events", Lie::HoldsPieces),
     ("stalls-on-401-body", Lie::StallsOnChallenge),
@@ -75,22 +78,24 @@ impl Spoiled {
 impl Octets for Spoiled {
     fn front(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
         let stream = self.truth.front(client, stream);
-        if matches!(self.lie, Lie::RequestHead(_)) {
-            return stream;
-        }
         let (near, far) = duplex(ROOM);
         // It ends with the connection, on either side.
-        tokio::spawn(relay::relay(stream, Box::new(far), self.lie, self.lied(client)));
+        match self.lie {
+            Lie::RequestHead(_) => return stream,
+            // What is hidden here is no lie before it comes out again.
+            Lie::RequestHeadTwice(first, _) => {
+                tokio::spawn(relay::relay(stream, Box::new(far), Lie::RequestHead(first), || {}));
+            }
+            lie => drop(tokio::spawn(relay::relay(stream, Box::new(far), lie, self.lied(client)))),
+        }
         Box::new(near)
     }
 
     fn behind(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
         let stream = self.truth.behind(client, stream);
-        if !matches!(self.lie, Lie::RequestHead(_)) {
-            return stream;
-        }
+        let (Lie::RequestHead(lie) | Lie::RequestHeadTwice(_, lie)) = self.lie else { return stream };
         let (near, far) = duplex(ROOM);
-        tokio::spawn(relay::relay(Box::new(far), stream, self.lie, self.lied(client)));
+        tokio::spawn(relay::relay(Box::new(far), stream, Lie::RequestHead(lie), self.lied(client)));
         Box::new(near)
     }
 }

@@ -167,9 +167,12 @@ fn asked(topology: &Arc<Topology>) -> Vec<Question> {
             Protocol::Ews,
             Protocol::Oab,
         ] {
-            for (verb, listed, right) in
-                [("POST", false, true), ("OPTIONS", true, true), ("POST", true, false)]
-            {
+            for (verb, target, listed, right) in [
+                ("POST", "/", false, true),
+                ("OPTIONS", "/", true, true),
+                ("POST", "/ews/%2e%2e/owa/", true, true),
+                ("POST", "/", true, false),
+            ] {
                 questions.push(Question {
                     client: Client { connection: 1, socket: "127.0.0.1:1".parse().unwrap() },
                     role: topology.role,
@@ -177,8 +180,11 @@ fn asked(topology: &Arc<Topology>) -> Vec<Question> {
                     topology: topology.clone(),
                     protocol,
                     verb: verb.parse().unwrap(),
-                    target: "/".to_owned(),
+                    target: target.to_owned(),
                     host: None,
+                    cookies: Some(
+                        "a=1; X-BEResource=cas2010-s3.contoso.com/EWS/Exchange.asmx~1942062522".to_owned(),
+                    ),
                     sign_in: if right { SignIn::Typed } else { SignIn::Not },
                     account: right.then(|| account.clone()),
                     claimed: (!right).then(|| format!("CONTOSO\\{name}-0a1b2c")),

@@ -78,6 +78,8 @@ pub struct Question {
     pub target: String,
     /// The host that the client called.
     pub host: Option<HostName>,
+    /// All `Cookie` lines as one. A client may write there what it likes: no server follows from it (X-SEC-2).
+    pub cookies: Option<String>,
     /// How it signed in.
     pub sign_in: SignIn,
     /// Who signed in, and where the mailbox is.
@@ -133,6 +135,7 @@ impl Decide for Rules {
             };
         };
         match question.role {
+            _ if is_ambiguous(&question.target) => Decision::Refuse(400),
             Role::FrontEnd2013 => coexistence::decide(question, account),
             Role::FrontEnd2010 => before::decide(question, account),
             Role::Edge => Decision::Refuse(501),
@@ -246,6 +249,16 @@ impl Question {
             server.version == version && server.site == *site && server.is(role) && **name != self.seat
         })
     }
+}
+
+/// X-SEC-3: what another server might decode to another virtual directory.
+fn is_ambiguous(target: &str) -> bool {
+    let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase();
+    let once = path.replace("%25", "%"); // decoded twice by somebody
+    let decoded = once.replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
+    let climbs = decoded.split('/').any(|segment| segment == ".." || segment == ".");
+    let first_is_encoded = path.split('/').nth(1).unwrap_or_default().contains('%');
+    climbs || first_is_encoded || decoded.contains('\\') || once.contains("%00")
 }
 
 /// An ExternalURL and the virtual directory that carries it.

@@ -86,9 +86,6 @@ impl FrontEnd {
     }
 
     async fn answer(&self, asked: &Asked, request: Request<Flow>) -> Response<Flow> {
-        if is_ambiguous(&asked.target) {
-            return self.own(iis::status(StatusCode::BAD_REQUEST)); // X-SEC-3
-        }
         let path = asked.target.split('?').next().unwrap_or_default();
         let Some((protocol, directory)) = asked.protocol.and_then(|protocol| {
             Some((protocol, self.standing.server(&self.seat.server)?.directory(protocol)?))
@@ -187,6 +184,7 @@ impl FrontEnd {
             verb: asked.verb.clone(),
             target: wanted.clone(),
             host: asked.host.clone(),
+            cookies: sign_in::cookies(&headers),
             sign_in: SignIn::Not,
             account: None,
             claimed: None,
@@ -338,16 +336,6 @@ fn to_tls(asked: &Asked) -> Answer {
         (None, true) => iis::status(StatusCode::BAD_REQUEST),
         (_, false) => iis::forbidden(),
     }
-}
-
-/// X-SEC-3: what another server might decode to another virtual directory.
-fn is_ambiguous(target: &str) -> bool {
-    let path = target.split('?').next().unwrap_or_default().to_ascii_lowercase();
-    let once = path.replace("%25", "%"); // decoded twice by somebody
-    let decoded = once.replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
-    let climbs = decoded.split('/').any(|segment| segment == ".." || segment == ".");
-    let first_is_encoded = path.split('/').nth(1).unwrap_or_default().contains('%');
-    climbs || first_is_encoded || decoded.contains('\\') || once.contains("%00")
 }
 
 fn is_health_page(path: &str) -> bool {

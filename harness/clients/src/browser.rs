@@ -99,7 +99,7 @@ impl Browser<'_> {
                 Ok(reply) => reply,
                 Err(broken) => return (leg.ends(broken.into()), None),
             };
-            self.jar.take(ask.url(), &reply.headers);
+            self.jar.take(ask.url(), &reply.headers, matches!(ask, Ask::Post(..)));
             match self.turn(&mut leg, &mut typed, &ask, &reply) {
                 Turn::On(next) => ask = next,
                 Turn::End(ending, next) => return (leg.ends(ending), next),
@@ -122,6 +122,7 @@ impl Browser<'_> {
         if let Some(value) = typed.basic.as_ref().filter(|_| ask.url().tls) {
             request = request.header("authorization", value);
         }
+        request.cookies_of_others = self.jar.of_others(ask.url());
         match self.jar.header_for(ask.url()) {
             Some(cookies) => request.header("cookie", &cookies),
             None => request,

@@ -2,6 +2,7 @@
 //! where it belongs, and deleted when the server says so. Lifetimes are not waited for.
 
 use http::header::{HeaderMap, SET_COOKIE};
+use model::journal::CookieOfAnother;
 use model::{HostName, WebUrl};
 
 /// The most cookies that a jar holds, and the most bytes of one (RFC 6265, section 6.1).
@@ -21,22 +22,28 @@ struct Cookie {
     host_only: bool,
     path: String,
     secure: bool,
+    set_by: HostName,
+    answers_form: bool,
 }
 
 impl Jar {
-    /// Takes what an answer sets.
-    pub(crate) fn take(&mut self, url: &WebUrl, headers: &HeaderMap) {
+    /// Takes what an answer sets; `form` is whether it answers one that was sent.
+    pub(crate) fn take(&mut self, url: &WebUrl, headers: &HeaderMap, form: bool) {
         for line in headers.get_all(SET_COOKIE) {
             if line.len() <= MOST_BYTES
                 && let Ok(line) = std::str::from_utf8(line.as_bytes())
             {
-                self.set(url, line);
+                self.add(url, line, form);
             }
         }
     }
 
-    /// Sets one cookie, as a Set-Cookie line or a script does.
+    /// Sets one cookie as a script does.
     pub(crate) fn set(&mut self, url: &WebUrl, line: &str) {
+        self.add(url, line, false);
+    }
+
+    fn add(&mut self, url: &WebUrl, line: &str, answers_form: bool) {
         let mut parts = line.split(';');
         let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { return };
         let mut cookie = Cookie {
@@ -46,6 +53,8 @@ impl Jar {
             host_only: true,
             path: default_path(&url.path),
             secure: false,
+            set_by: url.host.clone(),
+            answers_form,
         };
         let mut max_age = None;
         let mut expired = false;
@@ -83,20 +92,33 @@ impl Jar {
 
     /// The Cookie header for a request: longer paths first, older ones before newer ones.
     pub(crate) fn header_for(&self, url: &WebUrl) -> Option<String> {
+        let mut sent: Vec<&Cookie> = self.sent_to(url).collect();
+        sent.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
+        let pairs: Vec<String> =
+            sent.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
+        (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+
+    /// Those in it that another host set.
+    pub(crate) fn of_others(&self, url: &WebUrl) -> Vec<CookieOfAnother> {
+        let others = self.sent_to(url).filter(|cookie| cookie.set_by != url.host);
+        let told = |cookie: &Cookie| CookieOfAnother {
+            name: cookie.name.clone(),
+            set_by: cookie.set_by.clone(),
+            answers_form: cookie.answers_form,
+        };
+        others.map(told).collect()
+    }
+
+    fn sent_to<'j>(&'j self, url: &'j WebUrl) -> impl Iterator<Item = &'j Cookie> {
         let path = url.path.split(['?', '#']).next().unwrap_or("/");
-        let mut sent: Vec<&Cookie> = self
-            .0
+        self.0
             .iter()
             .filter(|cookie| match cookie.host_only {
                 true => cookie.domain == url.host.as_str(),
                 false => within(&url.host, &cookie.domain),
             })
-            .filter(|cookie| below(path, &cookie.path) && (url.tls || !cookie.secure))
-            .collect();
-        sent.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
-        let pairs: Vec<String> =
-            sent.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value)).collect();
-        (!pairs.is_empty()).then(|| pairs.join("; "))
+            .filter(move |cookie| below(path, &cookie.path) && (url.tls || !cookie.secure))
     }
 }
 
@@ -158,6 +180,10 @@ mod tests {
         assert_eq!(sent(&jar, "https://legacy.contoso.com/owa/"), Some("a=1".into()));
         assert_eq!(sent(&jar, "https://notcontoso.com/"), None);
         assert_eq!(sent(&jar, "https://fabrikam.com/"), None);
+        let others =
+            |to: &str| jar.of_others(&url(to)).into_iter().map(|cookie| cookie.name).collect::<Vec<_>>();
+        assert_eq!(others("https://legacy.contoso.com/owa/"), ["a"]);
+        assert_eq!(others("https://mail.contoso.com/owa/"), [""; 0]);
     }
 
     #[test]

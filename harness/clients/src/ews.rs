@@ -153,7 +153,7 @@ impl Ews<'_, '_> {
     async fn call(&mut self, operation: &str, body: &str) -> Result<Element, Ending> {
         let request = self.request(operation, body);
         let reply = self.stored.ask(self.wire, self.leg, request).await?;
-        self.jar.take(self.url, &reply.headers);
+        self.jar.take(self.url, &reply.headers, false);
         let answer = self.answer(operation, &reply)?;
         let refused = answer
             .all()

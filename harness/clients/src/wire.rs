@@ -17,7 +17,7 @@ use hyper::ext::ReasonPhrase;
 use hyper_util::rt::TokioIo;
 use ledger::Opener;
 use model::case::{CertificateFault, Sni};
-use model::journal::{Exchange, Heads};
+use model::journal::{CookieOfAnother, Exchange, Heads};
 use model::{CaseId, HostName, WebUrl};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Barrier;
@@ -38,6 +38,8 @@ pub(crate) struct Request {
     pub(crate) port: Option<u16>,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// What the journal says of the cookies among the headers.
+    pub(crate) cookies_of_others: Vec<CookieOfAnother>,
     /// The connection that it must go on, where it belongs to what was said there.
     line: Option<LineId>,
 }
@@ -47,7 +49,15 @@ pub(crate) type LineId = u64;
 
 impl Request {
     pub(crate) fn new(verb: Method, url: WebUrl) -> Request {
-        Request { verb, url, port: None, headers: HeaderMap::new(), body: Bytes::new(), line: None }
+        Request {
+            verb,
+            url,
+            port: None,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            cookies_of_others: vec![],
+            line: None,
+        }
     }
 
     /// Sets a header. A value that no header can hold is left out: it would never reach the wire.
@@ -330,7 +340,8 @@ impl<'a> Wire<'a> {
 
     fn entry(&mut self, request: &Request) -> Exchange {
         self.hearing = None;
-        self.entry_of(request.verb.as_str(), &request.url.path)
+        let cookies_of_others = request.cookies_of_others.clone();
+        Exchange { cookies_of_others, ..self.entry_of(request.verb.as_str(), &request.url.path) }
     }
 
     /// A request's entry in the journal, still without its answer.
@@ -346,6 +357,7 @@ impl<'a> Wire<'a> {
             reason: String::new(),
             location: None,
             heads: Heads::default(),
+            cookies_of_others: vec![],
             answer: None,
         }
     }

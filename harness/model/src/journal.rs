@@ -61,9 +61,23 @@ pub struct Exchange {
     pub location: Option<String>,
     /// What stood on the wire.
     pub heads: Heads,
+    /// Cookies that it brought along though another host had set them; browsers alone keep cookies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cookies_of_others: Vec<CookieOfAnother>,
     /// The answer to the byte: written by raw clients alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<Box<RawAnswer>>,
+}
+
+/// A cookie that went to another host than the one that set it, without its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CookieOfAnother {
+    /// Its name.
+    pub name: String,
+    /// The host that set it.
+    pub set_by: HostName,
+    /// Whether it was set in answer to a form: where that one was the logon page's, it stands for what was typed.
+    pub answers_form: bool,
 }
 
 /// The heads of an exchange as they stood on the wire, each bounded, with passwords, tickets and cookies left out. Empty

@@ -42,11 +42,7 @@ fn difference(table: &Table, literal: &Literal) -> Option<String> {
     let id = &literal.case.id;
     match predict_under(table, &literal.topology, &literal.when, &literal.case.given.faults) {
         Err(error) => Some(format!("{id}: {error}")),
-        Ok(predicted)
-            if literal.when.client == ClientKind::Raw && same_way(&literal.then, &predicted.legs) =>
-        {
-            None
-        }
+        Ok(predicted) if is_of_bytes(literal) && same_way(&literal.then, &predicted.legs) => None,
         Ok(predicted) if agree(&literal.then, &predicted.legs) => None,
         Ok(predicted) => {
             let mut says = format!("{id}: rows {}\n", predicted.rows.join(", "));
@@ -79,10 +75,15 @@ fn shown(leg: &Leg) -> String {
     )
 }
 
-/// The oracle says where a request goes, and nothing of bytes: of a raw client's leg it predicts the way, which an answer
-/// that a case dictates, or a refusal, may end early.
+/// The oracle says where a request goes, and nothing of bytes: of a raw client's leg, and of one that an answer ends which
+/// the case dictates, it predicts the way.
+fn is_of_bytes(literal: &Literal) -> bool {
+    literal.when.client == ClientKind::Raw || !literal.case.given.answers.is_empty()
+}
+
+/// That answer, or a refusal, may end the way early; where it leads then is what it says.
 fn same_way(expected: &[Leg], predicted: &[Leg]) -> bool {
-    let ([expected], [predicted, ..]) = (expected, predicted) else { return false };
+    let ([expected, ..], [predicted, ..]) = (expected, predicted) else { return false };
     let hops = expected.hops.iter().zip(&predicted.hops);
     expected.dials == predicted.dials
         && expected.reached == predicted.reached

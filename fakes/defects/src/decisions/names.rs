@@ -9,6 +9,14 @@ pub(super) fn to(candidates: Vec<Target>, truth: Decision) -> Decision {
     if candidates.is_empty() { truth } else { Decision::Proxy(candidates) }
 }
 
+/// Carried on to the mailbox's own site, whatever the truth was.
+pub(super) fn home(question: &Question, truth: Decision) -> Decision {
+    match &question.account {
+        Some(account) => to(question.client_access(account.version, &account.site), truth),
+        None => truth,
+    }
+}
+
 /// The mailbox, if it is of this version.
 pub(super) fn of(question: &Question, version: Version) -> Option<&Account> {
     question.account.as_ref().filter(|account| account.version == version)

@@ -4,7 +4,7 @@ use model::{Protocol, Role, Version};
 use reference::decide::{Decision, Question, Target};
 
 use super::Lie;
-use super::names::{elsewhere, everywhere, external, internal, is_web, of, server_of, to};
+use super::names::{elsewhere, everywhere, external, home, internal, is_web, of, server_of, to};
 
 pub(super) const LIES: &[(&str, Lie)] = &[
     ("minds-the-device", |question, truth| {
@@ -135,14 +135,6 @@ pub(super) const LIES: &[(&str, Lie)] = &[
         _ => truth,
     }),
 ];
-
-/// Carried on to the mailbox's own site, whatever the truth was.
-fn home(question: &Question, truth: Decision) -> Decision {
-    match &question.account {
-        Some(account) => to(question.client_access(account.version, &account.site), truth),
-        None => truth,
-    }
-}
 
 /// Legacy targets under another of their names.
 fn renamed(

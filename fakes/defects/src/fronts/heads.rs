@@ -12,6 +12,7 @@ pub(super) const LIES: &[(&str, Lie)] = &[
     ("challenges-plain-http", Lie::Head(challenges_plain_http)),
     ("turns-302-into-301", Lie::Head(turns_302_into_301)),
     ("narrows-cookie-path", Lie::Head(narrows_cookie_path)),
+    ("widens-cookie-domain", Lie::Head(widens_cookie_domain)),
     ("451-when-down", Lie::Head(http451_when_down)),
     ("451-without-location", Lie::Head(http451_without_location)),
     ("451-names-itself", Lie::Head(http451_names_itself)),
@@ -75,6 +76,15 @@ fn turns_302_into_301(_: &Asked, head: &mut response::Parts) -> bool {
 fn narrows_cookie_path(_: &Asked, head: &mut response::Parts) -> bool {
     edits_cookies(&mut head.headers, |line| {
         line.contains("; path=/;").then(|| line.replace("; path=/;", "; path=/owa/auth;"))
+    })
+}
+
+/// To every name beside the one that was called.
+fn widens_cookie_domain(asked: &Asked, head: &mut response::Parts) -> bool {
+    let host = asked.host.as_ref().and_then(|host| host.as_str().split_once('.'));
+    let Some((_, domain)) = host else { return false };
+    edits_cookies(&mut head.headers, |line| {
+        line.starts_with("cadata").then(|| format!("{line}; domain={domain}"))
     })
 }
 

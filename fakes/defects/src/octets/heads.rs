@@ -30,6 +30,43 @@ pub(super) fn both_lengths(head: &str) -> Option<String> {
     Some(format!("{end}\r\nContent-Length: 5\r\n\r\n"))
 }
 
+/// Headers that only a front end may set (X-SEC-1), in the one spelling in which the lie takes them out, once.
+const FRONT_END_ONLY: [&str; 6] = [
+    "X-CommonAccessToken",
+    "X-IsFromCafe",
+    "X-SourceCafeServer",
+    "msExchProxyUri",
+    "X-FE-ClientIP",
+    "X-Forwarded-For",
+];
+
+/// What hides such a line from whoever would take it out.
+const SPARED: &str = "Spared-";
+
+/// Every such line in another spelling, and every one after the first, is hidden.
+pub(super) fn spared(head: &str) -> Option<String> {
+    let mut taken_out: Vec<&str> = vec![];
+    let line = |line: &str| {
+        let name = line.split_once(':').map_or("", |(name, _)| name);
+        let known = FRONT_END_ONLY.iter().find(|known| known.eq_ignore_ascii_case(name));
+        match known {
+            Some(known) if *known == name && !taken_out.contains(known) => {
+                taken_out.push(known);
+                line.to_owned()
+            }
+            Some(_) => format!("{SPARED}{line}"),
+            None => line.to_owned(),
+        }
+    };
+    Some(head.split("\r\n").map(line).collect::<Vec<_>>().join("\r\n")).filter(|changed| changed != head)
+}
+
+/// And comes out again behind.
+pub(super) fn no_longer_spared(head: &str) -> Option<String> {
+    let hidden = format!("\r\n{SPARED}");
+    head.contains(&hidden).then(|| head.replace(&hidden, "\r\n"))
+}
+
 /// The value of the first line of this name.
 pub(super) fn value_of<'h>(head: &'h str, name: &str) -> Option<&'h str> {
     lines_of(head).find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -86,6 +123,20 @@ mod tests {
     fn names_are_lowered_and_nothing_else() {
         let lowered = lowered(HEAD).unwrap();
         assert!(lowered.starts_with("HTTP/1.1 401 Unauthorized\r\nwww-authenticate: NTLM\r\nx-a: b: c\r\n"));
+    }
+
+    #[test]
+    fn another_spelling_and_a_second_line_are_spared_and_the_first_in_the_one_spelling_is_not() {
+        let head =
+            "GET / HTTP/1.1\r\nX-IsFromCafe: 1\r\nx-isfromcafe: 2\r\nX-IsFromCafe: 3\r\nX-A: b\r\n\r\n";
+        let hidden = spared(head).unwrap();
+        assert_eq!(
+            hidden,
+            "GET / HTTP/1.1\r\nX-IsFromCafe: 1\r\nSpared-x-isfromcafe: 2\r\nSpared-X-IsFromCafe: 3\r\nX-A: b\r\n\r\n"
+        );
+        assert_eq!(no_longer_spared(&hidden).as_deref(), Some(head));
+        assert_eq!(spared("GET / HTTP/1.1\r\nX-IsFromCafe: 1\r\n\r\n"), None);
+        assert_eq!(no_longer_spared(head), None);
     }
 
     #[test]

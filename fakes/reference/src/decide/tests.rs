@@ -91,6 +91,7 @@ fn question(role: Role, protocol: Protocol, database: &str, change: impl FnOnce(
         verb: Method::GET,
         target: text("/"),
         host: None,
+        cookies: None,
         sign_in: SignIn::Typed,
         account: Some(Account {
             address: text("user@contoso.com"),

@@ -103,8 +103,12 @@ async fn others_sign_in_by_basic_and_port_80_leads_to_tls() {
     // CONTOSO\red:Pa&'ss
     let served = seated.ask(&format!("{ews}Authorization: Basic Q09OVE9TT1xyZWQ6UGEmJ3Nz\n\n")).await;
     assert!(served.contains("asked POST /EWS/Exchange.asmx"), "{served}");
-    let climbing = seated.ask("GET /owa/%2e%2e/EWS/Exchange.asmx HTTP/1.1\n\n").await;
+    // X-SEC-3: whoever asks, it is refused; and nobody is told so before he has signed in.
+    let climbs = "GET /EWS/%2e%2e/owa/ HTTP/1.1\n";
+    let climbing = seated.ask(&format!("{climbs}Authorization: Basic Q09OVE9TT1xyZWQ6UGEmJ3Nz\n\n")).await;
     assert!(climbing.starts_with("HTTP/1.1 400"), "{climbing}");
+    let nobody = seated.ask(&format!("{climbs}\n")).await;
+    assert!(nobody.starts_with("HTTP/1.1 401"), "{nobody}");
 
     let mut plain = TcpSocket::new_v4().unwrap().connect(seated.http).await.unwrap();
     let asked = "GET /autodiscover/autodiscover.xml HTTP/1.1\r\nHost: autodiscover.contoso.com\r\nConnection: close\r\n\r\n";

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use ledger::{Arrival, Claim, Conveyed};
-use model::journal::Exchange;
-use model::{Protocol, Role};
+use model::journal::{ClientLeg, CookieOfAnother, Exchange};
+use model::{HostName, Protocol, Role};
 
 use super::{Judged, Trace};
 
@@ -46,6 +46,28 @@ pub(super) fn keep(trace: &Trace, judged: &mut Judged) {
     if let Some(arrival) = from_the_seat().filter(|_| front_end).find(has_session) {
         broken(format!("the front end's own session went on to {}", arrival.server));
     }
+    let carried = |exchange: &Exchange| {
+        let is_it =
+            |cookie: &&CookieOfAnother| stands_for_a_password(cookie) && at_the_seat(trace, &cookie.set_by);
+        exchange.cookies_of_others.iter().find(is_it).cloned()
+    };
+    let elsewhere = |leg: &&ClientLeg| !at_the_seat(trace, &leg.dials);
+    let elsewhere = trace.journals.iter().flat_map(|journal| &journal.legs).filter(elsewhere);
+    let astray = elsewhere.flat_map(|leg| leg.exchanges.iter().map(move |exchange| (leg, exchange)));
+    if let Some((leg, cookie)) = astray.filter_map(|(leg, exchange)| Some((leg, carried(exchange)?))).next() {
+        broken(format!("the session cookie {} of {} went to {}", cookie.name, cookie.set_by, leg.dials));
+    }
+}
+
+/// Whether a client that dialled this name came to the seat.
+fn at_the_seat(trace: &Trace, name: &HostName) -> bool {
+    let legs = trace.journals.iter().flat_map(|journal| &journal.legs).filter(|leg| leg.dials == *name);
+    legs.flat_map(|leg| &leg.exchanges).any(|exchange| trace.dialled(exchange) == Some(&trace.topology.seat))
+}
+
+/// Whether a cookie stands for what was typed: by its name, or since it answered a form. Others may go where they like.
+fn stands_for_a_password(cookie: &CookieOfAnother) -> bool {
+    cookie.answers_form || is_session(&cookie.name)
 }
 
 fn is_session(cookie: &str) -> bool {

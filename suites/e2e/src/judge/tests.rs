@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use ledger::{Conveyed, Identity};
 use model::case::{Reached, SignsIn};
+use model::journal::CookieOfAnother;
 use model::problem::Source;
 use model::topology::TopologyFiles;
 
@@ -118,6 +119,7 @@ impl Made {
             reason: String::new(),
             location: None,
             heads: Default::default(),
+            cookies_of_others: vec![],
             answer: None,
         });
     }
@@ -399,4 +401,27 @@ fn a_secret_that_goes_where_it_does_not_belong_is_noticed() {
     made.fails("the front end's own session went on to mbx2013-s1");
     made.change(0, |arrival| arrival.head = "GET / HTTP/1.1\r\ncookie: mycadata=2\r\n\r\n".into());
     assert_eq!(made.says(), [""; 0]);
+}
+
+/// X-SEC-5: known by its name, or since it answered what was typed.
+#[test]
+fn the_session_of_a_front_end_is_noticed_at_another_namespace_and_a_wide_cookie_of_another_kind_is_not() {
+    for (name, answers_form, astray) in
+        [("cadata", false, true), ("mine", true, true), ("lang", false, false)]
+    {
+        let mut made = Made::device();
+        let set_by = made.leg().dials.clone();
+        let mut away = made.leg().clone();
+        away.dials = "mail-region.contoso.com".parse().unwrap();
+        for exchange in &mut away.exchanges {
+            exchange.dialled =
+                exchange.dialled.map(|to| SocketAddr::new(Ipv4Addr::new(127, 0, 0, 250).into(), to.port()));
+            exchange.cookies_of_others =
+                vec![CookieOfAnother { name: name.into(), set_by: set_by.clone(), answers_form }];
+        }
+        made.trace.journals[0].legs.push(away);
+        let says = made.says();
+        let told = format!("the session cookie {name} of mail.contoso.com went to mail-region.contoso.com");
+        assert_eq!(says.iter().any(|says| says.contains(&told)), astray, "{name}: {says:?}");
+    }
 }

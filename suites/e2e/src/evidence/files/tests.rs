@@ -19,6 +19,7 @@ fn exchange(received: &str) -> Exchange {
             sent: "GET /owa/ HTTP/1.1\r\nHost: mail.contoso.com\r\n\r\n".to_owned(),
             received: received.to_owned(),
         },
+        cookies_of_others: vec![],
         answer: None,
     }
 }

@@ -82,6 +82,7 @@ impl Made {
             reason: "Success".into(),
             location: None,
             heads: Default::default(),
+            cookies_of_others: vec![],
             answer: Some(Box::new(answer)),
         };
         let red: model::MailboxName = "red-1a2b3c".parse().unwrap();
