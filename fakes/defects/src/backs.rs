@@ -1,11 +1,12 @@
 //! Lies of `back`: a request's head spoiled on its way to a server behind, another server, a repeat.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::{COOKIE, HOST, HeaderName, HeaderValue, RANGE};
-use http::{HeaderMap, Method, Request, Response, request};
+use http::header::{COOKIE, HOST, HeaderName, HeaderValue, LOCATION, RANGE};
+use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body_util::BodyExt;
+use model::WebUrl;
 use reference::lane::LaneId;
 use reference::ports::{Back, BackError, Flow, Passage, Waiting};
 
@@ -19,6 +20,8 @@ pub(crate) enum Lie {
     Head(fn(&Passage, &HeaderMap, &mut request::Parts) -> bool),
     /// It is sent again when the first sending brought no answer.
     Again,
+    /// It goes where the answer would have sent the client.
+    Follows,
 }
 
 const LIES: &[(&str, Lie)] = &[
@@ -29,6 +32,7 @@ const LIES: &[(&str, Lie)] = &[
     ("passes-front-end-headers", Lie::Head(passes_front_end_headers)),
     ("hands-its-session-on", Lie::Head(hands_its_session_on)),
     ("sends-twice", Lie::Again),
+    ("follows-redirects", Lie::Follows),
 ];
 
 /// Headers that only a front end may set (X-SEC-1), as far as a stranger would try them first.
@@ -130,6 +134,7 @@ impl Back for Spoiled {
         match self.lie {
             Lie::Head(_) => self.truth.send(passage, lane, request),
             Lie::Again => Box::pin(self.again(passage, lane, request)),
+            Lie::Follows => Box::pin(self.follow(passage, lane, request)),
         }
     }
 }
@@ -159,4 +164,51 @@ impl Spoiled {
             first => first,
         }
     }
+
+    /// Remembers the body as it passes, so that the request can go where its answer leads.
+    async fn follow(
+        &self,
+        passage: &Passage,
+        lane: LaneId,
+        request: Request<Flow>,
+    ) -> Result<Response<Flow>, BackError> {
+        let (head, body) = request.into_parts();
+        let sent: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let passing = sent.clone();
+        let body = body.map_frame(move |frame| {
+            let data = frame.data_ref().map_or(&[][..], |data| data);
+            passing.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(data);
+            frame
+        });
+        let first = Request::from_parts(head.clone(), body.boxed_unsync());
+        let answer = self.truth.send(passage, lane.clone(), first).await?;
+        let Some(to) = leads_to(answer.status(), answer.headers()) else { return Ok(answer) };
+        let mut onward = Passage { host: to.host.clone(), ..passage.clone() };
+        onward.asked.target.clone_from(&to.path);
+        let body = std::mem::take(&mut *sent.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut again = Request::new(whole(body.into()));
+        *again.method_mut() = head.method;
+        *again.uri_mut() = to.path.parse().unwrap_or(head.uri);
+        *again.headers_mut() = head.headers;
+        if let Ok(host) = HeaderValue::from_str(to.host.as_str()) {
+            again.headers_mut().insert(HOST, host);
+        }
+        match self.truth.send(&onward, LaneId { host: to.host, ..lane }, again).await {
+            Ok(other) => {
+                self.fired.lied(self.id, passage.asked.client.socket);
+                Ok(other)
+            }
+            Err(_) => Ok(answer),
+        }
+    }
+}
+
+/// Where an answer would send its client: a redirect, or ActiveSync's 451.
+fn leads_to(status: StatusCode, headers: &HeaderMap) -> Option<WebUrl> {
+    let name = match status.as_u16() {
+        301 | 302 | 307 | 308 => LOCATION,
+        451 => HeaderName::from_static("x-ms-location"),
+        _ => return None,
+    };
+    WebUrl::folded(headers.get(name)?.to_str().ok()?).ok()
 }

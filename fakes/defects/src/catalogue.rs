@@ -3,13 +3,14 @@
 //!
 //! Where a row stands for several seats, the one named is the one in which it is run. `one-url-for-all` is run as 2010:
 //! a 2013 front end asks no ExternalURL of ActiveSync, so there is nothing that it could get wrong. `closes-on-401` lies at the
-//! front: a 2013 front end challenges by itself, and behind it there is no challenge to close after. `strips-one-spelling` lies in the octets: a head that has been read has no
-//! spelling any more.
+//! front: a 2013 front end challenges by itself, and behind it there is no challenge to close after. For the same reason
+//! `splits-handshake` and `two-servers-one-handshake` are run as edge: no legs of a sign-in pass through our front ends.
+//! `strips-one-spelling` lies in the octets: a head that has been read has no spelling any more.
 
 use model::Role;
 
 use crate::Class::{Health, Redirect, Routing, Security, Transport};
-use crate::Port::{Back, Bytes, Decide, Discover, Front, Lane, Order, Pulse};
+use crate::Port::{Back, Bytes, Choose, Decide, Discover, Front, Lane, Order, Pulse};
 use crate::{Class, Defect, Port};
 
 /// The whole catalogue, in its order.
@@ -155,8 +156,8 @@ const ROWS: &[Row] = rows! {
     "pool-forgets-who": Security Lane FrontEnd2013, "shares a connection that NTLM has authenticated", ["X-SEC-4"];
     "pins-after-challenge-only": Security Lane FrontEnd2013, "shares one that a first-request token has authenticated", ["X-SEC-4"];
     "pins-one-spelling": Security Lane FrontEnd2013, "pins NTLM, and neither ntlm nor Nego2", ["X-SEC-4", "X-WIRE-1"];
-    "splits-handshake": Transport Lane FrontEnd2013, "each leg on a new connection", ["X-WIRE-1", "CX-OA-1"];
-    "two-servers-one-handshake": Transport Decide FrontEnd2013, "balances per request (+pairs)", ["X-WIRE-1"];
+    "splits-handshake": Transport Lane Edge, "each leg on a new connection", ["X-WIRE-1", "CX-OA-1"];
+    "two-servers-one-handshake": Transport Choose Edge, "balances per request, where a name leads to two servers", ["X-WIRE-1"];
     "closes-on-401": Transport Front FrontEnd2013, "ends the connection after each challenge", ["X-WIRE-1"];
     "stalls-on-401-body": Transport Bytes FrontEnd2013, "waits when a challenge has a body, or a HEAD has none", ["X-WIRE-1"];
     "merges-offers": Transport Bytes FrontEnd2013, "three WWW-Authenticate lines become one", ["X-WIRE-2"];

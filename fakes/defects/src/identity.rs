@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use http::{Request, Response, request};
-use reference::decide::{Decision, Question};
+use reference::decide::{Account, Decision, Question, Target};
 use reference::lane::LaneId;
 use reference::ports::{
-    Asked, Back, BackError, Client, Decide, DirectoryDown, Discover, Facts, Flow, Front, Lane, Octets,
-    Passage, Ports, Sought, Stream, Waiting,
+    Asked, Back, BackError, Choose, Client, Decide, DirectoryDown, Discover, Facts, Flow, Front, Lane,
+    Octets, Passage, Ports, Sought, Stream, Waiting,
 };
 use rustls::ServerConfig;
 
@@ -16,6 +16,7 @@ pub fn identity(ports: Ports) -> Ports {
     Ports {
         discover: Arc::new(Same(ports.discover)),
         decide: Arc::new(Same(ports.decide)),
+        choose: Arc::new(Same(ports.choose)),
         lane: Arc::new(Same(ports.lane)),
         front: Arc::new(Same(ports.front)),
         back: Arc::new(Same(ports.back)),
@@ -34,6 +35,12 @@ impl Discover for Same<dyn Discover> {
 impl Decide for Same<dyn Decide> {
     fn decide(&self, question: &Question) -> Decision {
         self.0.decide(question)
+    }
+}
+
+impl Choose for Same<dyn Choose> {
+    fn choose(&self, asked: &Asked, account: Option<&Account>, of: &[Target]) -> Option<Target> {
+        self.0.choose(asked, account, of)
     }
 }
 

@@ -1,12 +1,13 @@
 //! Lies of `lane`: a connection behind that one user signed in is handed to the next. A server keeps who signed in on a
-//! connection for its life, so whoever is handed one is served as the user before (X-SEC-4).
+//! connection for its life, so whoever is handed one is served as the user before (X-SEC-4). Or each request is given a
+//! connection of its own, and a sign-in's legs never meet (X-WIRE-1).
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reference::lane::LaneId;
-use reference::ports::{Bound, Lane, Passage};
+use reference::ports::{Bound, Lane, Passage, Ports};
 
 use crate::Fired;
 
@@ -19,6 +20,8 @@ const LIES: &[(&str, Lie)] = &[
     ("pins-one-spelling", |bound| bound.challenged && bound.scheme != "NTLM"),
 ];
 
+const SPLITS: &str = "splits-handshake";
+
 /// The lie of this id.
 pub(crate) fn lie(id: &str) -> Option<(&'static str, Lie)> {
     LIES.iter().find(|(known, _)| *known == id).copied()
@@ -26,7 +29,16 @@ pub(crate) fn lie(id: &str) -> Option<(&'static str, Lie)> {
 
 /// Every id.
 pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
-    LIES.iter().map(|(id, _)| *id)
+    LIES.iter().map(|(id, _)| *id).chain([SPLITS])
+}
+
+/// Wraps the port for the lie of this id, where there is one.
+pub(crate) fn spoil(id: &str, ports: &Ports, fired: &Fired) -> Option<Arc<dyn Lane>> {
+    if id == SPLITS {
+        return Some(Arc::new(Splits::new(ports.lane.clone(), fired.clone())));
+    }
+    let (id, lie) = lie(id)?;
+    Some(Arc::new(Spoiled::new(id, lie, ports.lane.clone(), fired.clone())))
 }
 
 /// A lane port that lies so.
@@ -62,5 +74,34 @@ impl Lane for Spoiled {
             self.fired.lied(self.id, before);
         }
         shared
+    }
+}
+
+/// A lane port that gives each request of a lane a connection of its own.
+pub(crate) struct Splits {
+    truth: Arc<dyn Lane>,
+    fired: Fired,
+    /// How many requests each lane was asked for.
+    asked: Mutex<HashMap<LaneId, usize>>,
+}
+
+impl Splits {
+    pub(crate) fn new(truth: Arc<dyn Lane>, fired: Fired) -> Splits {
+        Splits { truth, fired, asked: Mutex::default() }
+    }
+}
+
+impl Lane for Splits {
+    fn lane(&self, passage: &Passage) -> LaneId {
+        let own = self.truth.lane(passage);
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = asked.entry(own.clone()).or_default();
+        *asked += 1;
+        if *asked == 1 {
+            return own;
+        }
+        self.fired.lied(SPLITS, passage.asked.client.socket);
+        // It stays the client's, and ends when he goes.
+        LaneId { user: Some(format!("request {asked}")), ..own }
     }
 }

@@ -3,6 +3,7 @@
 
 mod backs;
 pub mod catalogue;
+mod choices;
 mod clock;
 mod decisions;
 mod discoveries;
@@ -64,6 +65,8 @@ pub enum Port {
     Discover,
     /// What happens.
     Decide,
+    /// Which of several servers.
+    Choose,
     /// Which mail targets, in which order.
     Order,
     /// Whom to ask for health, and what the answer means.
@@ -95,6 +98,7 @@ pub(crate) fn built() -> impl Iterator<Item = &'static str> {
         .chain(backs::ids())
         .chain(octets::ids())
         .chain(lanes::ids())
+        .chain(choices::ids())
 }
 
 /// Whether a defect is more than a row of the catalogue.
@@ -119,9 +123,11 @@ pub fn spoil(id: &str, ports: Ports, fired: Fired) -> Option<Ports> {
         let back = Arc::new(backs::Spoiled { id, lie, truth: ports.back.clone(), fired });
         return Some(Ports { back, ..ports });
     }
-    if let Some((id, lie)) = lanes::lie(id) {
-        let lane = Arc::new(lanes::Spoiled::new(id, lie, ports.lane.clone(), fired));
+    if let Some(lane) = lanes::spoil(id, &ports, &fired) {
         return Some(Ports { lane, ..ports });
+    }
+    if let Some(choose) = choices::spoil(id, &ports, &fired) {
+        return Some(Ports { choose, ..ports });
     }
     if let Some((id, lie)) = octets::lie(id) {
         let bytes = Arc::new(octets::Spoiled { id, lie, truth: ports.bytes.clone(), fired });

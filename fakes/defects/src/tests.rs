@@ -7,9 +7,9 @@ use std::sync::Mutex;
 use model::problem::Source;
 use model::topology::{RedirectType, TopologyFiles};
 use model::{DatabaseName, Protocol, Topology};
-use reference::decide::{Account, Device, Question, Rules, SignIn};
+use reference::decide::{Account, Device, Question, Rules, SignIn, Target};
 use reference::ports::{
-    Asked, Bound, Client, Decide, DirectoryDown, Discover, Facts, Lane, Passage, Sought, Waiting,
+    Asked, Bound, Choose, Client, Decide, DirectoryDown, Discover, Facts, Lane, Passage, Sought, Waiting,
 };
 
 use super::*;
@@ -26,6 +26,7 @@ fn every_lie_is_a_row_of_the_catalogue_at_the_port_that_it_wraps() {
             () if is_one_of(Box::new(fronts::ids())) => Port::Front,
             () if is_one_of(Box::new(backs::ids())) => Port::Back,
             () if is_one_of(Box::new(lanes::ids())) => Port::Lane,
+            () if is_one_of(Box::new(choices::ids())) => Port::Choose,
             () => Port::Bytes,
         };
         assert_eq!(defect.port, port, "{}", defect.id);
@@ -241,4 +242,29 @@ fn a_shared_lane_is_a_lie_to_both_of_its_users_and_to_no_other() {
             assert_eq!(noted, if shared { both } else { String::new() }, "{defect} {way:?}");
         }
     }
+}
+
+#[test]
+fn a_lane_that_is_split_has_a_connection_a_request_and_stays_its_clients() {
+    let lanes = lanes::Splits::new(Arc::new(reference::lane::OwnLanes), Fired::uncounted());
+    let lane = |connection| lanes.lane(&on_its_way(connection, "red", None));
+    let (first, second, third) = (lane(1), lane(1), lane(1));
+    assert!(first != second && second != third && first != third);
+    assert!([&first, &second, &third].iter().all(|lane| lane.connection == 1));
+}
+
+#[test]
+fn balancing_by_request_is_a_lie_from_the_second_one_on() {
+    let file = std::env::temp_dir().join(format!("coexist-choose-{}", std::process::id()));
+    let truth = Arc::new(reference::choose::ByConnection);
+    let choices = choices::ByRequest::new(truth.clone(), Fired::into_file(&file).unwrap());
+    let at = |host: &str| Target { host: host.parse().unwrap(), port: 443 };
+    let two = [at("cas2007-s1.contoso.com"), at("cas2007-s1b.contoso.com")];
+    let asked = on_its_way(1, "purple", None).asked;
+    let right = truth.choose(&asked, None, &two);
+    let chosen: Vec<_> = (0..3).map(|_| choices.choose(&asked, None, &two) == right).collect();
+    let noted = std::fs::read_to_string(&file).unwrap();
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(chosen, [true, false, true]);
+    assert_eq!(noted, "two-servers-one-handshake 127.0.0.1:1\n");
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use http::header::{self, HeaderName, HeaderValue};
-use http::{HeaderMap, Request, Response, Version};
+use http::{HeaderMap, Request, Response, Uri, Version, request};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use model::{HostName, Role};
@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::clock;
 use crate::discover::Directory;
 use crate::lane::{Kept, LaneId, Open};
-use crate::ports::{Back, BackError, Client, Flow, Octets, Passage, Stream, Waiting};
+use crate::ports::{Back, BackError, Client, Flow, Octets, Passage, Ports, Stream, Waiting};
 use crate::request_log::RequestLog;
 
 /// Headers that only a front end may set (wire facts 8, X-SEC-1). Names compare without letter case, and every line of
@@ -95,7 +95,7 @@ impl Dial {
     }
 }
 
-/// The production implementation.
+/// The production implementation of a front end: it signs in for the user.
 pub struct Behind {
     /// What this front end is: towards 2013 and from it, more headers go along.
     pub role: Role,
@@ -103,34 +103,51 @@ pub struct Behind {
     pub own: HostName,
     /// Who gives tickets.
     pub directory: Arc<Directory>,
+    /// How requests get there.
+    pub way: Arc<Way>,
+}
+
+/// The production implementation of an edge: heads go on as they came, sign-in too. The `Host` stays what the client wrote:
+/// the front end knows itself by its namespaces, and builds the logon page, its form and every address of its own from the
+/// one it was called by. CX-TGT-1 binds the front end towards older servers, not what stands before it.
+pub struct Onward {
+    /// How requests get there.
+    pub way: Arc<Way>,
+}
+
+/// Connections to servers behind, and requests on them.
+pub struct Way {
     /// How to reach servers.
     pub dial: Arc<Dial>,
     /// TLS towards them, verified against the lab's root.
     pub tls: TlsConnector,
     pub(crate) kept: Arc<Kept>,
     /// What stands between a connection and its octets; known once all ports are.
-    pub(crate) octets: Arc<OnceLock<Arc<dyn Octets>>>,
+    pub(crate) octets: OnceLock<Arc<dyn Octets>>,
+}
+
+/// Carries a request on by the ports of the servers' side, and brings its answer.
+pub(crate) async fn carry(
+    ports: &Ports,
+    passage: &Passage,
+    request: Request<Flow>,
+) -> Result<Response<Flow>, BackError> {
+    let (mut head, body) = request.into_parts();
+    head.uri = passage.asked.target.parse::<Uri>().unwrap_or(head.uri);
+    ports.back.head(passage, &mut head).await?;
+    let lane = ports.lane.lane(passage);
+    ports.back.send(passage, lane, Request::from_parts(head, body)).await
 }
 
 impl Back for Behind {
     fn head<'a>(
         &'a self,
         passage: &'a Passage,
-        head: &'a mut http::request::Parts,
+        head: &'a mut request::Parts,
     ) -> Waiting<'a, Result<(), BackError>> {
         Box::pin(async move {
+            strip(head);
             let headers = &mut head.headers;
-            let chunked = headers.contains_key(header::TRANSFER_ENCODING);
-            strip_hop_by_hop(headers);
-            if chunked {
-                // Said outright, or a body that GET or HEAD brings would be left behind; and never beside a length that
-                // the body need not have (X-SEC-6).
-                headers.remove(header::CONTENT_LENGTH);
-                headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-            }
-            let stripped: Vec<HeaderName> =
-                headers.keys().filter(|name| is_front_end_only(name.as_str())).cloned().collect();
-            stripped.iter().for_each(|name| drop(headers.remove(name)));
             strip_cookies(self.role, headers);
             self.introduce(passage, headers);
             headers.remove(header::AUTHORIZATION);
@@ -140,7 +157,6 @@ impl Back for Behind {
             }
             // CX-TGT-1: the name that is dialled, and no port with it.
             set(headers, header::HOST, passage.host.as_str());
-            head.version = Version::HTTP_11;
             Ok(())
         })
     }
@@ -151,31 +167,76 @@ impl Back for Behind {
         lane: LaneId,
         request: Request<Flow>,
     ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
-        Box::pin(async move {
-            let mut request = request;
-            if let Some(open) = self.kept.take(&lane) {
-                self.dial.log.carries(passage.asked.client, open.local).await;
-                // This connection knows already who asks.
-                let ticket = request.headers_mut().remove(header::AUTHORIZATION);
-                let mut unsent = Some(request);
-                if let Some(answer) = self.attempt(passage, &lane, open, &mut unsent).await? {
-                    return Ok(answer);
-                }
-                let gone = || BackError::Broken(passage.host.clone(), "it closed the connection".into());
-                request = unsent.ok_or_else(gone)?;
-                if let Some(ticket) = ticket {
-                    request.headers_mut().insert(header::AUTHORIZATION, ticket);
-                }
-            }
-            let mut request = Some(request);
-            let open = self.open(passage).await?;
-            let answer = self.attempt(passage, &lane, open, &mut request).await?;
-            answer.ok_or_else(|| BackError::Broken(passage.host.clone(), "it closed the connection".into()))
-        })
+        Box::pin(self.way.send(passage, lane, request))
+    }
+}
+
+impl Back for Onward {
+    fn head<'a>(
+        &'a self,
+        _: &'a Passage,
+        head: &'a mut request::Parts,
+    ) -> Waiting<'a, Result<(), BackError>> {
+        strip(head);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn send<'a>(
+        &'a self,
+        passage: &'a Passage,
+        lane: LaneId,
+        request: Request<Flow>,
+    ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
+        Box::pin(self.way.send(passage, lane, request))
     }
 }
 
 impl Behind {
+    /// Says who passes the request on, for whom, and what was asked (wire facts 8).
+    fn introduce(&self, passage: &Passage, headers: &mut HeaderMap) {
+        let asked = &passage.asked;
+        let client = asked.client.socket.ip().to_string();
+        set(headers, HeaderName::from_static("x-forwarded-for"), &client);
+        let host = asked.host.as_ref().unwrap_or(&self.own);
+        let scheme = if asked.tls { "https" } else { "http" };
+        let uri = format!("{scheme}://{host}{}", asked.target);
+        set(headers, HeaderName::from_static("msexchproxyuri"), &uri);
+        if self.role == Role::FrontEnd2013 {
+            set(headers, HeaderName::from_static("x-isfromcafe"), "1");
+            set(headers, HeaderName::from_static("x-sourcecafeserver"), self.own.as_str());
+            set(headers, HeaderName::from_static("x-fe-clientip"), &client);
+        }
+    }
+}
+
+impl Way {
+    async fn send(
+        &self,
+        passage: &Passage,
+        lane: LaneId,
+        mut request: Request<Flow>,
+    ) -> Result<Response<Flow>, BackError> {
+        if let Some(open) = self.kept.take(&lane) {
+            self.dial.log.carries(passage.asked.client, open.local).await;
+            // This connection knows already for whom we speak there.
+            let speaks = passage.account.is_some();
+            let ticket = speaks.then(|| request.headers_mut().remove(header::AUTHORIZATION)).flatten();
+            let mut unsent = Some(request);
+            if let Some(answer) = self.attempt(passage, &lane, open, &mut unsent).await? {
+                return Ok(answer);
+            }
+            let gone = || BackError::Broken(passage.host.clone(), "it closed the connection".into());
+            request = unsent.ok_or_else(gone)?;
+            if let Some(ticket) = ticket {
+                request.headers_mut().insert(header::AUTHORIZATION, ticket);
+            }
+        }
+        let mut request = Some(request);
+        let open = self.open(passage).await?;
+        let answer = self.attempt(passage, &lane, open, &mut request).await?;
+        answer.ok_or_else(|| BackError::Broken(passage.host.clone(), "it closed the connection".into()))
+    }
+
     /// Sends what is still unsent; `None` where the connection turned out to be closed before a byte was written, so
     /// that nothing is ever sent twice (X-WIRE-7).
     async fn attempt(
@@ -226,22 +287,23 @@ impl Behind {
         let driver = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
         Ok(Open { sender, driver, local })
     }
+}
 
-    /// Says who passes the request on, for whom, and what was asked (wire facts 8).
-    fn introduce(&self, passage: &Passage, headers: &mut HeaderMap) {
-        let asked = &passage.asked;
-        let client = asked.client.socket.ip().to_string();
-        set(headers, HeaderName::from_static("x-forwarded-for"), &client);
-        let host = asked.host.as_ref().unwrap_or(&self.own);
-        let scheme = if asked.tls { "https" } else { "http" };
-        let uri = format!("{scheme}://{host}{}", asked.target);
-        set(headers, HeaderName::from_static("msexchproxyuri"), &uri);
-        if self.role == Role::FrontEnd2013 {
-            set(headers, HeaderName::from_static("x-isfromcafe"), "1");
-            set(headers, HeaderName::from_static("x-sourcecafeserver"), self.own.as_str());
-            set(headers, HeaderName::from_static("x-fe-clientip"), &client);
-        }
+/// Takes out of a head what does not go on: what concerns one connection, and what only a front end may say (X-SEC-1).
+fn strip(head: &mut request::Parts) {
+    let headers = &mut head.headers;
+    let chunked = headers.contains_key(header::TRANSFER_ENCODING);
+    strip_hop_by_hop(headers);
+    if chunked {
+        // Said outright, or a body that GET or HEAD brings would be left behind; and never beside a length that
+        // the body need not have (X-SEC-6).
+        headers.remove(header::CONTENT_LENGTH);
+        headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
     }
+    let stripped: Vec<HeaderName> =
+        headers.keys().filter(|name| is_front_end_only(name.as_str())).cloned().collect();
+    stripped.iter().for_each(|name| drop(headers.remove(name)));
+    head.version = Version::HTTP_11;
 }
 
 /// Removes what concerns one connection only, and what `Connection` names.
@@ -259,7 +321,7 @@ pub(crate) fn strip_hop_by_hop(headers: &mut HeaderMap) {
 }
 
 /// Whether only a front end may set the header of this name, in small letters.
-pub(crate) fn is_front_end_only(name: &str) -> bool {
+fn is_front_end_only(name: &str) -> bool {
     FRONT_END_ONLY.contains(&name) || FRONT_END_ONLY_BEGINS.iter().any(|begin| name.starts_with(begin))
 }
 

@@ -5,10 +5,6 @@ use std::time::{Duration, Instant};
 
 /// How long a client may take over a request's head.
 pub(crate) const HEAD: Duration = Duration::from_secs(10);
-/// How long a client's connection may be silent between two exchanges: as IIS keeps one.
-pub(crate) const IDLE: Duration = Duration::from_secs(120);
-/// The longest silence within an exchange: beyond an hour, the longest heartbeat of ActiveSync (wire facts 2).
-pub(crate) const QUIET: Duration = Duration::from_secs(65 * 60);
 /// How long a TLS handshake may take, on either side.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a client may take over a form or an Autodiscover request.

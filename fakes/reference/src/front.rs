@@ -22,8 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answers;
 use crate::back;
 use crate::clock;
-use crate::ports::{Asked, Client, Flow, Front, Stream, Waiting};
-use crate::request::FrontEnd;
+use crate::ports::{Asked, Client, Flow, Front, Ports, Stream, Waiting};
 
 /// The longest head that is read, in bytes.
 const LONGEST_HEAD: usize = 64 * 1024;
@@ -33,7 +32,7 @@ const BACKLOG: u32 = 1024;
 /// The production implementation.
 #[derive(Debug, Clone)]
 pub struct Doorway {
-    /// What this front end is.
+    /// What this is.
     pub role: Role,
     /// Its own FQDN.
     pub own: HostName,
@@ -81,6 +80,23 @@ fn without_port(host: &str) -> &str {
         .map_or(host, |(host, _)| host)
 }
 
+/// Who answers what comes to the seat's listeners.
+pub(crate) trait Serves: Send + Sync + 'static {
+    /// Its ports.
+    fn ports(&self) -> &Ports;
+    /// A client's greeting has come, for this name.
+    fn greeted(&self, _client: Client, _sni: Option<&str>) {}
+    /// Answers a request.
+    fn handle(
+        &self,
+        client: Client,
+        tls: bool,
+        request: Request<Flow>,
+    ) -> impl Future<Output = Response<Flow>> + Send;
+    /// A client's connection has ended.
+    fn gone(&self, client: Client);
+}
+
 /// Binds a listener of the seat; a subject owns the ports that it was told of.
 pub(crate) fn listen(at: SocketAddr) -> io::Result<TcpListener> {
     let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
@@ -93,7 +109,7 @@ pub(crate) fn listen(at: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) async fn take(
     listener: TcpListener,
     tls: Option<Arc<ServerConfig>>,
-    front_end: Arc<FrontEnd>,
+    server: Arc<impl Serves>,
     stop: CancellationToken,
 ) {
     static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
@@ -109,7 +125,7 @@ pub(crate) async fn take(
             taken = listener.accept() => {
                 let Ok((stream, socket)) = taken else { continue };
                 let client = Client { connection: CONNECTIONS.fetch_add(1, Ordering::Relaxed), socket };
-                open.spawn(converse(stream, client, tls.clone(), front_end.clone()));
+                open.spawn(converse(stream, client, tls.clone(), server.clone()));
             }
         }
     }
@@ -120,19 +136,19 @@ async fn converse(
     stream: TcpStream,
     client: Client,
     tls: Option<Arc<ServerConfig>>,
-    front_end: Arc<FrontEnd>,
+    server: Arc<impl Serves>,
 ) {
     let _ = stream.set_nodelay(true);
     match tls {
-        None => serve(Box::new(stream), client, false, &front_end).await,
+        None => serve(Box::new(stream), client, false, &*server).await,
         Some(tls) => {
-            let greeted = clock::within(clock::HANDSHAKE, greet(stream, client, &tls, &front_end)).await;
+            let greeted = clock::within(clock::HANDSHAKE, greet(stream, client, &tls, &*server)).await;
             if let Ok(Some(stream)) = greeted {
-                serve(stream, client, true, &front_end).await;
+                serve(stream, client, true, &*server).await;
             }
         }
     }
-    front_end.gone(client);
+    server.gone(client);
 }
 
 /// Reads a client's greeting, and answers it with the certificate that the port gives for it.
@@ -140,19 +156,19 @@ async fn greet(
     stream: TcpStream,
     client: Client,
     tls: &Arc<ServerConfig>,
-    front_end: &FrontEnd,
+    server: &impl Serves,
 ) -> Option<Box<dyn Stream>> {
     let greeting = LazyConfigAcceptor::new(rustls::server::Acceptor::default(), stream).await.ok()?;
-    front_end.log.greeted(client, greeting.client_hello().server_name());
-    let config = front_end.ports.front.greet(client, greeting.client_hello().server_name(), tls)?;
+    server.greeted(client, greeting.client_hello().server_name());
+    let config = server.ports().front.greet(client, greeting.client_hello().server_name(), tls)?;
     Some(Box::new(greeting.into_stream(config).await.ok()?))
 }
 
-async fn serve(stream: Box<dyn Stream>, client: Client, tls: bool, front_end: &Arc<FrontEnd>) {
-    let stream = front_end.ports.bytes.front(client, stream);
+async fn serve(stream: Box<dyn Stream>, client: Client, tls: bool, server: &impl Serves) {
+    let stream = server.ports().bytes.front(client, stream);
     let service = service_fn(|request: Request<Incoming>| async move {
         let request = request.map(answers::flow);
-        Ok::<_, Infallible>(front_end.handle(client, tls, request).await)
+        Ok::<_, Infallible>(server.handle(client, tls, request).await)
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(clock::HEAD);

@@ -1,13 +1,13 @@
 //! Our own proxy for each role, written as a product would be: from the rule book, and from ports.
 //!
 //! Three roles: an Exchange 2013 front end, which proxies and redirects, an Exchange 2010 one, which also serves its own
-//! site, and an edge, a reverse proxy before either, which has no ports: it asks the world nothing. It lives by the contract
-//! of every subject: `lab.json` in, requests on the seat's listeners, the directory's HTTP/JSON door for facts. Absent:
+//! site, and an edge, a reverse proxy before either, which asks about no mailbox. It lives by the contract of every subject: `lab.json` in, requests on the seat's listeners, the directory's HTTP/JSON door for facts. Absent:
 //! Outlook Anywhere, MAPI over HTTP, IMAP and POP, health.
 
 mod answers;
 mod autodiscover;
 pub mod back;
+pub mod choose;
 mod clock;
 pub mod decide;
 pub mod discover;
@@ -22,7 +22,6 @@ mod serve;
 mod sign_in;
 
 use std::path::PathBuf;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
@@ -30,16 +29,18 @@ use model::{Role, Version};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use tokio::net::TcpListener;
 use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use protocols::eas::DeviceState;
 use protocols::ews::Subscriptions;
 
-use back::{Behind, Dial};
+use back::{Behind, Dial, Way};
+use choose::InTurn;
 use decide::Rules;
 use discover::Directory;
-use front::Doorway;
+use front::{Doorway, Serves};
 use lab::Lab;
 use lane::{Kept, OwnLanes};
 use ports::{Ports, Untouched, Waiting};
@@ -72,8 +73,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let version = match role {
         Role::FrontEnd2013 => Version::Exchange2013,
         Role::FrontEnd2010 => Version::Exchange2010,
-        Role::Edge if spoil.is_some() => anyhow::bail!("an edge has no ports that a defect could wrap"),
-        Role::Edge => return edge::run(Lab::read(&lab)?, stop).await,
+        Role::Edge => return edge::run(&Lab::read(&lab)?, spoil, stop).await,
     };
     let lab = Lab::read(&lab)?;
     let https = bind(lab.seat.listen.https)?;
@@ -85,28 +85,17 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let log = Arc::new(RequestLog::of(&lab)?);
     let dial = Arc::new(Dial { source: lab.source, doors: lab.doors(), log: log.clone() });
     let own = lab.seat.fqdn.clone();
-    let octets = Arc::new(OnceLock::new());
+    let way = way(&lab, kept.clone(), dial.clone())?;
     let ports = Ports {
         discover: directory.clone(),
         decide: Arc::new(Rules),
+        choose: Arc::new(InTurn::default()),
         lane: Arc::new(OwnLanes),
         front: Arc::new(Doorway { role, own: own.clone() }),
-        back: Arc::new(Behind {
-            role,
-            own,
-            directory: directory.clone(),
-            dial: dial.clone(),
-            tls: TlsConnector::from(Arc::new(client_config(&lab)?)),
-            kept: kept.clone(),
-            octets: octets.clone(),
-        }),
+        back: Arc::new(Behind { role, own, directory: directory.clone(), way: way.clone() }),
         bytes: Arc::new(Untouched),
     };
-    let ports = match spoil {
-        Some(spoil) => spoil(ports),
-        None => ports,
-    };
-    octets.get_or_init(|| ports.bytes.clone());
+    let ports = exchanged(ports, spoil, &way);
     let front_end = Arc::new(FrontEnd {
         role,
         version,
@@ -120,13 +109,40 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         standing,
         devices: DeviceState::default(),
         subscriptions: Subscriptions::default(),
-        turn: AtomicUsize::new(0),
     });
+    serve(front_end, https, tls, http, stop).await;
+    Ok(())
+}
+
+/// The way to servers behind.
+fn way(lab: &Lab, kept: Arc<Kept>, dial: Arc<Dial>) -> anyhow::Result<Arc<Way>> {
+    let tls = TlsConnector::from(Arc::new(client_config(lab)?));
+    Ok(Arc::new(Way { dial, tls, kept, octets: OnceLock::new() }))
+}
+
+/// The ports, some of them exchanged; their octets are those of the way behind from now on.
+fn exchanged(ports: Ports, spoil: Option<Spoil>, way: &Way) -> Ports {
+    let ports = match spoil {
+        Some(spoil) => spoil(ports),
+        None => ports,
+    };
+    way.octets.get_or_init(|| ports.bytes.clone());
+    ports
+}
+
+/// Serves both listeners until told to stop.
+async fn serve(
+    server: Arc<impl Serves>,
+    https: TcpListener,
+    tls: Arc<ServerConfig>,
+    http: TcpListener,
+    stop: Waiting<'static, ()>,
+) {
     let ending = CancellationToken::new();
     let taking = async {
         tokio::join!(
-            front::take(https, Some(tls), front_end.clone(), ending.clone()),
-            front::take(http, None, front_end.clone(), ending.clone()),
+            front::take(https, Some(tls), server.clone(), ending.clone()),
+            front::take(http, None, server.clone(), ending.clone()),
         )
     };
     let stopping = async {
@@ -134,10 +150,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         ending.cancel();
     };
     tokio::join!(taking, stopping);
-    Ok(())
 }
 
-fn bind(at: std::net::SocketAddr) -> anyhow::Result<tokio::net::TcpListener> {
+fn bind(at: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
     front::listen(at).with_context(|| format!("cannot listen on {at}, which the seat was given"))
 }
 

@@ -15,7 +15,7 @@ use model::{HostName, Protocol, Topology};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::decide::{Account, Decision, Question};
+use crate::decide::{Account, Decision, Question, Target};
 use crate::lane::LaneId;
 
 /// All ports of one process.
@@ -25,6 +25,8 @@ pub struct Ports {
     pub discover: Arc<dyn Discover>,
     /// What happens then.
     pub decide: Arc<dyn Decide>,
+    /// Which of several servers behind takes a request.
+    pub choose: Arc<dyn Choose>,
     /// Which connection behind a request may use.
     pub lane: Arc<dyn Lane>,
     /// The head of a request as it comes, and the answer as it goes.
@@ -106,6 +108,12 @@ pub trait Discover: Send + Sync {
 pub trait Decide: Send + Sync {
     /// Decides.
     fn decide(&self, question: &Question) -> Decision;
+}
+
+/// Which of several servers, each of them right, takes a request.
+pub trait Choose: Send + Sync {
+    /// One of them; `None` where there is none.
+    fn choose(&self, asked: &Asked, account: Option<&Account>, of: &[Target]) -> Option<Target>;
 }
 
 /// Which connection behind a request may use.

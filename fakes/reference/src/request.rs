@@ -1,12 +1,10 @@
 //! One request, from sign-in over discovery and decision to its answer.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use model::topology::{Authentication, Server};
 use model::{HostName, Protocol, Role, Topology, Version, WebUrl};
@@ -18,13 +16,14 @@ use protocols::iis::{self, Place};
 use protocols::{eas, owa};
 
 use crate::answers;
-use crate::back::Dial;
+use crate::back::{self, Dial};
 use crate::clock;
 use crate::decide::{Account, Decision, Device, Question, SignIn, Target};
 use crate::discover::Directory;
+use crate::front::Serves;
 use crate::lab::Seat;
 use crate::lane::Kept;
-use crate::ports::{Asked, BackError, Client, DirectoryDown, Flow, Passage, Ports, Sought};
+use crate::ports::{Asked, Client, DirectoryDown, Flow, Passage, Ports, Sought};
 use crate::request_log::RequestLog;
 use crate::sign_in::{self, Identity, Met, Porter};
 
@@ -48,8 +47,6 @@ pub(crate) struct FrontEnd {
     /// What devices and streaming clients left here: a 2010 front end's.
     pub(crate) devices: DeviceState,
     pub(crate) subscriptions: Subscriptions,
-    /// Whose turn it is among several candidates.
-    pub(crate) turn: AtomicUsize,
 }
 
 /// A client that has signed in, and what it wants.
@@ -62,16 +59,16 @@ struct Visit {
     wanted: String,
 }
 
-impl FrontEnd {
-    /// A client's connection has ended.
-    pub(crate) fn gone(&self, client: Client) {
-        self.kept.forget(client.connection);
-        self.porter.forget(client);
-        self.log.forget(client);
+impl Serves for FrontEnd {
+    fn ports(&self) -> &Ports {
+        &self.ports
     }
 
-    /// Answers a request.
-    pub(crate) async fn handle(&self, client: Client, tls: bool, request: Request<Flow>) -> Response<Flow> {
+    fn greeted(&self, client: Client, sni: Option<&str>) {
+        self.log.greeted(client, sni);
+    }
+
+    async fn handle(&self, client: Client, tls: bool, request: Request<Flow>) -> Response<Flow> {
         let (mut head, body) = request.into_parts();
         let asked = self.ports.front.request(client, tls, &mut head);
         self.log.begin(&asked, &head.headers);
@@ -85,6 +82,14 @@ impl FrontEnd {
         self.ports.front.answer(&asked, answer).await
     }
 
+    fn gone(&self, client: Client) {
+        self.kept.forget(client.connection);
+        self.porter.forget(client);
+        self.log.forget(client);
+    }
+}
+
+impl FrontEnd {
     async fn answer(&self, asked: &Asked, request: Request<Flow>) -> Response<Flow> {
         let path = asked.target.split('?').next().unwrap_or_default();
         let Some((protocol, directory)) = asked.protocol.and_then(|protocol| {
@@ -273,8 +278,7 @@ impl FrontEnd {
         }
     }
 
-    /// Carries a request to one of the candidates and its answer back: in turn, or where it matters always to the same
-    /// one for the same user.
+    /// Carries a request to one of the candidates and its answer back.
     async fn pass_on(
         &self,
         visit: &Visit,
@@ -282,34 +286,17 @@ impl FrontEnd {
         account: Option<Account>,
         request: Request<Flow>,
     ) -> Response<Flow> {
-        let turn = match (visit.protocol, &account) {
-            // A server keeps what it keeps of these for a user to itself: pages' state, subscriptions (wire facts 6).
-            (Protocol::Owa | Protocol::Ecp | Protocol::Ews, Some(account)) => {
-                let mut hasher = DefaultHasher::new();
-                account.sid.hash(&mut hasher);
-                usize::try_from(hasher.finish() % (1 << 16)).unwrap_or_default()
-            }
-            _ => self.turn.fetch_add(1, Ordering::Relaxed),
-        };
-        let Some(target) = to.get(turn % to.len().max(1)) else { return self.own(iis::unavailable()) };
+        let chosen = self.ports.choose.choose(&visit.asked, account.as_ref(), to);
+        let Some(Target { host, port }) = chosen else { return self.own(iis::unavailable()) };
         let bound = self.porter.bound(visit.asked.client).filter(|_| visit.how == SignIn::Bound);
-        let (host, port) = (target.host.clone(), target.port);
         let passage = Passage { asked: visit.asked.clone(), account, bound, host, port };
-        match self.carry(&passage, request).await {
+        match back::carry(&self.ports, &passage, request).await {
             Ok(answer) => relocated(&passage, answer),
             Err(error) => {
                 eprintln!("{} {}: {error}", visit.asked.verb, visit.protocol);
                 self.own(iis::unavailable())
             }
         }
-    }
-
-    async fn carry(&self, passage: &Passage, request: Request<Flow>) -> Result<Response<Flow>, BackError> {
-        let (mut head, body) = request.into_parts();
-        head.uri = passage.asked.target.parse::<Uri>().unwrap_or(head.uri);
-        self.ports.back.head(passage, &mut head).await?;
-        let lane = self.ports.lane.lane(passage);
-        self.ports.back.send(passage, lane, Request::from_parts(head, body)).await
     }
 
     /// An answer of this server's own.
@@ -330,7 +317,7 @@ impl FrontEnd {
 }
 
 /// Port 80 signs nobody in: it leads to TLS (wire facts 3.3 for Autodiscover, X-SEC-5).
-fn to_tls(asked: &Asked) -> Answer {
+pub(crate) fn to_tls(asked: &Asked) -> Answer {
     match (&asked.host, asked.verb == Method::GET || asked.verb == Method::HEAD) {
         (Some(host), true) => iis::found(&format!("https://{host}{}", asked.target)),
         (None, true) => iis::status(StatusCode::BAD_REQUEST),

@@ -2,6 +2,7 @@
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, StatusCode, response};
+use hyper::ext::ReasonPhrase;
 use model::Protocol;
 use reference::ports::Asked;
 
@@ -12,6 +13,7 @@ pub(super) const LIES: &[(&str, Lie)] = &[
     ("breaks-special-characters", Lie::Page(is_page, breaks_special_characters)),
     ("password-in-url", Lie::Page(is_page, password_in_url)),
     ("replaces-soap-fault", Lie::Page(is_soap_fault, own_page)),
+    ("451-as-error-page", Lie::Page(is_451, error_page)),
     ("compresses-again", Lie::Page(is_document, compressed)),
 ];
 
@@ -90,6 +92,18 @@ fn is_soap_fault(asked: &Asked, head: &response::Parts) -> bool {
 fn own_page(_: &Asked, head: &mut response::Parts, _: &[u8]) -> Option<Vec<u8>> {
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
     Some(b"<html><body><h1>Something went wrong</h1></body></html>".to_vec())
+}
+
+fn is_451(_: &Asked, head: &response::Parts) -> bool {
+    head.status.as_u16() == 451
+}
+
+/// A proxy that cannot make sense of a status line says so, and leaves out where to go.
+fn error_page(asked: &Asked, head: &mut response::Parts, body: &[u8]) -> Option<Vec<u8>> {
+    head.status = StatusCode::BAD_GATEWAY;
+    head.extensions.remove::<ReasonPhrase>();
+    head.headers.remove("x-ms-location");
+    own_page(asked, head, body)
 }
 
 fn is_document(_: &Asked, head: &response::Parts) -> bool {

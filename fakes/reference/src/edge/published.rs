@@ -1,31 +1,19 @@
 //! What the edge publishes: the names that lead to it outside, and whom each leads to inside.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 
 use anyhow::{Context, bail};
 use model::HostName;
 
+use crate::decide::Target;
 use crate::lab::Lab;
 
 /// The canonical port behind a published name.
 const HTTPS: u16 = 443;
 
-/// A server behind.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Server {
-    /// Its own DNS name: the greeting asks for it, and its certificate must cover it. The `Host` of a request stays what
-    /// the client wrote: the front end knows itself by its namespaces, and builds the logon page, its form and every
-    /// address of its own from the one it was called by. CX-TGT-1 binds the front end towards older servers, not what
-    /// stands before it.
-    pub(super) fqdn: HostName,
-    /// Where it really listens.
-    pub(super) address: SocketAddr,
-}
-
-/// Names to servers.
+/// Names to servers, each by its own DNS name: the greeting asks for it, and its certificate must cover it.
 #[derive(Debug)]
-pub(super) struct Published(HashMap<HostName, Server>);
+pub(super) struct Published(HashMap<HostName, Vec<Target>>);
 
 impl Published {
     /// What this seat publishes in this lab.
@@ -35,18 +23,16 @@ impl Published {
     pub(super) fn of(lab: &Lab) -> anyhow::Result<Published> {
         let topology =
             lab.topology.as_ref().context("lab.json tells no topology: an edge routes by its names")?;
-        let doors = lab.doors();
         let mut found = HashMap::new();
         for (name, leads) in &topology.namespaces {
             if !leads.external.contains(&lab.seat.server) {
                 continue;
             }
-            // Of several alike the first: an edge that balances is another's business.
-            let behind = leads.internal.first().with_context(|| format!("{name} leads nowhere inside"))?;
-            let fqdn = topology.fqdn(behind);
-            let address = doors.get(&(fqdn.clone(), HTTPS)).copied();
-            let address = address.with_context(|| format!("nothing is known to listen at {fqdn}:{HTTPS}"))?;
-            found.insert(name.clone(), Server { fqdn, address });
+            if leads.internal.is_empty() {
+                bail!("{name} leads nowhere inside");
+            }
+            let at = |server| Target { host: topology.fqdn(server), port: HTTPS };
+            found.insert(name.clone(), leads.internal.iter().map(at).collect());
         }
         if found.is_empty() {
             bail!("no name leads to {} outside: there is nothing to publish", lab.seat.server);
@@ -55,7 +41,7 @@ impl Published {
     }
 
     /// Whom a host leads to.
-    pub(super) fn server(&self, host: &HostName) -> Option<&Server> {
-        self.0.get(host)
+    pub(super) fn behind(&self, host: &HostName) -> Option<&[Target]> {
+        self.0.get(host).map(Vec::as_slice)
     }
 }

@@ -17,7 +17,7 @@ pub(super) enum Fault {
 
 /// Everything that is built, in the order of the catalogue.
 pub(super) fn all() -> Vec<Fault> {
-    let identities = [Role::FrontEnd2013, Role::FrontEnd2010].map(Fault::Identity);
+    let identities = [Role::FrontEnd2013, Role::FrontEnd2010, Role::Edge].map(Fault::Identity);
     let defects = defects::catalogue().into_iter().filter(|defect| defect.built).map(Fault::Defect);
     identities.into_iter().chain(defects).chain(LAB_FAULTS.iter().map(Fault::Lab)).collect()
 }
