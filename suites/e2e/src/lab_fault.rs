@@ -172,7 +172,7 @@ mod tests {
         for fault in LAB_FAULTS {
             let changes = suite.cases.iter().any(|case| {
                 let topology = suite.topology_of(case).unwrap();
-                fault.spoiled(topology.clone()) != topology
+                fault.spoiled((*topology).clone()) != *topology
             });
             assert!(changes, "{}", fault.id);
         }

@@ -267,7 +267,7 @@ impl State {
         desk.iter().for_each(|desk| desk.begins(&case.id));
         // Of a lab with a fault the case is judged by the topology that it was written for.
         let written = self.suite.lab_fault.and_then(|_| self.suite.topology_of(&case).ok());
-        let topology = written.map_or_else(|| lab.directory().topology(), Arc::new);
+        let topology = written.unwrap_or_else(|| lab.directory().topology());
         let played = tokio::select! {
             () = self.stop.cancelled() => return,
             played = play::play(&lab, &case, topology, shared, self.again(&case.id)) => played,

@@ -33,6 +33,8 @@ pub struct Suite {
     pub floor: usize,
     /// What is wrong about every lab of this suite.
     pub(crate) lab_fault: Option<&'static LabFault>,
+    /// The topologies that its cases play in, by [`key`].
+    built: BTreeMap<String, Arc<Topology>>,
 }
 
 /// Why a suite could not be read.
@@ -114,7 +116,7 @@ impl Suite {
             problems.push(floor_source.problem(None, "this is no number of cases", help));
             0
         });
-        let suite = Suite {
+        let mut suite = Suite {
             root: root.to_owned(),
             rules,
             cases,
@@ -123,7 +125,9 @@ impl Suite {
             tree: hash(&texts),
             floor,
             lab_fault: None,
+            built: BTreeMap::new(),
         };
+        problems.extend(suite.build(&case_files));
         problems.extend(suite.cross_checked(&case_files));
         match problems.is_empty() {
             true => Ok(suite),
@@ -136,30 +140,31 @@ impl Suite {
         self.root.join("cases").join(format!("{case}.toml"))
     }
 
-    /// Names that one file uses and another must have.
-    fn cross_checked(&self, files: &BTreeMap<CaseId, Source>) -> Vec<Problem> {
+    /// Builds what the cases play in; what is wrong is said once, not for every case that plays in it.
+    fn build(&mut self, files: &BTreeMap<CaseId, Source>) -> Vec<Problem> {
         let mut problems: Vec<Problem> = vec![];
-        let mut built: BTreeMap<String, Topology> = BTreeMap::new();
         for case in &self.cases {
-            let file = &files[&case.id];
-            let key = format!("{}{:?}", case.topology_name(), case.given.settings);
-            if !built.contains_key(&key) {
-                match self.topology_of(case) {
-                    Ok(topology) => {
-                        built.insert(key.clone(), topology);
-                    }
-                    Err(error) => {
-                        // A wrong topology is said once, not for every case that plays in it.
-                        let wrong = self.misplaced(case, file, error);
-                        problems
-                            .extend(wrong.into_iter().filter(|p| !problems.contains(p)).collect::<Vec<_>>());
-                        continue;
-                    }
+            let key = key(case);
+            if self.built.contains_key(&key) {
+                continue;
+            }
+            match self.topology_of(case) {
+                Ok(topology) => drop(self.built.insert(key, topology)),
+                Err(error) => {
+                    let wrong = self.misplaced(case, &files[&case.id], error);
+                    problems.extend(wrong.into_iter().filter(|p| !problems.contains(p)).collect::<Vec<_>>());
                 }
             }
-            problems.extend(named::wrong(case, file, &built[&key], &self.rules));
         }
         problems
+    }
+
+    /// Names that one file uses and another must have.
+    fn cross_checked(&self, files: &BTreeMap<CaseId, Source>) -> Vec<Problem> {
+        let built = self.cases.iter().filter_map(|case| Some((case, self.built.get(&key(case))?)));
+        built
+            .flat_map(|(case, topology)| named::wrong(case, &files[&case.id], topology, &self.rules))
+            .collect()
     }
 
     /// The problems of a case's topology, each at what is to blame: what the case sets, the variants that it names, or the
@@ -185,8 +190,11 @@ impl Suite {
     ///
     /// # Errors
     /// What is unknown or wrong about it.
-    pub fn topology_of(&self, case: &Case) -> Result<Topology, SuiteError> {
-        self.topology(&case.topology_name(), &case.given.settings)
+    pub fn topology_of(&self, case: &Case) -> Result<Arc<Topology>, SuiteError> {
+        match self.built.get(&key(case)) {
+            Some(built) => Ok(built.clone()),
+            None => self.topology(&case.topology_name(), &case.given.settings).map(Arc::new),
+        }
     }
 
     /// The same suite, in labs of which something is wrong: to see that its cases can fail.
@@ -201,8 +209,8 @@ impl Suite {
     pub fn handed_over(&self, case: &Case) -> Result<Topology, SuiteError> {
         let topology = self.topology_of(case)?;
         Ok(match self.lab_fault {
-            Some(fault) => fault.spoiled(topology),
-            None => topology,
+            Some(fault) => fault.spoiled(Arc::unwrap_or_clone(topology)),
+            None => Arc::unwrap_or_clone(topology),
         })
     }
 
@@ -293,6 +301,11 @@ impl Suite {
             .map(|path| path.trim_start_matches("subjects/").trim_end_matches(".toml").to_owned())
             .collect()
     }
+}
+
+/// What the topology of a case is made from.
+fn key(case: &Case) -> String {
+    format!("{} {:?}", case.topology_name(), case.given.settings)
 }
 
 /// Where the suite is: what was asked for, what xtask says, or `suites` here.

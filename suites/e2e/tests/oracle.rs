@@ -27,7 +27,7 @@ fn literals() -> Vec<Literal> {
     // The table has one reading of the local site, the article's; a subject may declare the other.
     let article = |case: &&Arc<Case>| case.declares.oab_local_site != Some(LocalSite::Mailbox);
     for case in suite.cases.iter().filter(article) {
-        let topology = Arc::new(suite.topology_of(case).unwrap());
+        let topology = suite.topology_of(case).unwrap();
         for step in &case.steps {
             let (when, then) = (step.when.clone(), step.then.clone());
             all.push(Literal { case: case.clone(), topology: topology.clone(), when, then });

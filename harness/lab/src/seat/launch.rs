@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+#[cfg(target_os = "linux")]
 use std::sync::OnceLock;
 
 use super::process::Process;
@@ -102,42 +103,24 @@ fn runnable(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// What stands before the program. `setpriv` has the kernel kill it when the lab is killed; on an own network `unshare`
-/// makes it an ordinary user, who is uid 1000 to itself and who nonetheless owns what the lab's user owns. Whatever the
-/// system refuses is left out. Tried once a process.
+/// What stands before the program: on an own network `unshare` makes it an ordinary user, who is uid 1000 to itself and who
+/// nonetheless owns what the lab's user owns. Left out where the system refuses it, which is tried once a process.
 #[cfg(target_os = "linux")]
 fn wrap(ground: GroundKind) -> &'static [&'static str] {
-    const DIES_WITH_US: &[&str] = &["setpriv", "--pdeathsig", "KILL", "--"];
     const ORDINARY: &[&str] = &["unshare", "--user", "--map-user=1000", "--map-group=1000", "--"];
-    const BOTH: &[&str] = &[
-        "unshare",
-        "--user",
-        "--map-user=1000",
-        "--map-group=1000",
-        "--",
-        "setpriv",
-        "--pdeathsig",
-        "KILL",
-        "--",
-    ];
-    static ON_OWN: OnceLock<&[&str]> = OnceLock::new();
-    static ELSEWHERE: OnceLock<&[&str]> = OnceLock::new();
-    let first_that_works = |candidates: &[&'static [&'static str]]| {
-        candidates.iter().copied().find(|words| works(words)).unwrap_or_default()
-    };
+    static WRAP: OnceLock<&[&str]> = OnceLock::new();
     match ground {
         // An ordinary user who may not bind port 443 would be no use as a front end.
         GroundKind::Own if crate::ground::low_ports_are_free() => {
-            ON_OWN.get_or_init(|| first_that_works(&[BOTH, ORDINARY, DIES_WITH_US]))
+            WRAP.get_or_init(|| if works(ORDINARY) { ORDINARY } else { &[] })
         }
-        _ => ELSEWHERE.get_or_init(|| first_that_works(&[DIES_WITH_US])),
+        _ => &[],
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 fn wrap(_: GroundKind) -> &'static [&'static str] {
-    static NOTHING: OnceLock<&[&str]> = OnceLock::new();
-    NOTHING.get_or_init(|| &[])
+    &[]
 }
 
 #[cfg(target_os = "linux")]

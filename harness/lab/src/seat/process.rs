@@ -22,30 +22,20 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts it from a thread of its own, which then waits for it: the kernel kills the program when the *thread* that
-    /// started it ends (prctl(2), PR_SET_PDEATHSIG), and a runtime's threads may end early.
+    /// Starts it, and a thread that waits for its end.
     pub(super) fn start(mut command: Command) -> io::Result<Process> {
-        let (started, starting) = std::sync::mpsc::sync_channel(1);
+        let child = command.spawn()?;
+        // The command holds the log open; what the subject holds is its own.
+        drop(command);
+        let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let pid = pid.ok_or_else(|| io::Error::other("a process without a number"))?;
+        let guard = Guard::over(pid);
         let (tell, status) = watch::channel(None);
         let reaped = Arc::new(Mutex::new(false));
         let gone = reaped.clone();
         let waiter = std::thread::Builder::new().name("seat".into()).spawn(move || {
-            let child = command.spawn();
-            // The command holds the log open; what the subject holds is its own.
-            drop(command);
-            match child {
-                Ok(child) => {
-                    let _ = started.send(Ok(child.id()));
-                    let _ = tell.send(reap(child, &gone));
-                }
-                Err(error) => {
-                    let _ = started.send(Err(error));
-                }
-            }
+            let _ = tell.send(reap(child, pid, guard, &gone));
         })?;
-        let id = starting.recv().map_err(|_| io::Error::other("the thread of the seat is gone"))??;
-        let pid = i32::try_from(id).ok().and_then(Pid::from_raw);
-        let pid = pid.ok_or_else(|| io::Error::other("a process without a number"))?;
         Ok(Process { pid, reaped, status, waiter: Some(waiter) })
     }
 
@@ -108,17 +98,12 @@ impl Drop for Process {
 }
 
 /// Waits for the end, then ends the rest of the group while its number still is the group's, then reaps.
-fn reap(mut child: Child, reaped: &Mutex<bool>) -> Option<ExitStatus> {
-    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let guard = Guard::over(pid);
-        while let Err(rustix::io::Errno::INTR) =
-            waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-        {}
-        let _ = kill_process_group(pid, Signal::KILL);
-        if let Some(guard) = guard {
-            guard.release();
-        }
-    }
+fn reap(mut child: Child, pid: Pid, guard: Guard, reaped: &Mutex<bool>) -> Option<ExitStatus> {
+    while let Err(rustix::io::Errno::INTR) =
+        waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
+    {}
+    let _ = kill_process_group(pid, Signal::KILL);
+    guard.release();
     let mut reaped = lock(reaped);
     let status = child.wait().ok();
     *reaped = true;

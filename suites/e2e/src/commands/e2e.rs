@@ -173,7 +173,7 @@ fn work(suite: &Suite, options: &E2e, filter: &Filter) -> Result<Vec<Work>, Exit
         fit(suite, &subject.0, options.today.as_ref())?;
         if let Some(case) = by_role.get(&role).and_then(|cases| cases.first()) {
             let topology = suite.topology_of(case).map_err(|error| say::suite_error(&error))?;
-            Seat::preview(&subject.0, &subject.1, topology).map_err(|error| {
+            Seat::preview(&subject.0, &subject.1, Arc::unwrap_or_clone(topology)).map_err(|error| {
                 say::error(error);
                 Exit::BadInput
             })?;
