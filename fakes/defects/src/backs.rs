@@ -1,14 +1,16 @@
-//! Lies of `back`: a request's head spoiled on its way to a server behind, another server, a repeat.
+//! Lies of `back`: a request's head spoiled on its way to a server behind, an address that is no longer, a repeat.
 
+use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use http::header::{COOKIE, HOST, HeaderName, HeaderValue, LOCATION, RANGE};
 use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body_util::BodyExt;
-use model::WebUrl;
+use model::{HostName, WebUrl};
 use reference::lane::LaneId;
-use reference::ports::{Back, BackError, Flow, Passage, Waiting};
+use reference::ports::{Back, BackError, Client, Flow, Passage, Waiting};
 
 use crate::Fired;
 use crate::fronts::whole;
@@ -22,6 +24,8 @@ pub(crate) enum Lie {
     Again,
     /// It goes where the answer would have sent the client.
     Follows,
+    /// It goes where the server was when it was looked for the first time.
+    FirstAddress,
 }
 
 const LIES: &[(&str, Lie)] = &[
@@ -33,6 +37,7 @@ const LIES: &[(&str, Lie)] = &[
     ("hands-its-session-on", Lie::Head(hands_its_session_on)),
     ("sends-twice", Lie::Again),
     ("follows-redirects", Lie::Follows),
+    ("resolves-once", Lie::FirstAddress),
 ];
 
 /// Headers that only a front end may set (X-SEC-1), as far as a stranger would try them first.
@@ -105,6 +110,8 @@ pub(crate) struct Spoiled {
     pub(crate) lie: Lie,
     pub(crate) truth: Arc<dyn Back>,
     pub(crate) fired: Fired,
+    /// Where servers were when they were looked for the first time.
+    first: Mutex<HashMap<(HostName, u16), SocketAddr>>,
 }
 
 impl Back for Spoiled {
@@ -125,26 +132,55 @@ impl Back for Spoiled {
         })
     }
 
+    fn address<'a>(
+        &'a self,
+        client: Client,
+        host: &'a HostName,
+        port: u16,
+    ) -> Waiting<'a, Result<SocketAddr, BackError>> {
+        Box::pin(async move {
+            let is = self.truth.address(client, host, port).await?;
+            match self.lie {
+                Lie::FirstAddress => Ok(self.where_it_was(client, (host.clone(), port), is)),
+                Lie::Head(_) | Lie::Again | Lie::Follows => Ok(is),
+            }
+        })
+    }
+
     fn send<'a>(
         &'a self,
         passage: &'a Passage,
         lane: LaneId,
+        to: SocketAddr,
         request: Request<Flow>,
     ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
         match self.lie {
-            Lie::Head(_) => self.truth.send(passage, lane, request),
-            Lie::Again => Box::pin(self.again(passage, lane, request)),
-            Lie::Follows => Box::pin(self.follow(passage, lane, request)),
+            Lie::Head(_) | Lie::FirstAddress => self.truth.send(passage, lane, to, request),
+            Lie::Again => Box::pin(self.again(passage, lane, to, request)),
+            Lie::Follows => Box::pin(self.follow(passage, lane, to, request)),
         }
     }
 }
 
 impl Spoiled {
+    pub(crate) fn new(id: &'static str, lie: Lie, truth: Arc<dyn Back>, fired: Fired) -> Spoiled {
+        Spoiled { id, lie, truth, fired, first: Mutex::default() }
+    }
+
+    fn where_it_was(&self, client: Client, server: (HostName, u16), is: SocketAddr) -> SocketAddr {
+        let was = *self.first.lock().unwrap_or_else(PoisonError::into_inner).entry(server).or_insert(is);
+        if was != is {
+            self.fired.lied(self.id, client.socket);
+        }
+        was
+    }
+
     /// Keeps the body, so that a request whose connection broke can be sent once more.
     async fn again(
         &self,
         passage: &Passage,
         lane: LaneId,
+        to: SocketAddr,
         request: Request<Flow>,
     ) -> Result<Response<Flow>, BackError> {
         let (head, body) = request.into_parts();
@@ -156,10 +192,10 @@ impl Spoiled {
             *request.headers_mut() = head.headers.clone();
             request
         };
-        match self.truth.send(passage, lane.clone(), once()).await {
+        match self.truth.send(passage, lane.clone(), to, once()).await {
             Err(BackError::Broken(..)) => {
                 self.fired.lied(self.id, passage.asked.client.socket);
-                self.truth.send(passage, lane, once()).await
+                self.truth.send(passage, lane, to, once()).await
             }
             first => first,
         }
@@ -170,6 +206,7 @@ impl Spoiled {
         &self,
         passage: &Passage,
         lane: LaneId,
+        to: SocketAddr,
         request: Request<Flow>,
     ) -> Result<Response<Flow>, BackError> {
         let (head, body) = request.into_parts();
@@ -181,21 +218,23 @@ impl Spoiled {
             frame
         });
         let first = Request::from_parts(head.clone(), body.boxed_unsync());
-        let answer = self.truth.send(passage, lane.clone(), first).await?;
-        let Some(to) = leads_to(answer.status(), answer.headers()) else { return Ok(answer) };
-        let mut onward = Passage { host: to.host.clone(), ..passage.clone() };
-        onward.asked.target.clone_from(&to.path);
+        let answer = self.truth.send(passage, lane.clone(), to, first).await?;
+        let Some(url) = leads_to(answer.status(), answer.headers()) else { return Ok(answer) };
+        let client = passage.asked.client;
+        let Ok(there) = self.truth.address(client, &url.host, passage.port).await else { return Ok(answer) };
+        let mut onward = Passage { host: url.host.clone(), ..passage.clone() };
+        onward.asked.target.clone_from(&url.path);
         let body = std::mem::take(&mut *sent.lock().unwrap_or_else(PoisonError::into_inner));
         let mut again = Request::new(whole(body.into()));
         *again.method_mut() = head.method;
-        *again.uri_mut() = to.path.parse().unwrap_or(head.uri);
+        *again.uri_mut() = url.path.parse().unwrap_or(head.uri);
         *again.headers_mut() = head.headers;
-        if let Ok(host) = HeaderValue::from_str(to.host.as_str()) {
+        if let Ok(host) = HeaderValue::from_str(url.host.as_str()) {
             again.headers_mut().insert(HOST, host);
         }
-        match self.truth.send(&onward, LaneId { host: to.host, ..lane }, again).await {
+        match self.truth.send(&onward, LaneId { host: url.host, ..lane }, there, again).await {
             Ok(other) => {
-                self.fired.lied(self.id, passage.asked.client.socket);
+                self.fired.lied(self.id, client.socket);
                 Ok(other)
             }
             Err(_) => Ok(answer),

@@ -1,8 +1,10 @@
 //! A wrap of every port that changes nothing: with it, everything must pass as without it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{Request, Response, request};
+use model::HostName;
 use reference::decide::{Account, Decision, Question, Target};
 use reference::lane::LaneId;
 use reference::ports::{
@@ -73,13 +75,23 @@ impl Back for Same<dyn Back> {
         self.0.head(passage, head)
     }
 
+    fn address<'a>(
+        &'a self,
+        client: Client,
+        host: &'a HostName,
+        port: u16,
+    ) -> Waiting<'a, Result<SocketAddr, BackError>> {
+        self.0.address(client, host, port)
+    }
+
     fn send<'a>(
         &'a self,
         passage: &'a Passage,
         lane: LaneId,
+        to: SocketAddr,
         request: Request<Flow>,
     ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
-        self.0.send(passage, lane, request)
+        self.0.send(passage, lane, to, request)
     }
 }
 

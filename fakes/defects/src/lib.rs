@@ -120,7 +120,7 @@ pub fn spoil(id: &str, ports: Ports, fired: Fired) -> Option<Ports> {
         return Some(Ports { front, ..ports });
     }
     if let Some((id, lie)) = backs::lie(id) {
-        let back = Arc::new(backs::Spoiled { id, lie, truth: ports.back.clone(), fired });
+        let back = Arc::new(backs::Spoiled::new(id, lie, ports.back.clone(), fired));
         return Some(Ports { back, ..ports });
     }
     if let Some(lane) = lanes::spoil(id, &ports, &fired) {

@@ -1,6 +1,5 @@
 //! The servers' side: a request's head as a server behind may see it, the ticket that speaks for the user, the dial.
 
-use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -18,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::clock;
 use crate::discover::Directory;
 use crate::lane::{Kept, LaneId, Open};
+use crate::names::Names;
 use crate::ports::{Back, BackError, Client, Flow, Octets, Passage, Ports, Stream, Waiting};
 use crate::request_log::RequestLog;
 
@@ -61,12 +61,10 @@ const COOKIES_OF_2010: &[&str] = &["sessionid", "cadata"];
 const CHOOSING_COOKIES: &[&str] =
     &["X-BackEndCookie", "X-BEResource", "X-AnonResource-Backend", "X-BackEndOverrideCookie"];
 
-/// Where each name and canonical port really listens, and how to get there.
+/// How to get to a server.
 pub struct Dial {
     /// The address to dial from.
     pub source: IpAddr,
-    /// Name and canonical port to address.
-    pub doors: HashMap<(HostName, u16), SocketAddr>,
     pub(crate) log: Arc<RequestLog>,
 }
 
@@ -74,22 +72,25 @@ impl Dial {
     /// Connects for a client, from the source address.
     ///
     /// # Errors
-    /// What nothing is known to listen at, or takes no connection in time.
-    pub async fn connect(&self, client: Client, host: &HostName, port: u16) -> Result<TcpStream, BackError> {
-        let key = (host.clone(), port);
-        let door = *self.doors.get(&key).ok_or_else(|| BackError::Nowhere(host.clone(), port))?;
+    /// What takes no connection in time.
+    pub async fn connect(
+        &self,
+        client: Client,
+        host: &HostName,
+        to: SocketAddr,
+    ) -> Result<TcpStream, BackError> {
         let unreachable = |why: String| BackError::Unreachable(host.clone(), why);
-        let connected = clock::within(clock::CONNECT, self.open(client, door)).await;
+        let connected = clock::within(clock::CONNECT, self.open(client, to)).await;
         connected
             .map_err(|late| unreachable(late.to_string()))?
             .map_err(|error| unreachable(error.to_string()))
     }
 
-    async fn open(&self, client: Client, door: SocketAddr) -> io::Result<TcpStream> {
-        let socket = if door.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    async fn open(&self, client: Client, to: SocketAddr) -> io::Result<TcpStream> {
+        let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
         socket.bind(SocketAddr::new(self.source, 0))?;
         self.log.carries(client, socket.local_addr()?).await;
-        let stream = socket.connect(door).await?;
+        let stream = socket.connect(to).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
     }
@@ -117,7 +118,9 @@ pub struct Onward {
 
 /// Connections to servers behind, and requests on them.
 pub struct Way {
-    /// How to reach servers.
+    /// Where servers are.
+    pub names: Names,
+    /// How to reach them.
     pub dial: Arc<Dial>,
     /// TLS towards them, verified against the lab's root.
     pub tls: TlsConnector,
@@ -136,7 +139,8 @@ pub(crate) async fn carry(
     head.uri = passage.asked.target.parse::<Uri>().unwrap_or(head.uri);
     ports.back.head(passage, &mut head).await?;
     let lane = ports.lane.lane(passage);
-    ports.back.send(passage, lane, Request::from_parts(head, body)).await
+    let to = ports.back.address(passage.asked.client, &passage.host, passage.port).await?;
+    ports.back.send(passage, lane, to, Request::from_parts(head, body)).await
 }
 
 impl Back for Behind {
@@ -161,13 +165,23 @@ impl Back for Behind {
         })
     }
 
+    fn address<'a>(
+        &'a self,
+        _: Client,
+        host: &'a HostName,
+        port: u16,
+    ) -> Waiting<'a, Result<SocketAddr, BackError>> {
+        Box::pin(self.way.names.find(host, port))
+    }
+
     fn send<'a>(
         &'a self,
         passage: &'a Passage,
         lane: LaneId,
+        to: SocketAddr,
         request: Request<Flow>,
     ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
-        Box::pin(self.way.send(passage, lane, request))
+        Box::pin(self.way.send(passage, lane, to, request))
     }
 }
 
@@ -181,13 +195,23 @@ impl Back for Onward {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    fn address<'a>(
+        &'a self,
+        _: Client,
+        host: &'a HostName,
+        port: u16,
+    ) -> Waiting<'a, Result<SocketAddr, BackError>> {
+        Box::pin(self.way.names.find(host, port))
+    }
+
     fn send<'a>(
         &'a self,
         passage: &'a Passage,
         lane: LaneId,
+        to: SocketAddr,
         request: Request<Flow>,
     ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
-        Box::pin(self.way.send(passage, lane, request))
+        Box::pin(self.way.send(passage, lane, to, request))
     }
 }
 
@@ -214,6 +238,7 @@ impl Way {
         &self,
         passage: &Passage,
         lane: LaneId,
+        to: SocketAddr,
         mut request: Request<Flow>,
     ) -> Result<Response<Flow>, BackError> {
         if let Some(open) = self.kept.take(&lane) {
@@ -232,7 +257,7 @@ impl Way {
             }
         }
         let mut request = Some(request);
-        let open = self.open(passage).await?;
+        let open = self.open(passage, to).await?;
         let answer = self.attempt(passage, &lane, open, &mut request).await?;
         answer.ok_or_else(|| BackError::Broken(passage.host.clone(), "it closed the connection".into()))
     }
@@ -265,9 +290,9 @@ impl Way {
         }
     }
 
-    async fn open(&self, passage: &Passage) -> Result<Open, BackError> {
+    async fn open(&self, passage: &Passage, to: SocketAddr) -> Result<Open, BackError> {
         let unreachable = |why: String| BackError::Unreachable(passage.host.clone(), why);
-        let stream = self.dial.connect(passage.asked.client, &passage.host, passage.port).await?;
+        let stream = self.dial.connect(passage.asked.client, &passage.host, to).await?;
         let local = stream.local_addr().map_err(|error| unreachable(error.to_string()))?;
         let name = ServerName::try_from(passage.host.as_str().to_owned())
             .map_err(|error| unreachable(error.to_string()))?;

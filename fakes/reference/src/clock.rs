@@ -11,6 +11,8 @@ pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
 pub(crate) const SMALL_BODY: Duration = Duration::from_secs(30);
 /// How long a server behind may take to accept a connection.
 pub(crate) const CONNECT: Duration = Duration::from_secs(5);
+/// How long DNS may take over a question.
+pub(crate) const DNS: Duration = Duration::from_secs(2);
 /// How long the directory may take over a question.
 pub(crate) const DIRECTORY: Duration = Duration::from_secs(5);
 /// How long a Mailbox server may take to open a mailbox.

@@ -51,7 +51,7 @@ pub(crate) async fn run(
     let published = Published::of(lab)?;
     let kept = Arc::new(Kept::default());
     let log = Arc::new(RequestLog::of(lab)?);
-    let dial = Arc::new(Dial { source: lab.source, doors: lab.doors(), log });
+    let dial = Arc::new(Dial { source: lab.source, log });
     let way = crate::way(lab, kept.clone(), dial)?;
     let ports = Ports {
         discover: Arc::new(NobodysMailbox),

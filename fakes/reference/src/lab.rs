@@ -23,8 +23,11 @@ pub struct Lab {
     pub service_account: ServiceAccount,
     /// The address to dial from.
     pub source: IpAddr,
-    /// Where each name and canonical port really listens.
-    pub dial: Vec<Door>,
+    /// The DNS servers.
+    pub dns: Dns,
+    /// Where addresses of DNS and canonical ports really listen, where that is elsewhere.
+    #[serde(default)]
+    pub mapped: Vec<Mapped>,
     /// The topology. A front end asks the directory for it, since facts change; an edge needs its names alone.
     #[serde(default)]
     pub topology: Option<Topology>,
@@ -76,14 +79,21 @@ pub struct ServiceAccount {
     pub password: String,
 }
 
-/// One row of the dial table.
+/// Whom to ask for addresses.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Door {
-    /// A DNS name.
-    pub name: HostName,
+pub struct Dns {
+    /// The internal view's server.
+    pub internal: SocketAddr,
+}
+
+/// Where an address and a canonical port really listen.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Mapped {
+    /// An address as DNS has it.
+    pub ip: IpAddr,
     /// A canonical port.
     pub port: u16,
-    /// Where it really listens.
+    /// What to dial for them.
     pub address: SocketAddr,
 }
 
@@ -133,8 +143,8 @@ impl Lab {
         }
     }
 
-    /// The dial table by name and canonical port.
-    pub fn doors(&self) -> HashMap<(HostName, u16), SocketAddr> {
-        self.dial.iter().map(|door| ((door.name.clone(), door.port), door.address)).collect()
+    /// What to dial for an address and canonical port, where that is not what they say.
+    pub fn mapped(&self) -> HashMap<(IpAddr, u16), SocketAddr> {
+        self.mapped.iter().map(|row| ((row.ip, row.port), row.address)).collect()
     }
 }

@@ -15,6 +15,7 @@ mod edge;
 pub mod front;
 pub mod lab;
 pub mod lane;
+pub mod names;
 pub mod ports;
 mod request;
 mod request_log;
@@ -43,6 +44,7 @@ use discover::Directory;
 use front::{Doorway, Serves};
 use lab::Lab;
 use lane::{Kept, OwnLanes};
+use names::Names;
 use ports::{Ports, Untouched, Waiting};
 use request::FrontEnd;
 use request_log::RequestLog;
@@ -83,7 +85,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let standing = directory.topology().await?;
     let kept = Arc::new(Kept::default());
     let log = Arc::new(RequestLog::of(&lab)?);
-    let dial = Arc::new(Dial { source: lab.source, doors: lab.doors(), log: log.clone() });
+    let dial = Arc::new(Dial { source: lab.source, log: log.clone() });
     let own = lab.seat.fqdn.clone();
     let way = way(&lab, kept.clone(), dial.clone())?;
     let ports = Ports {
@@ -117,7 +119,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
 /// The way to servers behind.
 fn way(lab: &Lab, kept: Arc<Kept>, dial: Arc<Dial>) -> anyhow::Result<Arc<Way>> {
     let tls = TlsConnector::from(Arc::new(client_config(lab)?));
-    Ok(Arc::new(Way { dial, tls, kept, octets: OnceLock::new() }))
+    Ok(Arc::new(Way { names: Names::of(lab)?, dial, tls, kept, octets: OnceLock::new() }))
 }
 
 /// The ports, some of them exchanged; their octets are those of the way behind from now on.

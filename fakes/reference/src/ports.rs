@@ -176,9 +176,9 @@ pub struct Passage {
 /// Why a server behind gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum BackError {
-    /// The dial table has no such name and port.
-    #[error("nothing is known to listen at {0}:{1}")]
-    Nowhere(HostName, u16),
+    /// Its name leads to no address.
+    #[error("{0} leads nowhere: {1}")]
+    Nowhere(HostName, String),
     /// No connection.
     #[error("{0} took no connection: {1}")]
     Unreachable(HostName, String),
@@ -190,7 +190,7 @@ pub enum BackError {
     NoTicket(#[from] DirectoryDown),
 }
 
-/// The servers' side: a request's head as it goes, and its journey.
+/// The servers' side: where they are, a request's head as it goes, and its journey.
 pub trait Back: Send + Sync {
     /// Rewrites a request's head for the server behind.
     fn head<'a>(
@@ -198,11 +198,20 @@ pub trait Back: Send + Sync {
         passage: &'a Passage,
         head: &'a mut http::request::Parts,
     ) -> Waiting<'a, Result<(), BackError>>;
-    /// Sends it on a lane, at most once, and brings the answer's head; the bodies flow.
+    /// Where a server takes connections now, by its name and canonical port.
+    fn address<'a>(
+        &'a self,
+        client: Client,
+        host: &'a HostName,
+        port: u16,
+    ) -> Waiting<'a, Result<SocketAddr, BackError>>;
+    /// Sends it on a lane, at most once, and brings the answer's head; the bodies flow. Where the lane is not open yet, it
+    /// leads to this address.
     fn send<'a>(
         &'a self,
         passage: &'a Passage,
         lane: LaneId,
+        to: SocketAddr,
         request: Request<Flow>,
     ) -> Waiting<'a, Result<Response<Flow>, BackError>>;
 }

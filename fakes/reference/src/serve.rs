@@ -65,7 +65,8 @@ impl FrontEnd {
         server: &HostName,
     ) -> anyhow::Result<Session<TcpStream>> {
         let opening = async {
-            let stream = self.dial.connect(client, server, MS_RPC).await?;
+            let to = self.ports.back.address(client, server, MS_RPC).await?;
+            let stream = self.dial.connect(client, server, to).await?;
             Ok::<_, anyhow::Error>(
                 Session::connect(stream, &account.legacy_dn).await.map_err(|error: Unreachable| error)?,
             )

@@ -8,12 +8,24 @@ use tokio::time::{Interval, MissedTickBehavior};
 /// How long a DNS client may keep a TCP connection idle.
 pub(crate) const DNS_IDLE: Duration = Duration::from_secs(10);
 
+/// How long an answer of DNS may be kept. The shortest there is: records are steered, and cases wait for the expiry.
+pub(crate) const ANSWERS_KEPT: Duration = Duration::from_secs(1);
+
+/// How long an answer may have been on its way, and its receiver's clock be behind.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
+
 /// Between two attempts to connect to a process that does not tell when it is ready.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
 
 /// What a future gives, or `None` once the limit has passed.
 pub async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
     tokio::time::timeout(limit, future).await.ok()
+}
+
+/// Waits until every answer that DNS has given so far has expired.
+pub(crate) async fn answers_expire() {
+    let never = within(ANSWERS_KEPT + ON_ITS_WAY, std::future::pending::<()>()).await;
+    debug_assert!(never.is_none());
 }
 
 /// Paces attempts at what gives no event; the first one is due at once.

@@ -21,8 +21,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 
-/// Seconds that an answer may be kept: short, since records are steered.
-const TTL: u32 = 5;
+/// Seconds that an answer may be kept.
+const TTL: u32 = clock::ANSWERS_KEPT.as_secs() as u32;
 /// Answers that a connection may have waiting.
 const WAITING_ANSWERS: usize = 32;
 /// The most bytes of an answer over UDP, whatever the client offers.
@@ -68,6 +68,14 @@ impl Names {
             View::Internal => book.internal.insert(name, addresses),
             View::External => book.external.insert(name, addresses),
         };
+    }
+
+    /// Makes every name that leads to one address lead to another, in both views, from the next query on.
+    pub fn lead_elsewhere(&self, was: IpAddr, is: IpAddr) {
+        let mut book = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let Book { internal, external, .. } = &mut *book;
+        let all = internal.values_mut().chain(external.values_mut()).flatten();
+        all.filter(|address| **address == was).for_each(|address| *address = is);
     }
 
     /// Where a name leads in a view; nothing is a name that does not resolve there.

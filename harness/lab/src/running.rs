@@ -23,7 +23,10 @@ use crate::pki::Authority;
 use crate::request_log::Reader;
 use crate::seat::{self, SeatError};
 
+mod machines;
 mod places;
+mod steer;
+use machines::Machines;
 use places::{last_words, read_requests};
 
 /// What a lab is to be.
@@ -40,6 +43,8 @@ pub struct Plan {
     pub faults: Vec<(ServerName, Protocol, Vec<Fault>)>,
     /// What servers are told to answer.
     pub answers: Vec<AnswersWanted>,
+    /// Servers that will move to another address: it is held for them from the start.
+    pub moves: Vec<ServerName>,
     /// Where arrivals are recorded.
     pub ledger: Ledger,
     /// A folder of the lab's own: certificates, `lab.json`, the subject's files and logs.
@@ -84,6 +89,9 @@ pub enum LabError {
     /// A process for a place that the topology does not have.
     #[error("{0} is no position of this topology")]
     NoPlace(ServerName),
+    /// A server that was to move, and for which no other address was held, or no longer.
+    #[error("no other address is held for {0}")]
+    NotMoved(ServerName),
     /// A socket, a file, a folder.
     #[error("{what}: {error}")]
     Io {
@@ -123,6 +131,7 @@ pub struct Lab {
     folder: PathBuf,
     subject: Option<seat::Running>,
     front_end: Option<seat::Running>,
+    machines: Machines,
     tasks: JoinSet<()>,
     stop: CancellationToken,
 }
@@ -148,12 +157,13 @@ impl Lab {
         let authority = Authority::new()?;
         std::fs::create_dir_all(&plan.folder).map_err(io(plan.folder.display().to_string()))?;
         let topology = plan.topology;
-        let positions = topology.positions().count();
-        if positions > MOST_SERVERS {
-            return Err(LabError::TooLarge(positions));
+        let places = topology.positions().count() + plan.moves.len();
+        if places > MOST_SERVERS {
+            return Err(LabError::TooLarge(places));
         }
+        let mut free = (FIRST_SERVER..).map(|number| block.address(number));
         let addresses: BTreeMap<ServerName, IpAddr> =
-            topology.positions().cloned().zip((FIRST_SERVER..).map(|number| block.address(number))).collect();
+            topology.positions().cloned().zip(free.by_ref()).collect();
         let names = Names::of(&topology, |server| addresses[server]);
         let directory = Directory::new(topology.clone());
         let accounts = lease(&directory, &plan.ledger, &plan.leases)?;
@@ -184,12 +194,18 @@ impl Lab {
             }
             None => None,
         };
+        let mut machines = Machines::new(world, &stop);
         for (name, server) in &topology.servers {
             if (*name == topology.seat && plan.subject.is_some()) || Some(name) == front_end {
                 continue;
             }
-            let machine = machine(&block, &authority, &topology, (name, server), addresses[name])?;
-            tasks.spawn(exchange::serve(world.clone(), machine, stop.clone()));
+            let machine = |address| machine(&block, &authority, &topology, (name, server), address);
+            machines.start(machine(addresses[name])?);
+            if plan.moves.contains(name)
+                && let Some(address) = free.next()
+            {
+                machines.hold(address, machine(address)?);
+            }
         }
         let mut lab = Lab {
             ledger: plan.ledger,
@@ -204,6 +220,7 @@ impl Lab {
             folder: plan.folder,
             subject: None,
             front_end: None,
+            machines,
             tasks,
             stop,
         };
@@ -231,12 +248,17 @@ impl Lab {
         self.accounts.get(&(case.clone(), mailbox.clone()))
     }
 
-    /// Who sits at an address.
+    /// Who sits at an address, before a move or after.
     pub fn positions(&self) -> BTreeMap<IpAddr, ServerName> {
-        self.addresses.iter().map(|(name, address)| (*address, name.clone())).collect()
+        self.everywhere().map(|(name, address)| (*address, name.clone())).collect()
     }
 
-    /// Where a server is.
+    /// Every server's address, and the other one of those that move.
+    fn everywhere(&self) -> impl Iterator<Item = (&ServerName, &IpAddr)> {
+        self.addresses.iter().chain(self.machines.elsewhere())
+    }
+
+    /// Where a server is before it moves.
     pub fn address(&self, server: &ServerName) -> Option<IpAddr> {
         self.addresses.get(server).copied()
     }
@@ -309,12 +331,18 @@ impl Lab {
             process.stop().await;
         }
         self.stop.cancel();
-        while let Some(ended) = self.tasks.join_next().await {
-            if let Err(error) = ended
-                && error.is_panic()
-            {
-                std::panic::resume_unwind(error.into_panic());
-            }
+        self.machines.join().await;
+        join(&mut self.tasks).await;
+    }
+}
+
+/// Waits for all of them. A panic of one is raised again.
+async fn join(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
         }
     }
 }

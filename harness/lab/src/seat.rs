@@ -24,7 +24,7 @@ use crate::clock;
 use crate::ground::GroundKind;
 
 pub use facts::{
-    Account, Dial, Facts, NamespaceFacts, SeatFacts, SeatFiles, SeatListeners, ServerFacts, lab_json,
+    Account, Dial, Facts, Mapped, NamespaceFacts, SeatFacts, SeatFiles, SeatListeners, ServerFacts, lab_json,
 };
 pub(crate) use facts::{namespaces, servers};
 

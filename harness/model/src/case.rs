@@ -15,10 +15,12 @@ use crate::url::WebUrl;
 mod action;
 mod each;
 mod scheme;
+mod steps;
 mod told;
 mod wire;
 pub use action::Action;
 pub use scheme::Scheme;
+pub use steps::{Awaited, Steering, Step};
 pub use told::{Answer, Cell, Told};
 pub use wire::{
     After, AnswerFraming, Answering, Arrives, Carried, CarriedAnswer, CarriedBody, CarriedRequest,
@@ -66,16 +68,6 @@ pub struct Given {
     /// What servers answer to the case's user, by `server/protocol`, one an answer.
     #[serde(default)]
     pub answers: BTreeMap<String, Vec<Answering>>,
-}
-
-/// One client, what it opens, and the legs that must come of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// The client's part.
-    pub when: When,
-    /// The legs, in order; nothing else may arrive anywhere.
-    pub then: Vec<Leg>,
 }
 
 /// Who does what.
@@ -442,9 +434,9 @@ impl Case {
                 "source = \"the article, Outlook Web App, Purple User\"",
             );
         }
-        let mut steps = file.step;
+        let mut steps = steps::in_order(file.step, source)?;
         match (file.when, file.then) {
-            (Some(when), then) if steps.is_empty() => steps.push(Step { when, then }),
+            (Some(when), then) if steps.is_empty() => steps.push(Step { before: vec![], when, then }),
             (None, then) if then.is_empty() => {}
             _ => {
                 return wrong(
@@ -530,7 +522,7 @@ struct CaseFile {
     #[serde(default)]
     then: Vec<Leg>,
     #[serde(default)]
-    step: Vec<Step>,
+    step: Vec<steps::Row>,
     #[serde(default)]
     resolves: Vec<Resolves>,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use exchange::Dictated;
 use lab::{AnswersWanted, LeaseWanted, Plan};
 use ledger::Ledger;
-use model::case::{Action, Case, Ends, Password, Told};
+use model::case::{Action, Case, Ends, Password, Steering, Told};
 use model::subject::Subject;
 use model::{Protocol, ServerName, Topology};
 
@@ -22,7 +22,7 @@ pub struct Group {
 }
 
 /// Whether a case leaves nothing behind: no fault, no 5xx, no reset, no answer held longer than a second, no wrong
-/// password.
+/// password, nothing done to the running lab.
 pub fn may_share(case: &Case) -> bool {
     let quiet = |action| !matches!(action, Action::Ping | Action::StreamingEvents);
     let aloud = |told: &Told| match told {
@@ -34,7 +34,8 @@ pub fn may_share(case: &Case) -> bool {
         && case.given.answers.values().flatten().all(|answer| answer.ends == Ends::Whole)
         && case.steps.iter().flat_map(|step| &step.when.sends).all(|send| send.leaves_after.is_none())
         && case.steps.iter().all(|step| {
-            step.when.password != Password::Wrong
+            step.before.is_empty()
+                && step.when.password != Password::Wrong
                 && quiet(step.when.does)
                 && !step.then.iter().any(|leg| aloud(&leg.told))
         })
@@ -51,14 +52,22 @@ pub fn groups(cases: &[Arc<Case>], isolate: bool) -> Vec<Group> {
             None => groups.push((key, Group { cases: vec![case.clone()], shared })),
         }
     }
-    // What runs longest begins first: a case that repeats itself does so one after the other, and would end last.
+    // What runs longest begins first: a case that waits, and then one that repeats itself, since it does so one after the
+    // other. They would end last.
     for (_, group) in &mut groups {
-        group.cases.sort_by_key(|case| std::cmp::Reverse(repeats(case)));
+        group.cases.sort_by_key(|case| std::cmp::Reverse((waits(case), repeats(case))));
     }
     groups.sort_by_key(|(_, group)| {
-        std::cmp::Reverse((group.cases.first().map(|case| repeats(case)), group.cases.len()))
+        let first = group.cases.first().map(|case| (waits(case), repeats(case)));
+        std::cmp::Reverse((first, group.cases.len()))
     });
     groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// How often the case waits for something that takes its time.
+fn waits(case: &Case) -> usize {
+    let done = case.steps.iter().flat_map(|step| &step.before);
+    done.filter(|steering| matches!(steering, Steering::WaitsFor(_))).count()
 }
 
 /// How often the client of the case does what it does, over all steps.
@@ -81,9 +90,11 @@ pub fn plan(
     let mut leases = vec![];
     let mut faults = vec![];
     let mut answers = vec![];
+    let mut moves = vec![];
     let quiet = subject.as_ref().and_then(|(subject, _)| quiet(subject)).unwrap_or(USUAL_QUIET);
     for case in &group.cases {
         for step in &case.steps {
+            moves.extend(step.before.iter().filter_map(Steering::server).cloned());
             leases.push(LeaseWanted {
                 case: case.id.clone(),
                 mailbox: step.when.mailbox.clone(),
@@ -117,6 +128,7 @@ pub fn plan(
         leases,
         faults,
         answers,
+        moves,
         topology,
         ledger,
         folder: folder.to_owned(),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clients::{Limits, Network, Person, Tickets};
 use lab::Lab;
-use model::case::{Case, Resolves, Told};
+use model::case::{Case, Resolves, Step, Told};
 use model::journal::{ClientLeg, Exchange};
 use model::verdict::{Difference, Outcome, Verdict};
 use model::{CaseId, HostName, MailboxName, ServerName, Topology, View};
@@ -27,7 +27,12 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
     let started = Instant::now();
     let mut journals = vec![];
     let mut staying = vec![];
+    let mut not_steered = None;
     for step in &case.steps {
+        if let Err(why) = steer(lab, step).await {
+            not_steered = Some(why);
+            break;
+        }
         let network = network(lab, step.when.view);
         let Some(person) = person(lab, case, &step.when.mailbox) else { break };
         for (journal, open) in clients::play_at_once(&network, &case.id, &step.when, &person).await {
@@ -53,6 +58,9 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
     for open in staying {
         open.close().await;
     }
+    if let Some(why) = not_steered {
+        return Played { verdict: unplayed(case, why, again), trace };
+    }
     let mut judged = judge(case, &trace);
     judged.differences.extend(wrong_names);
     judged.observed |= !case.resolves.is_empty();
@@ -77,6 +85,14 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
         again,
     };
     Played { verdict, trace }
+}
+
+/// Does to the lab what the case says before a client's step.
+async fn steer(lab: &Lab, step: &Step) -> Result<(), String> {
+    for steering in &step.before {
+        lab.steer(steering).await.map_err(|error| format!("{steering}: {error}"))?;
+    }
+    Ok(())
 }
 
 fn outcome(lab: &Lab, judged: &mut Judged, trace: &Trace, shared: bool, may_refuse: bool) -> Outcome {
@@ -142,7 +158,7 @@ pub fn setup(says: String) -> Difference {
     Difference { leg: 0, what: "setup".to_owned(), says }
 }
 
-/// A verdict for a case whose lab never came up.
+/// A verdict for a case whose lab never came up, or could not be steered.
 pub fn unplayed(case: &Case, says: String, again: String) -> Verdict {
     Verdict {
         id: case.id.clone(),

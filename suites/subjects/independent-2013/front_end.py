@@ -3,7 +3,8 @@
 
 It signs users in, by Basic, or by forms for Outlook Web App and the control panel; asks the directory where the mailbox
 is; and then proxies or redirects (GEN-1). Which of the two, and where to, is in `routing.py`; whom it asks, in
-`discovery.py`; how it proxies, in `passing.py`; the logon page and the silent redirect, in `forms.py`.
+`discovery.py`; how it proxies, in `passing.py`; where the servers are, in `names.py`; the logon page and the silent
+redirect, in `forms.py`.
 
 It never answers 451 (CX-EAS-7), serves nothing without TLS (X-SEC-5), and takes no server's name from a client
 (X-SEC-2). Python 3.11 or later.

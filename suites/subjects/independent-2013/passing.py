@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from forms import COOKIE
 from http1 import MOST_HEAD, Message, Refused, pieces, read_head, send_body
+from names import Names
 from routing import EXCHANGE_2013
 
 CONNECT_WITHIN = 3  # seconds
@@ -46,7 +47,7 @@ class Passing:
 
     def __init__(self, lab):
         self.source = lab["source"]
-        self.dial_table = {(entry["name"], entry["port"]): entry["address"] for entry in lab["dial"]}
+        self.names = Names(lab)
         self.trusted = ssl.create_default_context(cafile=lab["ca"])
         self.own_name = lab["seat"]["server"].upper()
 
@@ -72,10 +73,10 @@ class Passing:
         """Any one of the servers; the next where one takes no connection (CX-HLT-7)."""
         for server in random.sample(candidates, len(candidates)):
             port = 444 if server.version == EXCHANGE_2013 else 443
-            host, real = self.dial_table[server.fqdn, port].rsplit(":", 1)
-            to = {"host": host, "port": int(real), "local_addr": (self.source, 0), "limit": MOST_HEAD}
-            opening = asyncio.open_connection(**to, ssl=self.trusted, server_hostname=server.fqdn)
             try:
+                host, real = await self.names.find(server.fqdn, port)
+                to = {"host": host, "port": real, "local_addr": (self.source, 0), "limit": MOST_HEAD}
+                opening = asyncio.open_connection(**to, ssl=self.trusted, server_hostname=server.fqdn)
                 return server, *await asyncio.wait_for(opening, CONNECT_WITHIN)
             except OSError as error:
                 print(f"{server.fqdn}:{port} takes no connection: {error!r}", file=sys.stderr)

@@ -15,7 +15,7 @@ async fn directory(server: &MockServer) -> Directory {
             "listen": { "https": "127.0.0.1:1", "http": "127.0.0.1:2" },
             "certificate": { "chain": "/c", "key": "/k", "pem": "/p" }
         },
-        "ca": "/ca", "directory": server.uri(), "source": "127.0.0.1", "dial": [],
+        "ca": "/ca", "directory": server.uri(), "source": "127.0.0.1", "dns": { "internal": "127.0.0.1:53" },
         "service-account": { "user": "CONTOSO\\svc-proxy", "password": "s" }
     });
     Directory::new(&serde_json::from_value(lab).unwrap()).unwrap()

@@ -20,7 +20,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 use wiremock::matchers::{body_partial_json, method, path};
@@ -88,6 +88,9 @@ impl Seated {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let store = listener.local_addr().unwrap();
         servers.spawn(mailbox_server(listener));
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let dns = socket.local_addr().unwrap();
+        servers.spawn(dns_server(socket));
         let directory = directory(topology).await;
         let low = std::process::id().to_le_bytes();
         let at = |port| SocketAddr::from(([127, 200 | (low[1] & 7), low[0], host], port));
@@ -100,11 +103,10 @@ impl Seated {
                 "listen": { "https": https, "http": http },
                 "certificate": { "chain": chain, "key": key, "pem": chain }
             },
-            "ca": ca, "directory": directory.uri(), "source": "127.0.0.1",
-            "dial": [
-                { "name": "cas2010-s1.contoso.com", "port": 443, "address": door },
-                { "name": "cas2007-s1.contoso.com", "port": 443, "address": door },
-                { "name": "mbx2010-s1.contoso.com", "port": 6001, "address": store }
+            "ca": ca, "directory": directory.uri(), "source": "127.0.0.1", "dns": { "internal": dns },
+            "mapped": [
+                { "ip": "127.0.0.1", "port": 443, "address": door },
+                { "ip": "127.0.0.1", "port": 6001, "address": store }
             ],
             "service-account": { "user": "CONTOSO\\svc-proxy", "password": "s" }
         });
@@ -232,6 +234,20 @@ pub(crate) fn cookies(answer: &str) -> String {
     let lines =
         answer.lines().filter(|line| line.to_lowercase().starts_with("set-cookie: ")).map(|line| &line[12..]);
     lines.map(|line| line.split(';').next().unwrap()).collect::<Vec<_>>().join("; ")
+}
+
+/// DNS in which every name leads to 127.0.0.1.
+async fn dns_server(socket: UdpSocket) {
+    let mut query = [0; 512];
+    loop {
+        let (length, asker) = socket.recv_from(&mut query).await.unwrap();
+        // A question's name ends with the root; its type and class follow.
+        let end = 12 + query[12..length].iter().position(|byte| *byte == 0).unwrap() + 5;
+        let mut answer = query[..end].to_vec();
+        answer[2..12].copy_from_slice(&[0x84, 0, 0, 1, 0, 1, 0, 0, 0, 0]);
+        answer.extend([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]);
+        socket.send_to(&answer, asker).await.unwrap();
+    }
 }
 
 /// A Mailbox server that holds red's mailbox, with one message.

@@ -135,6 +135,20 @@ async fn a_steered_record_holds_from_the_next_query_on_and_in_its_view_only() {
 }
 
 #[tokio::test]
+async fn all_that_led_to_an_address_leads_to_another_once_it_has_moved_and_may_be_kept_for_a_second() {
+    let dns = Asked::start(true);
+    let (was, is) = (dns.block.address(CAS), dns.block.address(CAS + 10));
+    dns.names.lead_elsewhere(was, is);
+    for name in ["mail.contoso.com.", "cas2013-s1.contoso.com."] {
+        assert_eq!(dns.leads_to(View::Internal, name).await, [is]);
+    }
+    assert_eq!(dns.leads_to(View::External, "mail.contoso.com.").await, [dns.block.address(EDGE)]);
+    let answer = dns.ask(View::Internal, "mail.contoso.com.", RecordType::A).await;
+    assert_eq!(answer.answers[0].ttl, 1);
+    dns.end().await;
+}
+
+#[tokio::test]
 async fn the_letter_case_of_a_question_is_kept_and_every_query_is_in_the_ledger() {
     let dns = Asked::start(true);
     let answer = dns.ask(View::External, "MaIl.ConToso.com.", RecordType::A).await;

@@ -29,6 +29,14 @@ impl Dials {
         table.canonical.get(&real).copied().unwrap_or(real)
     }
 
+    /// The whole table: canonical, and where that really is. Empty on a canonical ground.
+    pub fn all(&self) -> Vec<(SocketAddr, SocketAddr)> {
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = table.real.iter().map(|(canonical, real)| (*canonical, *real)).collect();
+        all.sort();
+        all
+    }
+
     /// Enters a listener. A later one at the same canonical address takes its place.
     pub(super) fn enter(&self, canonical: SocketAddr, real: SocketAddr) {
         let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! The places that processes fill: the seat, and the front end's where the seat is before it.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use model::subject::Subject;
@@ -13,7 +14,7 @@ use super::{DIRECTORY, Lab, LabError, REQUEST_LOG, io, ports};
 use crate::doors::controller;
 use crate::ground::Block;
 use crate::request_log::Reader;
-use crate::seat::{self, Dial, Facts, Seat, SeatFacts, SeatListeners};
+use crate::seat::{self, Dial, Facts, Mapped, Seat, SeatFacts, SeatListeners};
 
 /// Who fills a place, and the folder that its paths are relative to.
 type Filler = Option<(Subject, PathBuf)>;
@@ -110,6 +111,7 @@ impl Lab {
             service_account: seat::Account { user: service.user, password: service.password },
             source: self.block.source(address),
             dial: self.dial_table(),
+            mapped: self.mapped(),
             domain: topology.domain.clone(),
             namespaces: seat::namespaces(&topology),
             servers: seat::servers(&topology, |server, port| {
@@ -149,6 +151,15 @@ impl Lab {
             address: self.block.dials().real(ip, port.number()),
         }));
         table
+    }
+
+    /// Where the addresses of servers really are, those after a move included.
+    fn mapped(&self) -> Vec<Mapped> {
+        let servers: BTreeSet<&IpAddr> = self.everywhere().map(|(_, address)| address).collect();
+        let all = self.block.dials().all().into_iter();
+        all.filter(|(canonical, _)| servers.contains(&canonical.ip()))
+            .map(|(canonical, address)| Mapped { ip: canonical.ip(), port: canonical.port(), address })
+            .collect()
     }
 }
 

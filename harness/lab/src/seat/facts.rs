@@ -1,6 +1,6 @@
 //! What a subject is told: lab.json, facts only, never a target.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use model::topology::{Namespace, Server, ServerRole};
@@ -36,6 +36,9 @@ pub struct Facts {
     pub source: std::net::IpAddr,
     /// Every name and canonical port of the inside, and where it really listens.
     pub dial: Vec<Dial>,
+    /// Where the servers' addresses and canonical ports really are, for whoever asks DNS for the addresses: on mapped
+    /// ground alone, elsewhere an address is what it says.
+    pub mapped: Vec<Mapped>,
     /// The domain of servers, namespaces and addresses.
     pub domain: HostName,
     /// The names that clients use.
@@ -186,6 +189,18 @@ pub struct Dial {
     pub address: SocketAddr,
 }
 
+/// Where an address of DNS and a canonical port really listen.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Mapped {
+    /// `127.80.3.21`
+    pub ip: IpAddr,
+    /// 443
+    pub port: u16,
+    /// `127.80.3.21:40123`
+    pub address: SocketAddr,
+}
+
 impl Facts {
     /// What a lab of this topology would tell, though none runs: addresses and paths are made up.
     pub fn sample(topology: Topology) -> Facts {
@@ -225,6 +240,7 @@ impl Facts {
             service_account: Account { user: service.user, password: service.password },
             source: lab(number(seat), 0).ip(),
             dial: vec![],
+            mapped: vec![],
             domain: topology.domain.clone(),
             request_log: None,
             namespaces: namespaces(&topology),

@@ -64,6 +64,7 @@ impl Stage {
             service_account: Account { user: "CONTOSO\\svc-proxy".into(), password: "p\"w".into() },
             source: block.address(10),
             dial: vec![],
+            mapped: vec![],
             request_log: None,
             domain: "contoso.com".parse().unwrap(),
             namespaces: vec![],

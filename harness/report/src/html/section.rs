@@ -1,6 +1,6 @@
 //! A case's section: the journey drawn, what was expected and observed in words, why, and where to go on.
 
-use model::case::{Leg, Opens, When};
+use model::case::{Leg, Opens, Step, When};
 use model::verdict::{Outcome, SeenLeg, Verdict};
 
 use super::escape::{address, bounded, lines, text};
@@ -31,7 +31,11 @@ pub(super) fn write(html: &mut String, page: &Page<'_>, one: &Shown<'_>) {
     ));
     html.push_str(&format!("<p><span class=ttl>{}</span>", text(&verdict.title)));
     if let Some(case) = one.case {
-        let did: Vec<String> = case.steps.iter().map(|step| does(&step.when)).collect();
+        let said = |step: &Step| {
+            let before = step.before.iter().map(|steering| text(&steering.to_string()));
+            before.chain([does(&step.when)]).collect::<Vec<_>>()
+        };
+        let did: Vec<String> = case.steps.iter().flat_map(said).collect();
         html.push_str(&format!(
             "<br><span class=r>{}: {}</span>",
             text(&case.topology_name()),

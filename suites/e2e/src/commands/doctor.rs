@@ -66,6 +66,7 @@ fn inner(root: &Path, options: &Doctor) -> Result<Exit, Exit> {
         leases: vec![LeaseWanted { case: visitor(), mailbox: visit.mailbox.clone(), typed: None }],
         faults: vec![],
         answers: vec![],
+        moves: vec![],
         ledger: Ledger::default(),
         folder: folder.path().join("lab"),
     };

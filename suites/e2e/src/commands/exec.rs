@@ -38,6 +38,7 @@ fn inner(root: &Path, options: &Exec) -> Result<Exit, Exit> {
         leases: vec![],
         faults: vec![],
         answers: vec![],
+        moves: vec![],
         ledger: Ledger::default(),
         folder: folder.path().join("lab"),
     };

@@ -66,6 +66,12 @@ fn explain_case(case: &Case) {
         println!("  told to  {place} answer {}", statuses.join(", then "));
     }
     for step in &case.steps {
+        if !step.before.is_empty() {
+            println!();
+        }
+        for steering in &step.before {
+            println!("  then     {steering}");
+        }
         let when = &step.when;
         let opens = String::from(when.opens.clone());
         println!(

@@ -152,7 +152,7 @@ impl One {
                 declares: Default::default(),
                 topology: self.file(folder).display().to_string(),
                 given: Given::default(),
-                steps: vec![Step { when: when.clone(), then: then.clone() }],
+                steps: vec![Step { before: vec![], when: when.clone(), then: then.clone() }],
                 resolves: vec![],
             };
             Some((self.role, Arc::new(case)))

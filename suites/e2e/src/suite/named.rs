@@ -1,7 +1,7 @@
 //! Names in a case that its topology or the rule book must have, each refused at its place.
 
 use exchange::fault::Fault;
-use model::case::{Answering, Case, Leg};
+use model::case::{Answering, Case, Leg, Steering};
 use model::problem::{Problem, Source};
 use model::rule::Rule;
 use model::{Protocol, ServerName, Topology};
@@ -18,8 +18,16 @@ pub(super) fn wrong(case: &Case, file: &Source, topology: &Topology, rules: &[Ru
     faults(case, topology, &mut found);
     answers(case, topology, &mut found);
     let one_step = file.locate(&["when"]).is_some();
-    for (number, step) in case.steps.iter().enumerate() {
-        let number = number.to_string();
+    let mut moved = vec![];
+    let mut row = 0;
+    for step in &case.steps {
+        for steering in &step.before {
+            let path = ["step", &row.to_string(), "steers"];
+            steered(steering, &mut moved, &path, topology, &mut found);
+            row += 1;
+        }
+        let number = row.to_string();
+        row += 1;
         let before: &[&str] = if one_step { &[] } else { &["step", &number] };
         if !topology.mailboxes.contains_key(&step.when.mailbox) {
             let message = format!("{} has no mailbox `{}`", topology.name, step.when.mailbox);
@@ -68,6 +76,28 @@ fn server_is_known(server: &ServerName, path: &[&str], topology: &Topology, foun
         let help = format!("servers: {}", listed(topology.positions()));
         found.add(path, format!("{} has no server `{server}`", topology.name), &help);
     }
+}
+
+/// What the lab does not fill does not move; and each server has one other address.
+fn steered<'c>(
+    steering: &'c Steering,
+    moved: &mut Vec<&'c ServerName>,
+    path: &[&str],
+    topology: &Topology,
+    found: &mut Found<'_>,
+) {
+    let Steering::MovesAddress(server) = steering else { return };
+    let path = [path, &["moves-address"]].concat();
+    let example = "a right one: steers = { moves-address = \"cas2010-s3\" }";
+    let behind = topology.front_end.as_ref().is_some_and(|front_end| front_end.server == *server);
+    if *server == topology.seat || behind {
+        found.add(&path, format!("{server} is not the lab's own: it cannot be moved"), example);
+    } else if !topology.servers.contains_key(server) {
+        server_is_known(server, &path, topology, found);
+    } else if moved.contains(&server) {
+        found.add(&path, format!("{server} has moved already, and has no third address"), example);
+    }
+    moved.push(server);
 }
 
 /// A fault at a place that there is not would never show, and the case would pass without it.

@@ -254,3 +254,19 @@ fn line_of(text: &str, wrong: &str) -> usize {
     let at = text.find(wrong).expect("it was written") + wrong.rfind('\n').map_or(0, |end| end + 1);
     text[..at].matches('\n').count() + 1
 }
+
+#[rstest]
+#[case::nobodys("cas2010-s9", "coexistence has no server `cas2010-s9`", "servers: cas2007-s1, cas2010-s1")]
+#[case::the_subjects("cas2013-s1", "cas2013-s1 is not the lab's own", "a right one: steers = ")]
+fn what_cannot_be_done_to_a_running_lab_is_refused_at_its_line(
+    #[case] server: &str,
+    #[case] says: &str,
+    #[case] help: &str,
+) {
+    const MOVES: &str = "cases/coexistence/dns/red-address-changes.toml";
+    let scratch = Scratch::with_cases(&["coexistence/dns/red-address-changes"]);
+    let wrong = format!("steers = {{ moves-address = \"{server}\" }}");
+    scratch.edit(MOVES, "steers = { moves-address = \"cas2010-s1\" }", &wrong);
+    let place = place(&scratch, MOVES, &wrong);
+    scratch.run(&["e2e", "--ground", "mapped"]).check(2, &[&place, says, help]);
+}

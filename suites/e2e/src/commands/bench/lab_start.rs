@@ -56,6 +56,7 @@ async fn once(
         leases: vec![],
         faults: vec![],
         answers: vec![],
+        moves: vec![],
         ledger: Ledger::default(),
         folder: setting.folder.join(format!("lab-start-{round}-{seated}")),
     };

@@ -93,6 +93,7 @@ impl Side {
             leases: vec![],
             faults: vec![],
             answers: vec![],
+            moves: vec![],
             ledger: Ledger::new(ledger_on),
             folder: setting.folder.join(format!("throughput-{ledger_on}")),
         };

@@ -64,7 +64,7 @@ async fn differs(
     let predicted = oracle::predict(&oracle::Table::standard(), &topology, &when).ok()?;
     let file = lab.folder.join("shrunk.toml");
     std::fs::write(&file, text).ok()?;
-    let steps = vec![Step { when, then: predicted.legs }];
+    let steps = vec![Step { before: vec![], when, then: predicted.legs }];
     let case = Case { topology: file.display().to_string(), steps, ..Case::clone(case) };
     let came = lab.play(&[(topology.role, Arc::new(case))], stop).await.ok()?;
     came.verdicts.into_iter().find(|verdict| verdict.outcome == Outcome::Fail)

@@ -1,0 +1,141 @@
+//! The row of a case's steps: each is what one client does and sees, or what is done to the running lab between two.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Leg, When};
+use crate::names::ServerName;
+use crate::problem::{Problem, Source};
+use crate::protocol::words;
+
+/// One client, what it opens, and the legs that must come of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Step {
+    /// What is done to the running lab before, in order. A case that ends with such a step is refused, since nothing would
+    /// look at what came of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Steering>,
+    /// The client's part.
+    pub when: When,
+    /// The legs, in order; nothing else may arrive anywhere.
+    pub then: Vec<Leg>,
+}
+
+/// What is done to a running lab: one change, or a wait for what follows from one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Steering {
+    /// This server is started again at another address, and its names lead there from the next query on. Where it was,
+    /// nobody takes a connection any more, and those that were open end (rule X-DNS-1).
+    MovesAddress(ServerName),
+    /// Nothing is done until this has come.
+    WaitsFor(Awaited),
+}
+
+words! {
+    /// What a case waits for between two of its clients.
+    Awaited, "thing to wait for", "dns-expiry";
+    /// Every DNS answer that was given so far has expired.
+    DnsExpiry = "dns-expiry",
+}
+
+/// A step as its file has it.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Row {
+    steers: Option<Steering>,
+    when: Option<When>,
+    #[serde(default)]
+    then: Vec<Leg>,
+}
+
+/// Each client's step with what is done to the lab before it.
+///
+/// # Errors
+/// A row that is both or neither, and a last one that no client comes after.
+pub(super) fn in_order(rows: Vec<Row>, source: &Source) -> Result<Vec<Step>, Problem> {
+    let wrong = |number: usize, says: &str| {
+        let place = source.locate(&["step", &number.to_string()]);
+        Err(source.problem(place, says, Some(RIGHT.to_owned())))
+    };
+    let (mut steps, mut before, last) = (vec![], vec![], rows.len());
+    for (number, row) in rows.into_iter().enumerate() {
+        match (row.steers, row.when) {
+            (Some(steering), None) if row.then.is_empty() => before.push(steering),
+            (None, Some(when)) => {
+                steps.push(Step { before: std::mem::take(&mut before), when, then: row.then })
+            }
+            _ => return wrong(number, "a step is a client's, with `when` and `then`, or `steers` the lab"),
+        }
+    }
+    match before.is_empty() {
+        true => Ok(steps),
+        false => wrong(last - 1, "nothing looks at what comes of this step: a client's must follow"),
+    }
+}
+
+const RIGHT: &str =
+    "[[step]]\nsteers = { moves-address = \"cas2010-s1\" }, or when = { … } and then = [{ … }]";
+
+impl Steering {
+    /// The server that it is done to, if to one.
+    pub fn server(&self) -> Option<&ServerName> {
+        match self {
+            Steering::MovesAddress(server) => Some(server),
+            Steering::WaitsFor(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Steering {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Steering::MovesAddress(server) => write!(f, "{server} moves to another address"),
+            Steering::WaitsFor(Awaited::DnsExpiry) => f.write_str("every DNS answer so far expires"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::case::{Awaited, Case, Steering};
+    use crate::problem::Source;
+
+    const CLIENT: &str = r#"
+[[step]]
+when = { mailbox = "red", client = "browser", view = "external", opens = "https://mail.contoso.com/owa/", does = "open-mailbox" }
+then = [{ dials = "mail.contoso.com", reached = "typed", hops = ["cas2013-s1"], prompts = { credentials = 1, certificate = 0 }, told = { mailbox = "red" } }]
+"#;
+    const MOVES: &str = "[[step]]\nsteers = { moves-address = \"cas2010-s1\" }\n";
+
+    fn read(steps: &[&str]) -> Result<Case, String> {
+        let head = "title = \"t\"\nrules = [\"X-DNS-1\"]\nsource = \"s\"\nneeds = []\n";
+        let source = Source::new("case.toml", format!("{head}{}", steps.concat()));
+        let read = Case::read("coexistence/dns/red".parse().unwrap(), &source);
+        read.map_err(|problem| problem.picture().to_string())
+    }
+
+    #[test]
+    fn what_is_done_to_the_lab_comes_before_the_client_that_follows() {
+        let waits = "[[step]]\nsteers = { waits-for = \"dns-expiry\" }\n";
+        let case = read(&[CLIENT, MOVES, waits, CLIENT]).unwrap();
+        let before: Vec<_> = case.steps.iter().map(|step| step.before.clone()).collect();
+        let moves = Steering::MovesAddress("cas2010-s1".parse().unwrap());
+        assert_eq!(before, [vec![], vec![moves, Steering::WaitsFor(Awaited::DnsExpiry)]]);
+    }
+
+    #[test]
+    fn a_step_that_is_neither_or_that_nobody_looks_at_is_refused_at_its_place() {
+        let both = CLIENT.replacen("[[step]]\n", MOVES, 1);
+        for (steps, place, says) in [
+            (vec![CLIENT, MOVES], "case.toml:9:1", "a client's must follow"),
+            (vec![both.as_str()], "case.toml:6:1", "a step is a client's"),
+            (vec![CLIENT, "[[step]]\n"], "case.toml:9:1", "a step is a client's"),
+        ] {
+            let refused = read(&steps).unwrap_err();
+            assert!(refused.starts_with(place) && refused.contains(says), "{refused}");
+            assert!(refused.contains("steers = { moves-address = \"cas2010-s1\" }"), "{refused}");
+        }
+        let unknown = read(&["[[step]]\nsteers = { waits-for = \"tea\" }\n", CLIENT]).unwrap_err();
+        assert!(unknown.starts_with("case.toml:6:") && unknown.contains("dns-expiry"), "{unknown}");
+    }
+}
