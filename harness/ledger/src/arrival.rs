@@ -150,13 +150,17 @@ pub enum Claim {
     Nobody,
 }
 
-/// A header line as the ledger keeps it: a very long one by its beginning, its length and its digest.
+/// A header line as the ledger keeps it: a very long one by its beginning, its length and its digest, in which the letter
+/// case of its name does not count.
 pub fn kept_line(line: &str) -> String {
     if line.len() <= MOST_LINE_BYTES {
         return line.to_owned();
     }
     let beginning: String = line.chars().take(64).collect();
-    let Digest { bytes, fnv } = Digest::of(line.as_bytes());
+    let (name, value) = line.split_at(line.find(':').unwrap_or(0));
+    let mut digest = Digest::of(name.to_ascii_lowercase().as_bytes());
+    digest.add(value.as_bytes());
+    let Digest { bytes, fnv } = digest;
     format!("{beginning}… ({bytes} bytes, {fnv:016x})")
 }
 

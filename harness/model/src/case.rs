@@ -253,8 +253,8 @@ pub struct Leg {
     pub signs_in: Option<SignsIn>,
     /// What it was told at the end.
     pub told: Told,
-    /// Whether the server that the client dialled may as well refuse, by a 4xx or by ending the connection: then nothing may
-    /// have gone further.
+    /// Whether the server that the client dialled may as well refuse, by a 4xx, by 501 or by ending the connection: then
+    /// nothing may have gone further.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_refuse: bool,
     /// What must arrive as sent: one a request of a raw client.

@@ -210,10 +210,11 @@ fn paths_of(exchange: &Exchange, trace: &Trace) -> Vec<Path> {
     paths
 }
 
-/// Whether the server that the client dialled refused, where it may, and nothing went further.
+/// Whether the server that the client dialled refused, where it may, and nothing went further. 501 is how a transfer coding
+/// that nobody knows is refused (RFC 9112, section 6.1).
 fn is_refused(expected: &Leg, ways: &[Way<'_>]) -> bool {
     let stays = |way: &Way<'_>| way.paths.iter().all(|path| path.behind.is_empty());
-    let refusal = |way: &Way<'_>| matches!(way.exchange.status, 0 | 400..=499);
+    let refusal = |way: &Way<'_>| matches!(way.exchange.status, 0 | 400..=499 | 501);
     expected.may_refuse && ways.iter().all(stays) && ways.last().is_some_and(refusal)
 }
 

@@ -85,7 +85,9 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             }
             Some(AnswerFraming::Chunked) => seen.whole = self.chunks(stays, &progress, seen).await?,
             Some(AnswerFraming::Close) => {
-                while self.more().await? && seen.body.bytes < stays {
+                // What came with the head is part of it.
+                self.keep(usize::MAX, &progress, seen)?;
+                while seen.body.bytes < stays && self.more().await? {
                     self.keep(usize::MAX, &progress, seen)?;
                 }
                 seen.whole = seen.body.bytes < stays;
@@ -243,6 +245,12 @@ mod tests {
         assert_eq!(outcome, Ok(()));
         assert_eq!((&seen.status[..], &seen.lines[0][..], seen.whole), ("200 Success", "A: 1", true));
         assert_eq!((seen.body, seen.framing), (Digest::of(b"abcde"), Some(AnswerFraming::Chunked)));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_ends_with_its_connection_is_read_though_it_came_with_the_head() {
+        let (outcome, seen) = read("HTTP/1.0 403 Forbidden\r\nA: 1\r\n\r\nabc", None).await;
+        assert_eq!((outcome, seen.whole, seen.body), (Ok(()), true, Digest::of(b"abc")));
     }
 
     #[tokio::test]
