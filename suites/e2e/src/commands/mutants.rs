@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use lab::ground::Ground;
+use model::case::Case;
 use model::{CaseId, Role};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -39,8 +40,17 @@ struct Bench {
 fn inner(root: &Path, options: &Mutants) -> Result<Exit, Exit> {
     let ground = Arc::new(say::ground(options.ground)?);
     let suite = Arc::new(say::suite(root)?);
+    let roles: BTreeMap<CaseId, Role> = suite
+        .cases
+        .iter()
+        .filter_map(|case| Some((case.id.clone(), suite.topology_of(case).ok()?.role)))
+        .collect();
+    let at_edge = |rule: &str| {
+        let its = |case: &&Arc<Case>| roles.get(&case.id) == Some(&Role::Edge);
+        suite.cases.iter().filter(its).any(|case| case.rules.iter().any(|held| held.as_str() == rule))
+    };
     let asked = |id: &str| options.defect.is_empty() || options.defect.iter().any(|glob| matches(glob, id));
-    let (chosen, waiting): (Vec<Fault>, Vec<Fault>) = fault::all()
+    let (chosen, waiting): (Vec<Fault>, Vec<Fault>) = fault::all(at_edge)
         .into_iter()
         .filter(|fault| asked(fault.id()))
         .partition(|fault| fault.is_identity() || fault.rules().iter().any(|rule| has_case(&suite, rule)));
@@ -51,11 +61,6 @@ fn inner(root: &Path, options: &Mutants) -> Result<Exit, Exit> {
         say::error("no defect matched; `coexist list defects` prints every id, those not built yet as such");
         return Ok(Exit::NothingChecked);
     }
-    let roles = suite
-        .cases
-        .iter()
-        .filter_map(|case| Some((case.id.clone(), suite.topology_of(case).ok()?.role)))
-        .collect();
     let folder = say::Folder::make()?;
     let runtime = say::runtime()?;
     let started = Instant::now();

@@ -1,6 +1,6 @@
 //! What can be wrong on purpose: the reference, the lab, or nothing at all, which must show in no case.
 
-use defects::Defect;
+use defects::{Defect, Port};
 use model::Role;
 
 use crate::lab_fault::{LAB_FAULTS, LabFault};
@@ -15,10 +15,21 @@ pub(super) enum Fault {
     Identity(Role),
 }
 
-/// Everything that is built, in the order of the catalogue.
-pub(super) fn all() -> Vec<Fault> {
+/// Everything that is built, in the order of the catalogue. A relay of octets stands before any subject: where an edge has
+/// cases of a rule that it breaks, it is tried there too.
+pub(super) fn all(at_edge: impl Fn(&str) -> bool) -> Vec<Fault> {
     let identities = [Role::FrontEnd2013, Role::FrontEnd2010, Role::Edge].map(Fault::Identity);
-    let defects = defects::catalogue().into_iter().filter(|defect| defect.built).map(Fault::Defect);
+    let as_edge = |defect: &Defect| {
+        let relay = defect.port == Port::Bytes && defect.role != Role::Edge;
+        let tried = relay && defect.rules.iter().any(|rule| at_edge(rule));
+        tried.then(|| Defect { role: Role::Edge, ..defect.clone() })
+    };
+    let built = defects::catalogue().into_iter().filter(|defect| defect.built);
+    let seats = built.flat_map(|defect| {
+        let other = as_edge(&defect);
+        [Some(defect), other].into_iter().flatten()
+    });
+    let defects = seats.map(Fault::Defect);
     identities.into_iter().chain(defects).chain(LAB_FAULTS.iter().map(Fault::Lab)).collect()
 }
 
@@ -56,7 +67,10 @@ impl Fault {
     /// Where it lies.
     pub(super) fn place(&self) -> String {
         match self {
-            Fault::Defect(defect) => format!("{:?}", defect.port).to_lowercase(),
+            Fault::Defect(defect) => match (format!("{:?}", defect.port).to_lowercase(), defect.role) {
+                (port, Role::Edge) => format!("{port}, edge"),
+                (port, _) => port,
+            },
             Fault::Lab(_) => "topology".to_owned(),
             Fault::Identity(role) => format!("all, {role}"),
         }

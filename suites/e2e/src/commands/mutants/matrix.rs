@@ -48,7 +48,8 @@ fn idle_cases(suite: &Suite, results: &[Tried]) -> Vec<String> {
 
 /// Rules for which a case stands, and that no fault which is built must fail.
 fn uncovered_rules(suite: &Suite) -> Vec<String> {
-    let named: BTreeSet<&str> = fault::all().iter().flat_map(|fault| fault.rules()).copied().collect();
+    let named: BTreeSet<&str> =
+        fault::all(|_| false).iter().flat_map(|fault| fault.rules()).copied().collect();
     let held: BTreeSet<&str> =
         suite.cases.iter().flat_map(|case| &case.rules).map(|rule| rule.as_str()).collect();
     held.difference(&named).map(|rule| (*rule).to_owned()).collect()
