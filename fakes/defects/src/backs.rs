@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::{COOKIE, HOST, HeaderName, HeaderValue, LOCATION, RANGE};
+use http::header::{
+    CONTENT_LENGTH, COOKIE, HOST, HeaderName, HeaderValue, LOCATION, RANGE, TRANSFER_ENCODING,
+};
 use http::{HeaderMap, Method, Request, Response, StatusCode, request};
 use http_body_util::BodyExt;
 use model::{HostName, WebUrl};
@@ -35,6 +37,7 @@ const LIES: &[(&str, Lie)] = &[
     ("turns-head-into-get", Lie::Head(turns_head_into_get)),
     ("passes-front-end-headers", Lie::Head(passes_front_end_headers)),
     ("hands-its-session-on", Lie::Head(hands_its_session_on)),
+    ("rechunks-in-channel", Lie::Head(rechunks_in_channel)),
     ("sends-twice", Lie::Again),
     ("follows-redirects", Lie::Follows),
     ("resolves-once", Lie::FirstAddress),
@@ -103,6 +106,14 @@ fn hands_its_session_on(_: &Passage, sent: &HeaderMap, head: &mut request::Parts
     let Some(line) = sent.get_all(COOKIE).iter().find(own).cloned() else { return false };
     head.headers.insert(COOKIE, line);
     true
+}
+
+fn rechunks_in_channel(_: &Passage, _: &HeaderMap, head: &mut request::Parts) -> bool {
+    let rechunks = head.method == "RPC_IN_DATA" && head.headers.remove(CONTENT_LENGTH).is_some();
+    if rechunks {
+        head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+    rechunks
 }
 
 pub(crate) struct Spoiled {

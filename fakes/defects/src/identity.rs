@@ -50,6 +50,10 @@ impl Lane for Same<dyn Lane> {
     fn lane(&self, passage: &Passage) -> LaneId {
         self.0.lane(passage)
     }
+
+    fn ends(&self, passage: &Passage) -> Waiting<'static, ()> {
+        self.0.ends(passage)
+    }
 }
 
 impl Front for Same<dyn Front> {

@@ -1,23 +1,31 @@
-//! Lies of `lane`: a connection behind that one user signed in is handed to the next. A server keeps who signed in on a
-//! connection for its life, so whoever is handed one is served as the user before (X-SEC-4). Or each request is given a
-//! connection of its own, and a sign-in's legs never meet (X-WIRE-1).
+//! Lies of `lane`: a connection behind that one user signed in is handed to the next, or outlives its client. A server keeps
+//! who signed in on a connection for its life, so whoever is handed one is served as the user before (X-SEC-4); and what it
+//! pairs with one that never ends it keeps open too (X-WIRE-11). Or each request is given a connection of its own, and a
+//! sign-in's legs never meet (X-WIRE-1).
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use reference::lane::LaneId;
-use reference::ports::{Bound, Lane, Passage, Ports};
+use reference::ports::{Asked, Bound, Lane, Passage, Ports, Waiting};
 
 use crate::Fired;
 
-/// Which connections are shared, by how their clients signed in.
-pub(crate) type Lie = fn(&Bound) -> bool;
+/// How a lane is bent.
+#[derive(Clone, Copy)]
+pub(crate) enum Lie {
+    /// It is shared, by how its clients signed in.
+    Shared(fn(&Bound) -> bool),
+    /// It stays when its client has gone, by what was asked on it.
+    Stays(fn(&Asked) -> bool),
+}
 
 const LIES: &[(&str, Lie)] = &[
-    ("pool-forgets-who", |bound| bound.challenged),
-    ("pins-after-challenge-only", |bound| !bound.challenged),
-    ("pins-one-spelling", |bound| bound.challenged && bound.scheme != "NTLM"),
+    ("pool-forgets-who", Lie::Shared(|bound| bound.challenged)),
+    ("pins-after-challenge-only", Lie::Shared(|bound| !bound.challenged)),
+    ("pins-one-spelling", Lie::Shared(|bound| bound.challenged && bound.scheme != "NTLM")),
+    ("leaves-half-open", Lie::Stays(|asked| asked.verb == "RPC_IN_DATA")),
 ];
 
 const SPLITS: &str = "splits-handshake";
@@ -60,7 +68,8 @@ impl Spoiled {
 impl Lane for Spoiled {
     fn lane(&self, passage: &Passage) -> LaneId {
         let own = self.truth.lane(passage);
-        if !passage.bound.as_ref().is_some_and(self.lie) {
+        let Lie::Shared(shares) = self.lie else { return own };
+        if !passage.bound.as_ref().is_some_and(shares) {
             return own;
         }
         let shared = LaneId { connection: 0, user: None, ..own.clone() };
@@ -74,6 +83,16 @@ impl Lane for Spoiled {
             self.fired.lied(self.id, before);
         }
         shared
+    }
+
+    fn ends(&self, passage: &Passage) -> Waiting<'static, ()> {
+        match self.lie {
+            Lie::Stays(stays) if stays(&passage.asked) => {
+                self.fired.lied(self.id, passage.asked.client.socket);
+                Box::pin(std::future::pending())
+            }
+            _ => self.truth.ends(passage),
+        }
     }
 }
 
@@ -103,5 +122,9 @@ impl Lane for Splits {
         self.fired.lied(SPLITS, passage.asked.client.socket);
         // It stays the client's, and ends when he goes.
         LaneId { user: Some(format!("request {asked}")), ..own }
+    }
+
+    fn ends(&self, passage: &Passage) -> Waiting<'static, ()> {
+        self.truth.ends(passage)
     }
 }

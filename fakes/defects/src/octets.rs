@@ -3,6 +3,7 @@
 
 mod heads;
 mod relay;
+mod withheld;
 
 use std::sync::Arc;
 
@@ -27,6 +28,14 @@ pub(crate) enum Lie {
     WithholdsEarly,
     /// A chunked answer is held until it is whole.
     HoldsPieces,
+    /// An answer of a declared length is.
+    HoldsLength,
+    /// A request with a body is held until this much of it is there, or its end.
+    WaitsForBody(usize),
+    /// A body on its way to the RPC proxy is held until it could be a PDU.
+    WaitsForPdu,
+    /// A body on its way to the RPC proxy that has been quiet for a while is cut.
+    CutsQuietBody,
     /// The body of a challenge never comes.
     StallsOnChallenge,
     /// A long head ends the connection.
@@ -49,6 +58,11 @@ const LIES: &[(&str, Lie)] = &[
     ("chokes-on-big-heads", Lie::ChokesOnBigHeads),
     ("swallows-expect", Lie::SwallowsInterim),
     ("cuts-ping", Lie::CutsQuiet),
+    ("waits-for-whole-body", Lie::WaitsForBody(withheld::MOST)),
+    ("waits-for-first-buffer", Lie::WaitsForBody(16 * 1024)),
+    ("withholds-known-length", Lie::HoldsLength),
+    ("withholds-echo", Lie::WaitsForPdu),
+    ("cuts-idle-in-channel", Lie::CutsQuietBody),
 ];
 
 /// The lie of this id.

@@ -167,6 +167,7 @@ fn asked(topology: &Arc<Topology>) -> Vec<Question> {
             Protocol::Eas,
             Protocol::Ews,
             Protocol::Oab,
+            Protocol::OutlookAnywhere,
         ] {
             for (verb, target, listed, right) in [
                 ("POST", "/", false, true),
@@ -181,7 +182,7 @@ fn asked(topology: &Arc<Topology>) -> Vec<Question> {
                     topology: topology.clone(),
                     protocol,
                     verb: verb.parse().unwrap(),
-                    target: target.to_owned(),
+                    target: format!("{target}?cas2010-s2.contoso.com:6001"),
                     host: None,
                     cookies: Some(
                         "a=1; X-BEResource=cas2010-s3.contoso.com/EWS/Exchange.asmx~1942062522".to_owned(),

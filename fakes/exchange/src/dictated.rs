@@ -1,6 +1,8 @@
 //! Answers that a case dictates to its own user: any head, a body at its own pace, an early or a missing end. They stand
-//! where the rules speak of bytes, and of no mailbox.
+//! where the rules speak of bytes, and of no mailbox. Two may be open at once, as the channels of Outlook Anywhere are, and
+//! end together; what is said on them is not looked at.
 
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
@@ -29,29 +31,37 @@ use crate::server::{MOST_BODY_BYTES, Server};
 #[error("closed without an answer, as the case wants it")]
 pub(crate) struct Cut;
 
-/// Steps that a client may wait for, or tell of, by the mailbox's name.
+/// Steps that a client may wait for, or tell of, by the mailbox's name, and for one request by its verb too.
 pub(crate) struct Steps {
     ledger: Ledger,
     heard: String,
     arrived: String,
     read: String,
     gone: String,
+    /// How many connections of this mailbox had gone when this one began.
+    gone_before: u64,
 }
 
 impl Steps {
-    fn of(ledger: &Ledger, mailbox: &MailboxName) -> Steps {
-        let step = |what: &str| format!("{mailbox} {what}");
+    fn of(ledger: &Ledger, mailbox: &MailboxName, verb: &Method) -> Steps {
+        let gone = format!("{mailbox} gone");
         Steps {
+            heard: format!("{mailbox} {verb} heard"),
+            arrived: format!("{mailbox} {verb} arrived"),
+            read: format!("{mailbox} {verb} read"),
+            gone_before: ledger.stepped(&gone),
             ledger: ledger.clone(),
-            heard: step("heard"),
-            arrived: step("arrived"),
-            read: step("read"),
-            gone: step("gone"),
+            gone,
         }
     }
 
     fn once_more(&self, what: &str) {
         self.ledger.step(what, self.ledger.stepped(what) + 1);
+    }
+
+    /// The client has gone from another connection of this mailbox.
+    async fn other_gone(&self) {
+        self.ledger.until(&self.gone, self.gone_before + 1).await;
     }
 }
 
@@ -93,16 +103,23 @@ pub(crate) async fn answer(
     let Some(dictated) = server.world.faults.next_dictated(&server.name, protocol, &mailbox) else {
         return Err(Cut);
     };
-    let steps = Arc::new(Steps::of(&server.world.ledger, &mailbox));
+    let steps = Arc::new(Steps::of(&server.world.ledger, &mailbox, verb));
     steps.once_more(&steps.arrived);
     let reading = read(steps.clone(), body, order);
     match dictated.answer.sent {
         // The connection can be used again once the body is gone (RFC 9112, section 9.3).
         Sent::AtOnce => server.drive(within(LIMIT, reading)),
         Sent::AfterTheBody | Sent::AfterQuiet => {
-            if within(LIMIT, reading).await.is_none() {
+            let mut ended = Ended(steps.clone(), false);
+            let whole = match dictated.answer.ends {
+                Ends::WithTheOther => within(LIMIT, until(reading, steps.other_gone(), &mut ended)).await,
+                Ends::Whole | Ends::CutBefore | Ends::CutWithin => within(LIMIT, reading).await,
+            };
+            // A client that has gone is told of, and gets no answer.
+            if whole != Some(true) {
                 return Err(Cut);
             }
+            ended.1 = true;
         }
     }
     if dictated.answer.sent == Sent::AfterQuiet {
@@ -116,11 +133,31 @@ pub(crate) async fn answer(
     Ok(written(answer, verb, steps))
 }
 
-/// Reads to the end, and says how far it has come.
-async fn read(steps: Arc<Steps>, mut body: Incoming, order: Order) {
+/// Reads on until the other connection has gone: then this one is ended from here, and has not been left.
+async fn until(
+    reading: impl Future<Output = bool>,
+    other: impl Future<Output = ()>,
+    ended: &mut Ended,
+) -> bool {
+    tokio::select! {
+        whole = reading => whole,
+        () = other => {
+            ended.1 = true;
+            false
+        }
+    }
+}
+
+/// Reads to the end, and says how far it has come; false where the end never comes.
+async fn read(steps: Arc<Steps>, mut body: Incoming, order: Order) -> bool {
     let before = steps.ledger.stepped(&steps.heard);
     let mut digest = Digest::default();
-    while let Some(Ok(frame)) = body.frame().await {
+    let mut whole = true;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            whole = false;
+            break;
+        };
         let Some(data) = frame.data_ref() else { continue };
         digest.add(data);
         steps.ledger.heard(order, digest);
@@ -130,6 +167,7 @@ async fn read(steps: Arc<Steps>, mut body: Incoming, order: Order) {
         }
     }
     steps.ledger.heard(order, digest);
+    whole
 }
 
 fn head(answer: &Answering) -> Vec<u8> {
@@ -138,6 +176,7 @@ fn head(answer: &Answering) -> Vec<u8> {
     let (code, phrase) = answer.status.split_once(' ').unwrap_or((&answer.status, ""));
     let mut head = format!("{version} {code} {phrase}\r\n");
     let framing = match answer.framing {
+        AnswerFraming::Length if declared(&answer.lines).is_some() => None,
         AnswerFraming::Length => {
             Some(format!("Content-Length: {}", answer.body.as_ref().map_or(0, |body| body.bytes().len())))
         }
@@ -155,7 +194,10 @@ fn head(answer: &Answering) -> Vec<u8> {
 /// The answer as the HTTP library needs it to write the body: its head is exchanged on the way.
 fn written(answer: Answering, verb: &Method, steps: Arc<Steps>) -> Response<Out> {
     let whole = Bytes::from(answer.body.as_ref().map(model::case::Payload::bytes).unwrap_or_default());
-    let length = (answer.framing == AnswerFraming::Length).then_some(whole.len() as u64);
+    let length = match answer.framing {
+        AnswerFraming::Length => declared(&answer.lines).or(Some(whole.len() as u64)),
+        AnswerFraming::Chunked | AnswerFraming::Close => None,
+    };
     let (pieces, received) = mpsc::channel(1);
     let work: Work = Box::pin(send(answer.clone(), whole, pieces, steps));
     // To HEAD nothing is sent, and the work would never be driven.
@@ -173,6 +215,13 @@ fn written(answer: Answering, verb: &Method, steps: Arc<Steps>) -> Response<Out>
     response
 }
 
+/// The length that header lines declare.
+fn declared(lines: &[String]) -> Option<u64> {
+    let mut named = lines.iter().filter_map(|line| line.split_once(':'));
+    let (_, value) = named.find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?;
+    value.trim().parse().ok()
+}
+
 /// Tells of a connection that ended before its answer did.
 struct Ended(Arc<Steps>, bool);
 
@@ -188,6 +237,7 @@ async fn send(answer: Answering, whole: Bytes, to: mpsc::Sender<io::Result<Bytes
     let mut ended = Ended(steps.clone(), false);
     let before = steps.ledger.stepped(&steps.read);
     let cut = answer.ends == Ends::CutWithin;
+    let stays = answer.ends == Ends::WithTheOther;
     let parts = if cut { 2 } else { u64::from(answer.pieces.max(1)) };
     let mut sent = 0;
     for part in 1..=parts {
@@ -197,11 +247,16 @@ async fn send(answer: Answering, whole: Bytes, to: mpsc::Sender<io::Result<Bytes
         if to.send(Ok(piece)).await.is_err() {
             return;
         }
-        if part == parts {
+        if part == parts && !stays {
             break;
         }
         // The client has read what was sent, or somebody holds it back.
         let come = within(BARRIER, steps.ledger.until(&steps.read, before + sent)).await;
+        if part == parts && come.is_some() {
+            within(LIMIT, steps.other_gone()).await;
+            drop(to.send(Err(io::Error::other("the other connection has ended"))).await);
+            break;
+        }
         if come.is_none() || cut {
             let why = if cut { "the case wants it" } else { "the client has not read the piece before" };
             // Nobody is left to be told.

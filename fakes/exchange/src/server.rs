@@ -16,7 +16,7 @@ use hyper::ext::ReasonPhrase;
 use ledger::Draft;
 use model::digest::Digest;
 use model::journal::Order;
-use model::topology::Authentication;
+use model::topology::{Authentication, OutlookAnywhere};
 use model::{Build, HostName, Protocol, ServerName, Version, WebUrl};
 use protocols::answer::{Answer, Body};
 use protocols::eas::{self, DeviceState, EasRequest};
@@ -212,7 +212,11 @@ impl Server {
             return vec![Authentication::Windows, Authentication::Basic];
         }
         let topology = self.world.directory.topology();
-        let directory = protocol.and_then(|protocol| topology.servers.get(&self.name)?.directory(protocol));
+        let own = topology.servers.get(&self.name);
+        if protocol == Some(Protocol::OutlookAnywhere) {
+            return own.and_then(|server| server.outlook_anywhere.as_ref()).map(takes).unwrap_or_default();
+        }
+        let directory = protocol.and_then(|protocol| own?.directory(protocol));
         let Some(directory) = directory else { return vec![] };
         let mut methods = directory.authentication.clone();
         if directory.forms && !methods.contains(&Authentication::Fba) {
@@ -458,6 +462,16 @@ impl Server {
         }
         answer
     }
+}
+
+/// What the RPC proxy's virtual directory takes. Its settings are Outlook Anywhere's own: `Ntlm` turns IIS's Windows
+/// Authentication on, which offers Negotiate too.
+fn takes(settings: &OutlookAnywhere) -> Vec<Authentication> {
+    let windows = |method: &Authentication| match method {
+        Authentication::Ntlm => Authentication::Windows,
+        other => *other,
+    };
+    settings.iis_authentication.iter().map(windows).collect()
 }
 
 /// What a device says that it speaks, where its request is no command: OPTIONS.

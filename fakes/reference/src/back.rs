@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, Response, Uri, Version, request};
+use http_body_util::BodyExt;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use model::{HostName, Role};
@@ -16,7 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock;
 use crate::discover::Directory;
-use crate::lane::{Kept, LaneId, Open};
+use crate::lane::{Kept, LaneId, Open, Tied};
 use crate::names::Names;
 use crate::ports::{Back, BackError, Client, Flow, Octets, Passage, Ports, Stream, Waiting};
 use crate::request_log::RequestLog;
@@ -140,6 +141,7 @@ pub(crate) async fn carry(
     ports.back.head(passage, &mut head).await?;
     let lane = ports.lane.lane(passage);
     let to = ports.back.address(passage.asked.client, &passage.host, passage.port).await?;
+    let body = Tied::new(body, ports.lane.clone(), passage.clone()).boxed_unsync();
     ports.back.send(passage, lane, to, Request::from_parts(head, body)).await
 }
 

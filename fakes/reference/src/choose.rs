@@ -15,8 +15,12 @@ pub struct InTurn(AtomicUsize);
 impl Choose for InTurn {
     fn choose(&self, asked: &Asked, account: Option<&Account>, of: &[Target]) -> Option<Target> {
         let turn = match (asked.protocol, account) {
-            // A server keeps what it keeps of these for a user to itself: pages' state, subscriptions (wire facts 6).
-            (Some(Protocol::Owa | Protocol::Ecp | Protocol::Ews), Some(account)) => {
+            // A server keeps what it keeps of these for a user to itself: pages' state, subscriptions (wire facts 6), and
+            // of Outlook Anywhere which two channels are one virtual connection.
+            (
+                Some(Protocol::Owa | Protocol::Ecp | Protocol::Ews | Protocol::OutlookAnywhere),
+                Some(account),
+            ) => {
                 let mut hasher = DefaultHasher::new();
                 account.sid.hash(&mut hasher);
                 usize::try_from(hasher.finish() % (1 << 16)).unwrap_or_default()

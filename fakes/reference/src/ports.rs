@@ -27,7 +27,7 @@ pub struct Ports {
     pub decide: Arc<dyn Decide>,
     /// Which of several servers behind takes a request.
     pub choose: Arc<dyn Choose>,
-    /// Which connection behind a request may use.
+    /// Which connection behind a request may use, and until when.
     pub lane: Arc<dyn Lane>,
     /// The head of a request as it comes, and the answer as it goes.
     pub front: Arc<dyn Front>,
@@ -116,10 +116,12 @@ pub trait Choose: Send + Sync {
     fn choose(&self, asked: &Asked, account: Option<&Account>, of: &[Target]) -> Option<Target>;
 }
 
-/// Which connection behind a request may use.
+/// Which connection behind a request may use, and until when.
 pub trait Lane: Send + Sync {
     /// The lane for a request on its way: of this client, signed in as this user, to this server and port.
     fn lane(&self, passage: &Passage) -> LaneId;
+    /// A client has gone in the midst of this request: done when the connection behind is to end too.
+    fn ends(&self, passage: &Passage) -> Waiting<'static, ()>;
 }
 
 /// A sign-in that belongs to a client's connection.

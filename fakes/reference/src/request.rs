@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use model::topology::{Authentication, Server};
+use model::topology::Server;
 use model::{HostName, Protocol, Role, Topology, Version, WebUrl};
 use protocols::answer::Answer;
 use protocols::eas::DeviceState;
@@ -25,7 +25,7 @@ use crate::lab::Seat;
 use crate::lane::Kept;
 use crate::ports::{Asked, Client, DirectoryDown, Flow, Passage, Ports, Sought};
 use crate::request_log::RequestLog;
-use crate::sign_in::{self, Identity, Met, Porter};
+use crate::sign_in::{self, Identity, Met, Methods, Porter};
 
 /// The longest logon form, in bytes.
 const LONGEST_FORM: usize = 64 * 1024;
@@ -92,9 +92,10 @@ impl Serves for FrontEnd {
 impl FrontEnd {
     async fn answer(&self, asked: &Asked, request: Request<Flow>) -> Response<Flow> {
         let path = asked.target.split('?').next().unwrap_or_default();
-        let Some((protocol, directory)) = asked.protocol.and_then(|protocol| {
-            Some((protocol, self.standing.server(&self.seat.server)?.directory(protocol)?))
-        }) else {
+        let entered = asked
+            .protocol
+            .and_then(|protocol| Some((protocol, sign_in::methods(self.own_server()?, protocol)?)));
+        let Some((protocol, methods)) = entered else {
             return self.own(match path {
                 "/" => iis::found("/owa/"), // wire facts 1.2
                 _ => iis::not_found(),
@@ -103,11 +104,9 @@ impl FrontEnd {
         if self.role == Role::FrontEnd2013 && is_health_page(path) {
             return self.own(iis::health_page(self.seat.fqdn.as_str()));
         }
-        match sign_in::by_forms(protocol, directory) {
-            true => self.by_forms(asked, protocol, request).await,
-            false => {
-                let offers = |offered: &&Authentication| **offered != Authentication::Fba;
-                let offers: Vec<_> = directory.authentication.iter().filter(offers).copied().collect();
+        match methods {
+            Methods::Forms => self.by_forms(asked, protocol, request).await,
+            Methods::Offered(offers) => {
                 let own = &self.seat.fqdn;
                 let met = self.porter.meet(&self.directory, own, asked.client, request.headers(), &offers);
                 let identity = match met.await {

@@ -4,7 +4,7 @@
 mod bound;
 
 use http::{HeaderMap, header};
-use model::topology::{Authentication, VirtualDirectory};
+use model::topology::{Authentication, Server};
 use model::{HostName, Protocol, Version};
 use protocols::answer::Answer;
 use protocols::fba::{LogonForm, Sessions};
@@ -144,7 +144,23 @@ pub(crate) fn cookies(headers: &HeaderMap) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join("; "))
 }
 
-/// Whether this protocol is entered by the logon page.
-pub(crate) fn by_forms(protocol: Protocol, directory: &VirtualDirectory) -> bool {
-    matches!(protocol, Protocol::Owa | Protocol::Ecp) && directory.forms
+/// How a virtual directory is entered.
+pub(crate) enum Methods {
+    /// By the logon page.
+    Forms,
+    /// By one of these, in the order in which a 401 offers them.
+    Offered(Vec<Authentication>),
+}
+
+/// How this server's virtual directory for a protocol is entered, where it has one. Outlook Anywhere has its own settings.
+pub(crate) fn methods(server: &Server, protocol: Protocol) -> Option<Methods> {
+    if protocol == Protocol::OutlookAnywhere {
+        return Some(Methods::Offered(server.outlook_anywhere.as_ref()?.iis_authentication.clone()));
+    }
+    let directory = server.directory(protocol)?;
+    if matches!(protocol, Protocol::Owa | Protocol::Ecp) && directory.forms {
+        return Some(Methods::Forms);
+    }
+    let offered = directory.authentication.iter().filter(|method| **method != Authentication::Fba);
+    Some(Methods::Offered(offered.copied().collect()))
 }

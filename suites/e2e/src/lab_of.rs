@@ -32,7 +32,7 @@ pub fn may_share(case: &Case) -> bool {
     };
     case.given.faults.is_empty()
         && case.given.answers.values().flatten().all(|answer| answer.ends == Ends::Whole)
-        && case.steps.iter().flat_map(|step| &step.when.sends).all(|send| send.leaves_after.is_none())
+        && case.steps.iter().flat_map(|step| &step.when.sends).all(|send| !send.leaves())
         && case.steps.iter().all(|step| {
             step.before.is_empty()
                 && step.when.password != Password::Wrong

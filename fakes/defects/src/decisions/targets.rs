@@ -124,6 +124,16 @@ pub(super) const LIES: &[(&str, Lie)] = &[
         }
         _ => truth,
     }),
+    ("dials-the-query", |question, truth| {
+        let named =
+            question.target.split_once('?').and_then(|(_, query)| query.split(':').next()?.parse().ok());
+        match (question.protocol, &truth, named) {
+            (Protocol::OutlookAnywhere, Decision::Proxy(_), Some(host)) => {
+                Decision::Proxy(vec![Target { host, port: 443 }])
+            }
+            _ => truth,
+        }
+    }),
     ("oab-green-anywhere", |question, truth| match (&truth, question.own_site()) {
         (Decision::Proxy(right), Some(own))
             if question.protocol == Protocol::Oab && right.iter().all(|t| t.port == 444) =>

@@ -18,6 +18,7 @@ pub(super) const LIES: &[(&str, Lie)] = &[
     ("451-names-itself", Lie::Head(http451_names_itself)),
     ("invents-basic", Lie::Head(invents_basic)),
     ("closes-on-401", Lie::Head(closes_on_401)),
+    ("loses-rpc-reason", Lie::Head(loses_rpc_reason)),
 ];
 
 const X_MS_LOCATION: &str = "x-ms-location";
@@ -71,6 +72,15 @@ fn turns_302_into_301(_: &Asked, head: &mut response::Parts) -> bool {
         becomes(head, 301);
     }
     found
+}
+
+fn loses_rpc_reason(_: &Asked, head: &mut response::Parts) -> bool {
+    let phrase = head.extensions.get::<ReasonPhrase>();
+    let loses = phrase.is_some_and(|phrase| phrase.as_bytes().starts_with(b"RPC Error"));
+    if loses {
+        head.extensions.remove::<ReasonPhrase>();
+    }
+    loses
 }
 
 fn narrows_cookie_path(_: &Asked, head: &mut response::Parts) -> bool {

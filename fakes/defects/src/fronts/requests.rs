@@ -12,6 +12,8 @@ pub(super) const LIES: &[(&str, Lie)] = &[
     ("knows-only-mail", Lie::Request(knows_only_mail)),
     ("answers-options", Lie::Instead(is_options, no_versions)),
     ("caps-body", Lie::Instead(is_long, too_large)),
+    ("refuses-rpc-verbs", Lie::Instead(is_rpc_verb, not_implemented)),
+    ("refuses-one-gib", Lie::Instead(is_endless, too_large)),
 ];
 
 /// Virtual directories as they are usually written; `/Autodiscover` and `/autodiscover` both are.
@@ -19,6 +21,8 @@ const USUAL: &[&str] =
     &["owa", "ecp", "EWS", "OAB", "Autodiscover", "autodiscover", "Microsoft-Server-ActiveSync"];
 /// What the broken proxy takes for the largest body.
 const MOST_BODY_BYTES: u64 = 32 * 1024;
+/// The largest length that a proxy lets be declared which minds no body that is really sent.
+const MOST_DECLARED_BYTES: u64 = 64 * 1024 * 1024;
 
 fn minds_letter_case(asked: &mut Asked, _: &mut request::Parts) -> bool {
     let first = asked.target.split(['/', '?']).nth(1).unwrap_or_default();
@@ -42,9 +46,27 @@ fn no_versions() -> Response<Flow> {
 }
 
 fn is_long(asked: &mut Asked, head: &mut request::Parts) -> bool {
+    declares_more(head, MOST_BODY_BYTES) && asked.protocol.take().is_some()
+}
+
+fn is_endless(asked: &mut Asked, head: &mut request::Parts) -> bool {
+    declares_more(head, MOST_DECLARED_BYTES) && asked.protocol.take().is_some()
+}
+
+fn declares_more(head: &request::Parts, than: u64) -> bool {
     let length =
         head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    length.is_some_and(|length| length > MOST_BODY_BYTES) && asked.protocol.take().is_some()
+    length.is_some_and(|length| length > than)
+}
+
+fn is_rpc_verb(asked: &mut Asked, _: &mut request::Parts) -> bool {
+    asked.verb.as_str().starts_with("RPC_") && asked.protocol.take().is_some()
+}
+
+fn not_implemented() -> Response<Flow> {
+    let mut answer = Response::new(whole("no such method".into()));
+    *answer.status_mut() = http::StatusCode::NOT_IMPLEMENTED;
+    answer
 }
 
 fn too_large() -> Response<Flow> {

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::Lie;
 use super::heads::value_of;
+use super::withheld::{MOST, Withheld};
 use crate::clock;
 
 /// The longest head and line of a chunk that are read, in bytes.
@@ -17,8 +18,8 @@ const LONGEST_HEAD: usize = 256 * 1024;
 const LONGEST_LINE: usize = 8 * 1024;
 /// A head that chokes the proxy that `ChokesOnBigHeads` stands for.
 const BIG_HEAD: usize = 8 * 1024;
-/// The most that is held of an answer.
-const MOST_HELD: usize = 16 * 1024 * 1024;
+/// The length of a PDU's head: less than that is none.
+const PDU_HEAD: u64 = 16;
 
 /// What both directions know of their exchange.
 struct Talk<'l> {
@@ -48,7 +49,7 @@ pub(super) async fn relay(
             return;
         }
         // A client that is done may still wait for its answer; what nobody takes is read, so that it gets that whole.
-        let _ = pass(&mut from_client.take(MOST_HELD as u64), &mut tokio::io::sink()).await;
+        let _ = pass(&mut from_client.take(MOST as u64), &mut tokio::io::sink()).await;
         std::future::pending::<()>().await;
     };
     let answers = async {
@@ -98,11 +99,56 @@ impl Talk<'_> {
                 (self.lied)();
                 head = other;
             }
-            to.write_all(head.as_bytes()).await?;
-            to.flush().await?;
-            body(&mut from, to, framing).await?;
+            self.request(&head, framing, &mut from, to).await?;
             self.ended.send_modify(|ended| *ended += 1);
         }
+    }
+
+    /// Passes one request on.
+    async fn request(
+        &self,
+        head: &str,
+        framing: Framing,
+        from: &mut (impl AsyncBufReadExt + Unpin),
+        to: &mut (impl AsyncWrite + Unpin),
+    ) -> io::Result<()> {
+        let to_rpc_proxy = head.split(' ').nth(1).is_some_and(is_rpc_proxy);
+        match (self.lie, framing) {
+            (Lie::WaitsForBody(most), Framing::Chunked | Framing::Length(1..)) => {
+                (self.lied)();
+                return held_back(head, from, to, framing, most).await;
+            }
+            (Lie::WaitsForPdu, Framing::Length(length @ 1..PDU_HEAD)) if to_rpc_proxy => {
+                (self.lied)();
+                // The rest of a PDU, which never comes: the connection ends first.
+                let mut held = Withheld::new(to, MOST);
+                held.write_all(head.as_bytes()).await?;
+                return pass(&mut from.take(PDU_HEAD.max(length)), &mut held).await;
+            }
+            _ => {}
+        }
+        to.write_all(head.as_bytes()).await?;
+        to.flush().await?;
+        if !matches!(self.lie, Lie::CutsQuietBody) || !to_rpc_proxy {
+            return body(from, to, framing).await;
+        }
+        let Framing::Length(length) = framing else { return body(from, to, framing).await };
+        let mut left = from.take(length);
+        while left.limit() > 0 {
+            let Some(more) = clock::before_it_is_quiet(left.fill_buf()).await else {
+                (self.lied)();
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            };
+            let more = more?;
+            let read = more.len();
+            if read == 0 {
+                break;
+            }
+            to.write_all(more).await?;
+            to.flush().await?;
+            left.consume(read);
+        }
+        Ok(())
     }
 
     async fn answers(
@@ -158,12 +204,14 @@ impl Talk<'_> {
                 let mut ended = self.ended.subscribe();
                 let _ = ended.wait_for(|ended| *ended >= answered).await;
             }
-            if matches!(self.lie, Lie::HoldsPieces) && framing == Framing::Chunked {
+            let holds = match framing {
+                Framing::Chunked => matches!(self.lie, Lie::HoldsPieces),
+                Framing::Length(length) => matches!(self.lie, Lie::HoldsLength) && length > 0,
+                Framing::UntilEnd => false,
+            };
+            if holds {
                 (self.lied)();
-                let mut held = Held(head.into_bytes());
-                body(&mut from, &mut held, framing).await?;
-                to.write_all(&held.0).await?;
-                to.flush().await?;
+                held_back(&head, &mut from, to, framing, MOST).await?;
                 continue;
             }
             to.write_all(head.as_bytes()).await?;
@@ -223,6 +271,25 @@ async fn on_as_it_is(
     pass(from, to).await
 }
 
+/// Whether this target enters the virtual directory of the RPC proxy.
+fn is_rpc_proxy(target: &str) -> bool {
+    target.get(..5).is_some_and(|first| first.eq_ignore_ascii_case("/rpc/"))
+}
+
+/// Passes a message on once so much of it is there, or all.
+async fn held_back(
+    head: &str,
+    from: &mut (impl AsyncBufReadExt + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    framing: Framing,
+    most: usize,
+) -> io::Result<()> {
+    let mut held = Withheld::new(to, most);
+    held.write_all(head.as_bytes()).await?;
+    body(from, &mut held, framing).await?;
+    held.release().await
+}
+
 /// Passes a body on as it comes.
 async fn body(
     from: &mut (impl AsyncBufReadExt + Unpin),
@@ -258,36 +325,5 @@ async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + U
         }
         to.write_all(&piece[..read]).await?;
         to.flush().await?;
-    }
-}
-
-/// What is held of an answer.
-struct Held(Vec<u8>);
-
-impl AsyncWrite for Held {
-    fn poll_write(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-        bytes: &[u8],
-    ) -> std::task::Poll<io::Result<usize>> {
-        if self.0.len() + bytes.len() > MOST_HELD {
-            return std::task::Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()));
-        }
-        self.0.extend_from_slice(bytes);
-        std::task::Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        std::task::Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(
-        self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        std::task::Poll::Ready(Ok(()))
     }
 }

@@ -9,7 +9,8 @@ pub(super) fn decide(question: &Question, account: &Account) -> Decision {
     match question.protocol {
         Protocol::Owa | Protocol::Ecp => web(question, account),
         Protocol::Autodiscover | Protocol::Eas => newest(question, account),
-        Protocol::Ews => own_version(question, account),
+        // CX-OA-1 to 8: by the mailbox of who signed in, never by the server that the query names (X-SEC-2).
+        Protocol::Ews | Protocol::OutlookAnywhere => own_version(question, account),
         Protocol::Oab => oab(question, account),
         _ => Decision::Refuse(501),
     }

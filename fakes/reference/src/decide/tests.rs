@@ -150,8 +150,18 @@ fn a_2013_front_end_goes_where_the_rows_of_the_rule_book_say() {
     check(Protocol::Autodiscover, "db2007-s1", "-> mbx2013-s1:444 mbx2013-s1b:444"); // CX-AD-2
     check(Protocol::Autodiscover, "db2010-s3", "-> cas2010-s3:443"); // CX-AD-1
     check(Protocol::Ews, "db2010-s3", "-> cas2010-s3:443"); // CX-EWS-3
+    check(Protocol::OutlookAnywhere, "db2010-s3", "-> cas2010-s3:443"); // CX-OA-3
+    check(Protocol::OutlookAnywhere, "db2007-s3", "-> cas2007-s3:443"); // CX-OA-8
+    check(Protocol::OutlookAnywhere, "db2013-s1", "-> mbx2013-s1b:444"); // CX-OA-5
     check(Protocol::Oab, "db2010-s3", "-> cas2010-s1:443"); // CX-OAB-3: the front end's site
     check(Protocol::Oab, "db2013-s1", "-> mbx2013-s1b:444"); // CX-OAB-7
+}
+
+#[test]
+fn the_server_that_a_query_names_is_not_asked() {
+    let mut question = question(Role::FrontEnd2013, Protocol::OutlookAnywhere, "db2010-s1", |_| ());
+    question.target = "/rpc/rpcproxy.dll?cas2010-s3.contoso.com:6001".to_owned();
+    assert_eq!(said(&question), "-> cas2010-s1:443"); // X-SEC-2
 }
 
 #[test]

@@ -34,6 +34,16 @@ pub struct Send {
     pub sni: Sni,
     /// After how many bytes of the answer's body the client goes away, and expects the server behind to be told of it.
     pub leaves_after: Option<u64>,
+    /// Whether it goes away once the body is written, without an answer, and expects the same.
+    #[serde(default)]
+    pub leaves_unanswered: bool,
+}
+
+impl Send {
+    /// Whether the client goes away before an answer has come to its end.
+    pub fn leaves(&self) -> bool {
+        self.leaves_unanswered || self.leaves_after.is_some()
+    }
 }
 
 /// What a body holds.
@@ -106,7 +116,7 @@ pub struct Wait {
 
 words! {
     /// What a client waits for while its body is held.
-    Until, "event to wait for", "heard (or arrived, continue, answered)";
+    Until, "event to wait for", "heard (or arrived, continue, answered, other-answered)";
     /// A server behind has the head.
     Arrived = "arrived",
     /// A server behind has read every byte of the body that was written so far.
@@ -115,15 +125,20 @@ words! {
     Continue = "continue",
     /// The head of the answer is there.
     Answered = "answered",
+    /// The head of the answer to the request beside this one is there.
+    OtherAnswered = "other-answered",
 }
 
 words! {
     /// The connection of a request.
-    Connection, "connection", "same (or new)";
+    Connection, "connection", "same (or new, beside)";
     /// The one of the request before; the first opens one.
     Same = "same",
     /// Another.
     New = "new",
+    /// Another, opened once the request before has arrived behind, and used beside it, as the two channels of Outlook
+    /// Anywhere are: when the client leaves the one, the other ends too.
+    Beside = "beside",
 }
 
 #[allow(clippy::derivable_impls)] // `words!` declares the enum
@@ -182,7 +197,7 @@ fn one() -> u16 {
 words! {
     /// How the end of an answer's body is told.
     AnswerFraming, "framing of an answer", "length (or chunked, close)";
-    /// Content-Length
+    /// Content-Length: of what the body holds, unless a header line declares another.
     Length = "length",
     /// Transfer-Encoding: chunked
     Chunked = "chunked",
@@ -217,13 +232,16 @@ impl Default for Sent {
 
 words! {
     /// How an answer ends.
-    Ends, "end of an answer", "whole (or cut-before, cut-within)";
+    Ends, "end of an answer", "whole (or cut-before, cut-within, with-the-other)";
     /// As it should.
     Whole = "whole",
     /// The connection is closed before a byte of it.
     CutBefore = "cut-before",
     /// The connection is closed after half of the body.
     CutWithin = "cut-within",
+    /// The connection stays open when all is sent, and is closed once the user's other one here has ended, as a server ends
+    /// the two channels of Outlook Anywhere. A request that has not ended by then gets no answer.
+    WithTheOther = "with-the-other",
 }
 
 #[allow(clippy::derivable_impls)] // `words!` declares the enum
@@ -348,9 +366,17 @@ pub(super) fn wrong(step: &Step) -> Option<(&'static [&'static str], String, &'s
             let says = format!("the body has {length} bytes: nobody waits after more");
             return Some((&["when", "sends"], says, "waits = [{ after = 0, until = \"continue\" }]"));
         }
+        if send.leaves_unanswered && send.leaves_after.is_some() {
+            return say(&["when", "sends"], "a client leaves once", "leaves-unanswered = true");
+        }
         if send.lines.iter().any(|line| !line.contains(':')) {
             return say(&["when", "sends"], "a header line has a colon", "lines = [\"Accept: */*\"]");
         }
+    }
+    let beside = |at: usize| when.sends.get(at).is_some_and(|send| send.connection == Connection::Beside);
+    if (0..when.sends.len()).any(|at| beside(at) && (at == 0 || beside(at - 1))) {
+        const HELP: &str = "the first: connection = \"new\", the second: connection = \"beside\"";
+        return say(&["when", "sends"], "a request is beside one other, which stands before it", HELP);
     }
     let wanted = if raw { when.sends.len() } else { 0 };
     if step.then.iter().any(|leg| leg.carried.len() != wanted) {
@@ -449,6 +475,7 @@ framing = ["length", "chunked"]
             "14:",
             "the body has 3 bytes",
         );
+        is_refused("framing = \"{", "connection = \"beside\"\nframing = \"{", "14:", "beside one other");
         is_refused("[[then.carried]]\nanswer", "# answer", "21:", "as many [[then.carried]]");
         is_refused("[\"length\", \"chunked\"]", "[\"gzip\"]", "19:", "a right one looks like `length");
         is_refused("answer = { status", "answer = { state", "", "state");

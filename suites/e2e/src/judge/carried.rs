@@ -22,8 +22,14 @@ pub(super) fn compare(
         let Some((send, carried)) = at_turn(sends, at).zip(at_turn(&expected.carried, at)) else { continue };
         let mut says =
             |says: String| differs("carried", format!("{} {}: {says}", exchange.verb, exchange.target));
-        both(expected, carried, send, exchange, trace, &mut says);
+        both(expected, carried, send, (exchange, &seen.exchanges), trace, &mut says);
     }
+}
+
+/// Whether an arrival came of this exchange: of two that were open at once, their verbs tell.
+fn came_of(exchange: &Exchange, all: &[Exchange], arrival: &Arrival) -> bool {
+    let its = |exchange: &Exchange| holds(exchange, arrival) && exchange.verb == arrival.verb;
+    holds(exchange, arrival) && (its(exchange) || !all.iter().any(its))
 }
 
 /// A case that repeats itself goes through its list again.
@@ -35,7 +41,7 @@ fn both(
     leg: &Leg,
     carried: &Carried,
     send: &Send,
-    exchange: &Exchange,
+    (exchange, all): (&Exchange, &[Exchange]),
     trace: &Trace,
     says: &mut impl FnMut(String),
 ) {
@@ -48,7 +54,8 @@ fn both(
     let missed = missed.filter(|missed| !(may_end && missed.starts_with("the connection ended")));
     missed.for_each(|missed| says(missed.clone()));
     if let Some(expected) = &carried.request {
-        request(leg, expected, send, exchange, trace, says);
+        let came = |arrival: &Arrival| came_of(exchange, all, arrival);
+        request(leg, expected, send, came, trace, says);
     }
     if let Some(expected) = &carried.answer {
         self::answer(expected, send, answer, says);
@@ -59,7 +66,7 @@ fn request(
     leg: &Leg,
     expected: &CarriedRequest,
     send: &Send,
-    exchange: &Exchange,
+    came_of_it: impl Fn(&Arrival) -> bool,
     trace: &Trace,
     says: &mut impl FnMut(String),
 ) {
@@ -69,7 +76,7 @@ fn request(
         .arrivals
         .iter()
         .map(|arrival| &**arrival)
-        .filter(|arrival| holds(exchange, arrival) && arrival.parent.is_none())
+        .filter(|arrival| came_of_it(arrival) && arrival.parent.is_none())
         .filter(|arrival| (arrival.claimed_by == Claim::Socket) == direct)
         .collect();
     // A sign-in leg is no delivery, and a request that nobody sent is told by its line.
@@ -138,7 +145,7 @@ fn answer(expected: &CarriedAnswer, send: &Send, seen: &RawAnswer, says: &mut im
             says(format!("the body was {}", not_the_same(seen.body.bytes, wanted.bytes)));
         }
     }
-    if send.leaves_after.is_none() && seen.whole != (expected.ends == Arrives::Whole) {
+    if !send.leaves() && seen.whole != (expected.ends == Arrives::Whole) {
         let was = if seen.whole { "came whole" } else { "broke off" };
         says(format!("the body {was} after {} bytes, expected {}", seen.body.bytes, expected.ends));
     }

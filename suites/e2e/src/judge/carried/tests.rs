@@ -236,3 +236,20 @@ fn what_a_client_waited_for_in_vain_is_noticed() {
     made.seen.exchanges[0].answer.as_mut().unwrap().missed.push("heard had not happened".into());
     assert_eq!(made.says(), ["POST /EWS/Exchange.asmx: heard had not happened"]);
 }
+
+/// The client holds two requests open at once, as the channels of Outlook Anywhere are.
+#[test]
+fn of_two_that_were_open_at_once_their_verbs_tell_whose_an_arrival_is() {
+    let mut made = Made::up();
+    let mut beside = made.seen.exchanges[0].clone();
+    beside.verb = "RPC_OUT_DATA".into();
+    made.seen.exchanges.push(beside.clone());
+    let mut arrival = (*made.trace.arrivals[0]).clone();
+    (arrival.order, arrival.verb) = (Order(2), "RPC_OUT_DATA".into());
+    let arrival = Arc::new(arrival);
+    let came = |exchange: &Exchange| came_of(exchange, &made.seen.exchanges, &arrival);
+    assert!(!came(&made.seen.exchanges[0]) && came(&beside));
+    // What a subject made of a verb is still told of the request that it was.
+    let alone = &made.seen.exchanges[..1];
+    assert!(came_of(&alone[0], alone, &arrival));
+}
