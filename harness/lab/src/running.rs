@@ -325,14 +325,17 @@ impl Lab {
         self.front_end.as_ref().and_then(last_words)
     }
 
-    /// Stops the subject, what stands behind it, then every server, and joins them. A panic of a server is raised again.
-    pub async fn stop(mut self) {
-        for process in [self.subject.take(), self.front_end.take()].into_iter().flatten() {
-            process.stop().await;
+    /// Stops the subject, what stands behind it, then every server, and joins them; says how the subject came to its end,
+    /// where it was still there. A panic of a server is raised again.
+    pub async fn stop(mut self) -> Option<seat::Stopped> {
+        let ended = self.stop_subject().await;
+        if let Some(front_end) = self.front_end.take() {
+            front_end.stop().await;
         }
         self.stop.cancel();
         self.machines.join().await;
         join(&mut self.tasks).await;
+        ended
     }
 }
 

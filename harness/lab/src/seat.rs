@@ -110,6 +110,13 @@ pub enum SeatError {
     },
 }
 
+impl SeatError {
+    /// Whether it is the program's own affair, the same in every lab: it is not there, ends at once, or is never ready.
+    pub fn is_of_the_program(&self) -> bool {
+        matches!(self, SeatError::NoProgram { .. } | SeatError::Ended { .. } | SeatError::NotReady { .. })
+    }
+}
+
 /// A subject that is about to be started.
 #[derive(Debug, Clone)]
 pub struct Seat {

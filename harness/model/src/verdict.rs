@@ -27,6 +27,13 @@ words! {
     Unobserved = "unobserved",
 }
 
+impl Verdict {
+    /// Whether it was left out, and does not say why itself.
+    pub fn is_untried(&self) -> bool {
+        self.why.first().is_some_and(|why| why.what == UNTRIED)
+    }
+}
+
 impl Outcome {
     /// Whether a gate may go green on it.
     pub fn as_expected(self) -> bool {
@@ -61,12 +68,16 @@ pub struct Verdict {
     pub again: String,
 }
 
+/// [`Difference::what`] of a case that was left out for a reason that another case states, or that many share.
+pub const UNTRIED: &str = "untried";
+
 /// One thing that is not as expected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// The leg, counted from 1; 0 for the case as a whole.
     pub leg: usize,
-    /// `hops`, `told`, `prompts`, `reached`, `dials`, `signs-in`, `resolves`, `carried`, `stranger`, `invariant`, `unobserved`, `setup`.
+    /// `hops`, `told`, `prompts`, `reached`, `dials`, `signs-in`, `resolves`, `carried`, `stranger`, `invariant`, `unobserved`, `setup`,
+    /// [`UNTRIED`].
     pub what: String,
     /// In a sentence.
     pub says: String,
@@ -168,6 +179,8 @@ pub struct RunFacts {
     pub arrivals: u64,
     /// Arrivals that belonged to nobody.
     pub unclaimed: u64,
+    /// What is to be said of the run as a whole beside its verdicts, a sentence each.
+    pub remarks: Vec<String>,
     /// Wall time from the first lab's start to the last verdict.
     pub took: Duration,
     /// The exit code.

@@ -67,6 +67,9 @@ pub fn summary(run: &RunFacts, verdicts: &[Verdict], evidence: &BTreeMap<CaseId,
         counts.setup,
         counts.unobserved
     );
+    for remark in &run.remarks {
+        let _ = writeln!(text, "**Note:** {}\n", plain(remark));
+    }
     let _ = writeln!(text, "**Next:** `{}`\n", code(&terminal::next(run, verdicts)));
     if !wrong.is_empty() {
         text.push_str("| case | rules | what differs | evidence |\n|---|---|---|---|\n");

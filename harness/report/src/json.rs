@@ -31,6 +31,7 @@ fn run_entry(run: &RunFacts) -> Value {
         "counts": counts(&run.counts),
         "arrivals": run.arrivals,
         "unclaimed": run.unclaimed,
+        "remarks": run.remarks,
         "duration-ms": milliseconds(run.took),
         "exit": run.exit,
     })

@@ -60,6 +60,7 @@ pub(crate) fn run(exit: u8, verdicts: &[Verdict]) -> RunFacts {
         counts: Counts::of(verdicts.len(), verdicts),
         arrivals: 812,
         unclaimed: 0,
+        remarks: vec![],
         took: Duration::from_millis(1420),
         exit,
     }

@@ -88,17 +88,23 @@ pub fn summary(run: &RunFacts, verdicts: &[Verdict]) -> String {
         run.seed,
         run.arrivals,
         presentable(&next(run, verdicts)),
-    )
+    ) + &run.remarks.iter().map(|says| format!("  remark     {}\n", presentable(says))).collect::<String>()
 }
 
-/// What was not run and why, one line a reason; empty when nothing was skipped.
-pub fn skipped(verdicts: &[Verdict]) -> String {
+/// What was not run and why, one line a reason; empty when nothing was left out.
+pub fn left_out(verdicts: &[Verdict]) -> String {
+    let skipped = verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Skip);
+    let untried = verdicts.iter().filter(|verdict| verdict.is_untried());
+    by_reason("skipped", skipped) + &by_reason("untried", untried)
+}
+
+fn by_reason<'v>(label: &str, verdicts: impl Iterator<Item = &'v Verdict>) -> String {
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
-    for verdict in verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Skip) {
+    for verdict in verdicts {
         let why = verdict.why.first().map_or("without a reason", |why| why.says.as_str());
         *reasons.entry(presentable(why)).or_default() += 1;
     }
-    reasons.into_iter().map(|(why, count)| format!("  skipped    {count}: {why}\n")).collect()
+    reasons.into_iter().map(|(why, count)| format!("  {label:<10} {count}: {why}\n")).collect()
 }
 
 /// How far a run is, in one line without its end.
@@ -168,7 +174,10 @@ fn row(expected: &str, observed: &str, observed_at: usize) -> String {
 }
 
 pub(crate) fn next(run: &RunFacts, verdicts: &[Verdict]) -> String {
-    let first = |outcome: Outcome| verdicts.iter().find(|verdict| verdict.outcome == outcome);
+    let first = |outcome: Outcome| {
+        let mut those = verdicts.iter().filter(|verdict| verdict.outcome == outcome);
+        those.clone().find(|verdict| !verdict.is_untried()).or_else(|| those.next())
+    };
     let why = |verdict: &Verdict| {
         verdict.why.first().map_or(String::new(), |why| format!(": {}", first_and_last(&why.says).0))
     };

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use lab::Lab;
 use lab::ground::Ground;
+use lab::seat::Stopped;
+use lab::{Lab, LabError};
 use ledger::{Arrival, Claim, Conveyed, Ledger, Opener, claimed_by_connection};
 use model::case::Case;
 use model::journal::Journal;
 use model::subject::{Feature, Instances, Subject};
-use model::verdict::{Difference, Outcome, Verdict};
+use model::verdict::{Difference, Outcome, UNTRIED, Verdict};
 use model::{CaseId, ServerName};
 use report::html::Evidence;
 use tokio::sync::{Mutex, Semaphore};
@@ -27,6 +28,9 @@ use crate::lab_of::{self, Group};
 use crate::play;
 use crate::select::shuffle;
 use crate::suite::Suite;
+use standing::Standing;
+
+mod standing;
 
 /// How a run is to be.
 #[derive(Clone)]
@@ -87,6 +91,8 @@ pub struct Came {
     pub spoke_as_declared: usize,
     /// For each lab whose subject died: the cases that were running then.
     pub deaths: Vec<BTreeSet<CaseId>>,
+    /// Subjects that did not end when they were asked to, and in how many labs.
+    pub killed: BTreeMap<String, usize>,
 }
 
 /// Told after each verdict: how many are done, of how many, how many are not as expected.
@@ -113,7 +119,7 @@ pub async fn run(
         came: Mutex::new(Came::default()),
         done: AtomicUsize::new(0),
         wrong: AtomicUsize::new(0),
-        answered: Mutex::default(),
+        standing: Standing::default(),
         numbers: AtomicU64::new(0),
         selected,
         progress,
@@ -140,13 +146,13 @@ pub async fn run(
     }
     joined(running).await;
     let interrupted = state.stop.is_cancelled();
-    let answered = state.answered.lock().await.values().all(|answered| *answered);
     let mut came = std::mem::take(&mut *state.came.lock().await);
     came.verdicts.sort_by(|a, b| a.id.cmp(&b.id));
     came.took = started.elapsed();
     came.ending.selected = selected;
     came.ending.interrupted = interrupted;
-    came.ending.subject_answered = answered;
+    came.ending.subject_answered = state.standing.all_answered();
+    came.killed = state.standing.killed();
     came
 }
 
@@ -156,6 +162,12 @@ struct Seated {
     subject: Arc<(Subject, PathBuf)>,
     /// Cases that were running when the subject died.
     fell: Arc<Mutex<BTreeSet<CaseId>>>,
+}
+
+/// Why there is no lab, and whether that is the subject's own affair: then the next lab would not have it either.
+struct NoLab {
+    says: String,
+    of_subject: bool,
 }
 
 struct State {
@@ -168,8 +180,7 @@ struct State {
     came: Mutex<Came>,
     done: AtomicUsize,
     wrong: AtomicUsize,
-    /// Subjects that were asked something, and whether they ever answered.
-    answered: Mutex<BTreeMap<String, bool>>,
+    standing: Standing,
     numbers: AtomicU64,
     selected: usize,
     progress: Progress,
@@ -190,6 +201,9 @@ impl State {
         if self.stop.is_cancelled() {
             return;
         }
+        if let Some(why) = self.standing.hopeless(&subject.0.name) {
+            return self.leave_out(&group.cases, Outcome::Setup, &why).await;
+        }
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let folder = self.how.folder.join(format!("lab-{number}"));
         let ledger = Ledger::default();
@@ -201,15 +215,9 @@ impl State {
         let desk = self.desk(&subject.0, &group, &folder, &ledger);
         let (lab, desk) = match started {
             Ok(lab) => (Arc::new(lab), desk),
-            Err(says) => {
-                for case in &group.cases {
-                    let verdict = play::unplayed(case, says.clone(), self.again(&case.id));
-                    self.save(desk.as_ref(), &verdict, &[]).await;
-                    self.add(verdict, None).await;
-                }
-                return;
-            }
+            Err(why) => return self.did_not_start(&subject.0.name, &group.cases, why, desk.as_ref()).await,
         };
+        self.standing.came_up(&subject.0.name);
         let desk = desk.map(|desk| Arc::new(desk.knows(&lab)));
         let ids: Vec<CaseId> = group.cases.iter().map(|case| case.id.clone()).collect();
         let allowed = allowed(&group.cases);
@@ -226,8 +234,10 @@ impl State {
         }
         let fired = fired(&folder, &ledger);
         self.came.lock().await.fired.extend(fired);
-        if let Some(lab) = Arc::into_inner(lab) {
-            lab.stop().await;
+        if let Some(lab) = Arc::into_inner(lab)
+            && lab.stop().await == Some(Stopped::Killed)
+        {
+            self.standing.was_killed(&subject.0.name);
         }
         self.hold_against_the_end(&ids, &ledger, desk.as_deref()).await;
         self.keep(&ids, &allowed, &ledger).await;
@@ -242,11 +252,41 @@ impl State {
         group: &Group,
         folder: &Path,
         ledger: &Ledger,
-    ) -> Result<Lab, String> {
+    ) -> Result<Lab, NoLab> {
         let subject = Some((subject.clone(), path.as_path()));
-        let plan =
-            lab_of::plan(&self.suite, group, subject, folder, ledger.clone()).map_err(|e| e.to_string())?;
-        Lab::start(&self.ground, plan).await.map_err(|error| error.to_string())
+        let plan = lab_of::plan(&self.suite, group, subject, folder, ledger.clone());
+        let plan = plan.map_err(|error| NoLab { says: error.to_string(), of_subject: false })?;
+        Lab::start(&self.ground, plan).await.map_err(|error| NoLab {
+            says: error.to_string(),
+            of_subject: matches!(error, LabError::Seat(ref why) if why.is_of_the_program()),
+        })
+    }
+
+    /// The first case of a lab that is not there says why, and the others point to it.
+    async fn did_not_start(&self, subject: &str, cases: &[Arc<Case>], why: NoLab, desk: Option<&Desk>) {
+        let Some((first, others)) = cases.split_first() else { return };
+        let known = self.standing.hopeless(subject).filter(|_| why.of_subject);
+        if why.of_subject {
+            self.standing.could_not_be_started(subject, &first.id);
+        }
+        if let Some(known) = known {
+            return self.leave_out(cases, Outcome::Setup, &known).await;
+        }
+        let verdict = play::unplayed(first, why.says, self.again(&first.id));
+        self.save(desk, &verdict, &[]).await;
+        self.add(verdict, None).await;
+        let there = format!("not tried: its lab is not there; {} says why", first.id);
+        self.leave_out(others, Outcome::Setup, &self.standing.hopeless(subject).unwrap_or(there)).await;
+    }
+
+    /// Cases that are not tried any more, each for the same reason.
+    async fn leave_out(&self, cases: &[Arc<Case>], outcome: Outcome, why: &str) {
+        for case in cases {
+            let mut verdict = play::unplayed(case, why.to_owned(), self.again(&case.id));
+            verdict.outcome = outcome;
+            verdict.why.iter_mut().for_each(|why| why.what = UNTRIED.to_owned());
+            self.add(verdict, None).await;
+        }
     }
 
     async fn run_case(
@@ -264,6 +304,9 @@ impl State {
             self.add(verdict, None).await;
             return;
         }
+        if let Some(why) = self.standing.silent(&subject.0.name).filter(|_| asks(&case, &lab)) {
+            return self.leave_out(&[case], Outcome::Unobserved, &why).await;
+        }
         desk.iter().for_each(|desk| desk.begins(&case.id));
         // Of a lab with a fault the case is judged by the topology that it was written for.
         let written = self.suite.lab_fault.and_then(|_| self.suite.topology_of(&case).ok());
@@ -274,11 +317,12 @@ impl State {
         };
         desk.iter().for_each(|desk| desk.ends(&case.id));
         let seat = lab.address(&lab.directory().topology().seat);
-        for exchange in played.trace.journals.iter().flat_map(|j| &j.legs).flat_map(|leg| &leg.exchanges) {
-            if exchange.dialled.is_some_and(|to| Some(to.ip()) == seat) {
-                *self.answered.lock().await.entry(subject.0.name.clone()).or_default() |=
-                    exchange.status != 0;
-            }
+        let exchanges = played.trace.journals.iter().flat_map(|j| &j.legs).flat_map(|leg| &leg.exchanges);
+        let at_seat: Vec<_> =
+            exchanges.filter(|exchange| exchange.dialled.is_some_and(|to| Some(to.ip()) == seat)).collect();
+        if !at_seat.is_empty() {
+            let answers = at_seat.iter().filter(|exchange| exchange.status != 0).count();
+            self.standing.asked(&subject.0.name, answers);
         }
         let mut verdict = played.verdict;
         let heard = declared::heard(&subject.0.declares, &played.trace);
@@ -421,6 +465,13 @@ fn fired(folder: &Path, ledger: &Ledger) -> Vec<CaseId> {
 fn is_unclaimed(arrival: &Arrival, allowed: &BTreeSet<ServerName>) -> bool {
     let anybody = arrival.identity.conveyed == Conveyed::Nothing && arrival.identity.believed_to_be.is_none();
     arrival.claimed_by == Claim::Nobody && !(anybody && allowed.contains(&arrival.server))
+}
+
+/// Whether a client of the case asks the subject something.
+fn asks(case: &Case, lab: &Lab) -> bool {
+    let seat = &lab.directory().topology().seat;
+    let legs = case.steps.iter().flat_map(|step| &step.then);
+    legs.filter_map(|leg| leg.hops.first()).any(|hop| hop.at.admits(seat))
 }
 
 /// The servers that some leg of these cases allows.

@@ -41,7 +41,7 @@ pub(super) fn write(html: &mut String, page: &Page<'_>, shown: &[Shown<'_>], tit
         text(&run.seed),
         text(title),
     ));
-    if let Some(why) = page.why {
+    for why in page.why.into_iter().chain(run.remarks.iter().map(String::as_str)) {
         html.push_str(&format!("<p class=reason>{}</p>\n", text(why)));
     }
     chips(html, shown);

@@ -216,6 +216,9 @@ fn joined(mut all: Came, came: Came) -> Came {
     all.traces = came.traces;
     all.spoke_as_declared += came.spoke_as_declared;
     all.evidence.extend(came.evidence);
+    for (subject, labs) in came.killed {
+        *all.killed.entry(subject).or_default() += labs;
+    }
     all.unwritten = all.unwritten.or(came.unwritten);
     all
 }
@@ -256,14 +259,16 @@ fn report(
         counts: Counts::of(came.ending.selected, &came.verdicts),
         arrivals: came.arrivals,
         unclaimed: came.ending.unclaimed,
+        remarks: remarks(work, &came),
         took: came.took,
         exit: exit.code(),
     };
     let color = std::io::stdout().is_terminal();
-    for verdict in came.verdicts.iter().filter(|verdict| exit::needs_attention(verdict.outcome)) {
+    let shown = |verdict: &&Verdict| exit::needs_attention(verdict.outcome) && !verdict.is_untried();
+    for verdict in came.verdicts.iter().filter(shown) {
         println!("{}", report::terminal::failure(verdict, color));
     }
-    print!("{}", report::terminal::skipped(&came.verdicts));
+    print!("{}", report::terminal::left_out(&came.verdicts));
     println!("{}", report::terminal::summary(&facts, &came.verdicts));
     for line in work.iter().filter(|_| options.subject.is_some()).flat_map(|work| {
         let ran = |id: &str| {
@@ -306,6 +311,21 @@ fn report(
     }
     println!("  report     {}", folder.join("report.html").display());
     exit
+}
+
+/// A subject that has to be killed has lasted and was judged: nothing of its verdicts is wrong, and its author is told.
+fn remarks(work: &[Work], came: &Came) -> Vec<String> {
+    let killed =
+        work.iter().filter_map(|work| Some((&work.subject.0, came.killed.get(&work.subject.0.name)?)));
+    let says = |(subject, labs): (&Subject, &usize)| {
+        let (stop, labs) =
+            (&subject.run.stop, if *labs == 1 { "1 lab".to_owned() } else { format!("{labs} labs") });
+        format!(
+            "subject `{}` did not end within {} of {} in {labs}, and was killed: mend that, or raise run.stop.within",
+            subject.name, stop.within, stop.signal
+        )
+    };
+    killed.map(says).collect()
 }
 
 /// The subjects that had cases, as their files call them.

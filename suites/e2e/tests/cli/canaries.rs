@@ -70,9 +70,14 @@ fn a_silent_subject_ends_each_case_in_time_and_was_not_checked() {
 #[test]
 fn a_subject_that_never_listens_has_no_verdict() {
     let scratch = Scratch::new();
-    let (ended, report) = run(&scratch, "never-listens", &["--case", "coexistence/owa/red"]);
-    ended.check(4, &["did not listen on 127."]);
-    assert_eq!(with(&report, "setup", false), ["coexistence/owa/red"]);
+    let (ended, report) = run(&scratch, "never-listens", &["--case", "coexistence/owa/red*"]);
+    ended.check(
+        4,
+        &["did not listen on 127.", "subject `never-listens` could not be started; coexistence/owa/red"],
+    );
+    assert!(with(&report, "setup", false).len() > 8, "{ended}");
+    // It is said once, and named once more as what is to be done next.
+    assert_eq!(ended.out.matches("did not listen on 127.").count(), 2, "{ended}");
 }
 
 #[test]

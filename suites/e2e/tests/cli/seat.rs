@@ -98,6 +98,19 @@ fn a_canary_is_ill_where_it_is_wrong(#[case] name: &str, #[case] code: i32, #[ca
 }
 
 #[test]
+fn a_subject_that_has_to_be_killed_has_its_verdicts_and_its_author_is_told_once() {
+    let scratch = Scratch::new();
+    let deaf =
+        "trap '' TERM; {coexist} reference --role front-end-2013 --lab {lab} & while :; do sleep 1; done";
+    let text = subject(&format!("[\"/bin/sh\", \"-c\", \"{deaf}\"]"), "");
+    let file = scratch.write("stub.toml", &text.replace("within = \"1s\"", "within = \"100ms\""));
+    let cases = ["--case", "coexistence/owa/red", "--case", "coexistence/owa/red-of-two"];
+    let ended = scratch.run(&[&["e2e", "--ground", "mapped", "--subject", &file], &cases[..]].concat());
+    let remark = "remark     subject `stub` did not end within 100ms of TERM in 2 labs, and was killed";
+    ended.check(0, &["2 passed; 2 selected", remark]);
+}
+
+#[test]
 fn a_lie_about_how_it_speaks_for_users_fails() {
     let scratch = Scratch::new();
     let declares = "[declares]\nto-servers = \"basic\"";
