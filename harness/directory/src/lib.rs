@@ -167,6 +167,11 @@ impl Directory {
         }
     }
 
+    /// Every ticket that was issued.
+    pub fn tickets(&self) -> Vec<String> {
+        self.read(|state| state.tickets.keys().cloned().collect())
+    }
+
     /// The topology as it is now.
     pub fn topology(&self) -> Arc<Topology> {
         self.read(|state| state.topology.clone())

@@ -4,6 +4,7 @@
 //! lab's own folder is still there.
 
 mod files;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -11,6 +12,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use directory::Directory;
 use lab::Lab;
 use ledger::{Ledger, Query};
 use model::journal::{Journal, Order};
@@ -19,6 +21,9 @@ use model::{CaseId, View};
 use report::html::Evidence;
 
 use files::Share;
+use secrets::Secrets;
+
+pub use secrets::line;
 
 /// The evidence of one lab's cases.
 pub struct Desk {
@@ -27,6 +32,8 @@ pub struct Desk {
     log: PathBuf,
     /// Who asks DNS from an address.
     askers: BTreeMap<IpAddr, String>,
+    /// Whose passwords and tickets there are.
+    directory: Option<Directory>,
     /// What every case of the lab has in common, in lines.
     facts: String,
     spans: Mutex<BTreeMap<CaseId, Span>>,
@@ -55,6 +62,7 @@ impl Desk {
             ledger: ledger.clone(),
             log: work.join("logs").join("subject.log"),
             askers: BTreeMap::new(),
+            directory: None,
             facts,
             spans: Mutex::default(),
         }
@@ -62,6 +70,7 @@ impl Desk {
 
     /// Learns who is who, now that the lab is up.
     pub fn knows(mut self, lab: &Lab) -> Desk {
+        self.directory = Some(lab.directory().clone());
         let seat = lab.directory().topology().seat.clone();
         let subject = lab.address(&seat);
         self.askers = lab.positions().into_iter().map(|(ip, server)| (ip, server.to_string())).collect();
@@ -140,7 +149,10 @@ impl Desk {
             io::Result::Ok(bytes)
         };
         let written = match read() {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Ok(bytes) => {
+                let secrets = self.directory.as_ref().map(Secrets::of).unwrap_or_default();
+                secrets.left_out_of(&String::from_utf8_lossy(&bytes))
+            }
             Err(error) => format!("(no log: {error})\n"),
         };
         files::log(&self.beside(case, span), from - span.began.log, &written)

@@ -21,7 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::declared;
-use crate::evidence::Desk;
+use crate::evidence::{Desk, line};
 use crate::exit::Ending;
 use crate::judge::{Trace, speaks, strangers};
 use crate::lab_of::{self, Group};
@@ -438,7 +438,7 @@ impl State {
             came.suspects.extend(ids.iter().cloned());
         }
         if self.how.ledger_lines {
-            came.ledger.extend(arrivals.iter().filter_map(|arrival| serde_json::to_string(&**arrival).ok()));
+            came.ledger.extend(arrivals.iter().filter_map(|arrival| line(arrival)));
         }
     }
 

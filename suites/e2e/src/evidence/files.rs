@@ -9,6 +9,8 @@ use model::journal::{ClientLeg, Exchange, Journal};
 use model::verdict::Verdict;
 use serde_json::{Value, json};
 
+use super::secrets::line;
+
 /// One file of a case's evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Share {
@@ -191,8 +193,7 @@ pub(super) fn question(query: &Query, asker: &str) -> String {
 
 /// The case's part of the ledger, one arrival a line.
 pub(super) fn ledger(arrivals: &[Arc<Arrival>]) -> String {
-    let line = |arrival: &Arc<Arrival>| serde_json::to_string(&**arrival).ok();
-    arrivals.iter().filter_map(line).fold(String::new(), |text, line| text + &line + "\n")
+    arrivals.iter().filter_map(|arrival| line(arrival)).fold(String::new(), |text, line| text + &line + "\n")
 }
 
 /// The subject's lines, below one that says which they are. `lost` bytes of the beginning are not among them.

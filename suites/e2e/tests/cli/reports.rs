@@ -41,7 +41,8 @@ fn report_and_ledger_hold_their_schemas() {
     assert_eq!(report["run"]["arrivals"], ledger.lines().count());
     assert!(ledger.lines().any(|line| line.contains("\"coexistence/owa/purple\"")), "{ledger}");
     // A password is in no evidence: neither the users' nor a Basic header's.
-    assert!(!ledger.contains("pass-"), "{ledger}");
+    assert!(!ledger.contains("Pw-"), "{ledger}");
+    assert!(ledger.contains("UserContext=(redacted)") || ledger.contains("sessionid=(redacted)"), "{ledger}");
     assert_eq!(
         names(&folder),
         ["evidence", "junit.xml", "ledger.jsonl", "report.html", "report.json", "summary.md"],
@@ -104,7 +105,7 @@ fn the_failed_case_and_no_other_leaves_its_evidence() {
     // Neither the user's password, in any form, nor a session.
     for file in all {
         let text = text(file);
-        assert!(!text.contains("pass-"), "{file}: {text}");
+        assert!(!text.contains("Pw-"), "{file}: {text}");
     }
     for line in heads.lines().filter(|line| line.to_ascii_lowercase().contains("cookie: ")) {
         assert!(line.contains("=(redacted)"), "{line}");
