@@ -136,20 +136,15 @@ words! {
 
 words! {
     /// The password that a client uses.
+    #[derive(Default)]
     Password, "password", "right (or wrong, none)";
     /// The lease's own.
+    #[default]
     Right = "right",
     /// Another.
     Wrong = "wrong",
     /// No credentials at all.
     None = "none",
-}
-
-#[allow(clippy::derivable_impls)] // `words!` declares the enum
-impl Default for Password {
-    fn default() -> Self {
-        Password::Right
-    }
 }
 
 words! {

@@ -133,8 +133,10 @@ words! {
 
 words! {
     /// The certificate that a server presents: a right one, or wrong in one way.
+    #[derive(Default)]
     Certificate, "certificate", "valid (or by-intermediate, expired, not-yet-valid, wrong-name, untrusted, missing-intermediate)";
     /// Names cover everything that leads to the server; the lab's root signs it.
+    #[default]
     Valid = "valid",
     /// Right, signed by an intermediate that is sent along.
     ByIntermediate = "by-intermediate",
@@ -148,13 +150,6 @@ words! {
     Untrusted = "untrusted",
     /// Signed by an intermediate that the server does not send.
     MissingIntermediate = "missing-intermediate",
-}
-
-#[allow(clippy::derivable_impls)] // `words!` declares the enum
-impl Default for Certificate {
-    fn default() -> Self {
-        Certificate::Valid
-    }
 }
 
 words! {
@@ -225,20 +220,15 @@ pub struct VirtualDirectory {
 
 words! {
     /// LogonFormat of an OWA virtual directory.
+    #[derive(Default)]
     LogonFormat, "logon format", "full-domain (or user-name, principal-name)";
     /// `CONTOSO\user`
+    #[default]
     FullDomain = "full-domain",
     /// `user`
     UserName = "user-name",
     /// `user@contoso.com`
     PrincipalName = "principal-name",
-}
-
-#[allow(clippy::derivable_impls)] // `words!` declares the enum
-impl Default for LogonFormat {
-    fn default() -> Self {
-        LogonFormat::FullDomain
-    }
 }
 
 /// Outlook Anywhere on one Client Access server. 2007 and 2010 have the external half only.

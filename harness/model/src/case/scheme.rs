@@ -4,8 +4,10 @@ use crate::protocol::words;
 
 words! {
     /// The scheme of an Authorization header. All but Basic are bound to the connection (MS-NTHT, RFC 4559).
+    #[derive(Default)]
     Scheme, "scheme", "basic (or ntlm, ntlm-lower-case, negotiate, nego2, ticket)";
     /// Basic, with every request.
+    #[default]
     Basic = "basic",
     /// NTLM in three legs.
     Ntlm = "ntlm",
@@ -17,11 +19,4 @@ words! {
     Nego2 = "nego2",
     /// The lab's stand-in for Kerberos under `Negotiate`: with the first request, and without a challenge.
     Ticket = "ticket",
-}
-
-#[allow(clippy::derivable_impls)] // `words!` declares the enum
-impl Default for Scheme {
-    fn default() -> Self {
-        Scheme::Basic
-    }
 }

@@ -131,8 +131,10 @@ words! {
 
 words! {
     /// The connection of a request.
+    #[derive(Default)]
     Connection, "connection", "same (or new, beside)";
     /// The one of the request before; the first opens one.
+    #[default]
     Same = "same",
     /// Another.
     New = "new",
@@ -141,29 +143,17 @@ words! {
     Beside = "beside",
 }
 
-#[allow(clippy::derivable_impls)] // `words!` declares the enum
-impl Default for Connection {
-    fn default() -> Self {
-        Connection::Same
-    }
-}
-
 words! {
     /// The server name in a TLS greeting.
+    #[derive(Default)]
     Sni, "server name in the greeting", "present (or absent, upper-case)";
     /// The host.
+    #[default]
     Present = "present",
     /// None.
     Absent = "absent",
     /// The host in capitals.
     UpperCase = "upper-case",
-}
-
-#[allow(clippy::derivable_impls)] // `words!` declares the enum
-impl Default for Sni {
-    fn default() -> Self {
-        Sni::Present
-    }
 }
 
 /// What a server behind answers to the case's own user, instead of what it would.
@@ -196,8 +186,10 @@ fn one() -> u16 {
 
 words! {
     /// How the end of an answer's body is told.
+    #[derive(Default)]
     AnswerFraming, "framing of an answer", "length (or chunked, close)";
     /// Content-Length: of what the body holds, unless a header line declares another.
+    #[default]
     Length = "length",
     /// Transfer-Encoding: chunked
     Chunked = "chunked",
@@ -205,17 +197,12 @@ words! {
     Close = "close",
 }
 
-#[allow(clippy::derivable_impls)] // `words!` declares the enum
-impl Default for AnswerFraming {
-    fn default() -> Self {
-        AnswerFraming::Length
-    }
-}
-
 words! {
     /// When an answer is sent.
+    #[derive(Default)]
     Sent, "moment of an answer", "after-the-body (or at-once, after-quiet)";
     /// Once the request's body is read.
+    #[default]
     AfterTheBody = "after-the-body",
     /// As soon as the head is there; the body is read all the same.
     AtOnce = "at-once",
@@ -223,17 +210,12 @@ words! {
     AfterQuiet = "after-quiet",
 }
 
-#[allow(clippy::derivable_impls)] // `words!` declares the enum
-impl Default for Sent {
-    fn default() -> Self {
-        Sent::AfterTheBody
-    }
-}
-
 words! {
     /// How an answer ends.
+    #[derive(Default)]
     Ends, "end of an answer", "whole (or cut-before, cut-within, with-the-other)";
     /// As it should.
+    #[default]
     Whole = "whole",
     /// The connection is closed before a byte of it.
     CutBefore = "cut-before",
@@ -242,13 +224,6 @@ words! {
     /// The connection stays open when all is sent, and is closed once the user's other one here has ended, as a server ends
     /// the two channels of Outlook Anywhere. A request that has not ended by then gets no answer.
     WithTheOther = "with-the-other",
-}
-
-#[allow(clippy::derivable_impls)] // `words!` declares the enum
-impl Default for Ends {
-    fn default() -> Self {
-        Ends::Whole
-    }
 }
 
 /// What of one request and its answer must arrive as sent.
@@ -325,18 +300,13 @@ pub struct CarriedAnswer {
 
 words! {
     /// Whether an answer came to its end.
+    #[derive(Default)]
     Arrives, "end of an answer", "whole (or cut)";
     /// It did.
+    #[default]
     Whole = "whole",
     /// It broke off, and the client was told at once.
     Cut = "cut",
-}
-
-#[allow(clippy::derivable_impls)] // `words!` declares the enum
-impl Default for Arrives {
-    fn default() -> Self {
-        Arrives::Whole
-    }
 }
 
 words! {

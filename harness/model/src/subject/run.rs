@@ -229,18 +229,13 @@ words! {
 
 words! {
     /// How many of a subject may run at once.
+    #[derive(Default)]
     Instances, "number of instances", "many (or one)";
     /// One for each lab, labs side by side.
+    #[default]
     Many = "many",
     /// One in all: labs run one after the other.
     One = "one",
-}
-
-#[allow(clippy::derivable_impls)] // `words!` declares the enum
-impl Default for Instances {
-    fn default() -> Self {
-        Instances::Many
-    }
 }
 
 impl Run {
