@@ -16,6 +16,8 @@ impl Variables {
         let listen = &seat.facts.seat.listen;
         let mut tree = told.as_object().cloned().unwrap_or_default();
         tree.insert("work".to_owned(), path(&seat.work).into());
+        let here = std::path::absolute(&seat.folder).unwrap_or_else(|_| seat.folder.clone());
+        tree.insert("here".to_owned(), path(&here).into());
         tree.insert("coexist".to_owned(), path(&seat.coexist).into());
         tree.insert("lab".to_owned(), path(lab).into());
         tree.insert("cert".to_owned(), told["seat"]["certificate"].clone());

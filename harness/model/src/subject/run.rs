@@ -82,12 +82,22 @@ struct ReadyKeys {
     http: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
+    #[serde(skip_serializing)]
+    pings: Option<bool>,
     within: Span,
 }
 
 impl TryFrom<ReadyKeys> for Ready {
     type Error = String;
     fn try_from(keys: ReadyKeys) -> Result<Self, String> {
+        // Said rather than waited for: what is not looked at must not seem to have been.
+        if keys.pings == Some(true) {
+            return Err(
+                "a first health round cannot be waited for: nothing of ours looks at those yet; leave \
+                        ready.pings out"
+                    .into(),
+            );
+        }
         let sign = match (keys.tcp, keys.http, keys.log) {
             (Some(listener), None, None) => Sign::Tcp(listener),
             (None, Some(path), None) => Sign::Http(path.parse().map_err(|bad: BadName| bad.to_string())?),
@@ -109,7 +119,7 @@ impl TryFrom<ReadyKeys> for Ready {
 
 impl From<Ready> for ReadyKeys {
     fn from(Ready { sign, within }: Ready) -> ReadyKeys {
-        let keys = ReadyKeys { tcp: None, http: None, log: None, within };
+        let keys = ReadyKeys { tcp: None, http: None, log: None, pings: None, within };
         match sign {
             Sign::Tcp(listener) => ReadyKeys { tcp: Some(listener), ..keys },
             Sign::Http(asked) => ReadyKeys { http: Some(asked.to_string()), ..keys },

@@ -4,6 +4,7 @@
 /// between; in a template it is a list, and a dash in a name is written as an underscore.
 pub const VARIABLES: &[(&str, &str)] = &[
     ("work", "the folder it starts in; its logs are in `logs` there"),
+    ("here", "the folder of the subject file: for what lies beside it and is no template"),
     ("lab", "lab.json, which holds everything that follows and more, for those who want no template"),
     ("coexist", "the program `coexist`"),
     ("seat.server", "the server that it stands in for, as cases call it"),
