@@ -17,7 +17,6 @@ pub(super) fn wrong(case: &Case, file: &Source, topology: &Topology, rules: &[Ru
     }
     faults(case, topology, &mut found);
     answers(case, topology, &mut found);
-    let one_step = file.locate(&["when"]).is_some();
     let mut moved = vec![];
     let mut row = 0;
     for step in &case.steps {
@@ -26,17 +25,16 @@ pub(super) fn wrong(case: &Case, file: &Source, topology: &Topology, rules: &[Ru
             steered(steering, &mut moved, &path, topology, &mut found);
             row += 1;
         }
-        let number = row.to_string();
-        row += 1;
-        let before: &[&str] = if one_step { &[] } else { &["step", &number] };
         if !topology.mailboxes.contains_key(&step.when.mailbox) {
             let message = format!("{} has no mailbox `{}`", topology.name, step.when.mailbox);
             let help = format!("mailbox = one of {}", listed(topology.mailboxes.keys()));
-            found.add(&[before, &["when", "mailbox"]].concat(), message, &help);
+            let path = found.in_step(row, &["when", "mailbox"]);
+            found.add(&borrowed(&path), message, &help);
         }
         for (at, leg) in step.then.iter().enumerate() {
-            hops(leg, &[before, &["then", &at.to_string()]].concat(), topology, &mut found);
+            hops(leg, (row, at), topology, &mut found);
         }
+        row += 1;
     }
     for (number, resolves) in case.resolves.iter().enumerate() {
         for (at, server) in resolves.servers.iter().enumerate() {
@@ -56,13 +54,26 @@ impl Found<'_> {
     fn add(&mut self, path: &[&str], message: String, help: &str) {
         self.problems.push(self.file.problem(self.file.locate(path), message, Some(help.to_owned())));
     }
+
+    /// A path in a case's row: the only one stands at the top of the file.
+    fn in_step(&self, row: usize, path: &[&str]) -> Vec<String> {
+        let before = match self.file.locate(&["when"]) {
+            Some(_) => vec![],
+            None => vec!["step".to_owned(), row.to_string()],
+        };
+        before.into_iter().chain(path.iter().map(|&word| word.to_owned())).collect()
+    }
 }
 
-fn hops(leg: &Leg, before: &[&str], topology: &Topology, found: &mut Found<'_>) {
+fn borrowed(path: &[String]) -> Vec<&str> {
+    path.iter().map(String::as_str).collect()
+}
+
+fn hops(leg: &Leg, (row, leg_at): (usize, usize), topology: &Topology, found: &mut Found<'_>) {
     for (number, hop) in leg.hops.iter().enumerate() {
-        for (at, server) in hop.at.0.iter().enumerate() {
-            let (number, at) = (number.to_string(), at.to_string());
-            let written = [before, &["hops", &number]].concat();
+        for (at, server) in hop.at.0.iter().enumerate().filter(|(_, server)| !topology.has_position(server)) {
+            let written = found.in_step(row, &["then", &leg_at.to_string(), "hops", &number.to_string()]);
+            let (written, at) = (borrowed(&written), at.to_string());
             let forms = [&["any-of", &at][..], &["at"], &[]];
             let path = forms.map(|form| [&written[..], form].concat());
             let path = path.iter().find(|path| found.file.locate(path).is_some()).unwrap_or(&written).clone();
