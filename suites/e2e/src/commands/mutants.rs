@@ -69,7 +69,10 @@ fn inner(root: &Path, options: &Mutants) -> Result<Exit, Exit> {
         let bench = Arc::new(Bench { suite: suite.clone(), ground, roles, stop: stop.clone() });
         let turns = Arc::new(Semaphore::new(options.jobs.max(1)));
         let mut running = JoinSet::new();
-        for (number, fault) in chosen.into_iter().enumerate() {
+        let mut faults: Vec<(usize, Fault)> = chosen.into_iter().enumerate().collect();
+        // What holds octets back keeps clients waiting until they give up: it begins first, and the others fill the time.
+        faults.sort_by_key(|(_, fault)| !fault.is_of_octets());
+        for (number, fault) in faults {
             let (bench, turns) = (bench.clone(), turns.clone());
             let folder = folder.path().join(format!("defect-{number}"));
             running.spawn(async move {

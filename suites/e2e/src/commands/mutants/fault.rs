@@ -55,6 +55,10 @@ impl Fault {
         matches!(self, Fault::Identity(_))
     }
 
+    pub(super) fn is_of_octets(&self) -> bool {
+        matches!(self, Fault::Defect(defect) if defect.port == Port::Bytes)
+    }
+
     /// The kind of harm, as a heading.
     pub(super) fn class(&self) -> String {
         match self {

@@ -97,7 +97,8 @@ pub(super) async fn one(bench: &Bench, fault: Fault, folder: PathBuf) -> Tried {
     };
     let how = How {
         seed: 1,
-        jobs: 16,
+        // Many of them do nothing but wait.
+        jobs: 64,
         labs: 2,
         isolate: false,
         folder,
