@@ -2,8 +2,8 @@
 //! speaks for users, it is heard.
 
 use ledger::{Arrival, Claim, Conveyed};
-use model::case::Case;
-use model::subject::{Declares, LocalSite, Subject, ToServers};
+use model::case::{Case, spelled_out};
+use model::subject::{Declares, LocalSite, Size, Subject, ToServers};
 use model::verdict::Difference;
 use model::{Protocol, Role};
 
@@ -15,7 +15,7 @@ const OF_451: [&str; 4] = ["PRE-EAS-4B", "PRE-EAS-4C", "X-EAS-1", "X-EAS-4"];
 
 /// Why a case is not for a subject that declares another behaviour than the one it is about.
 pub fn not_for(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
-    other_site(case, subject).or_else(|| other_451(suite, case, subject))
+    other_site(case, subject).or_else(|| other_451(suite, case, subject)).or_else(|| too_large(case, subject))
 }
 
 /// Of two readings of the local site a subject has one: the article's own, unless it declares the other.
@@ -33,6 +33,40 @@ fn other_451(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
     let topology = suite.topology_of(case).ok()?;
     let set = topology.server(&topology.seat)?.directory(Protocol::Eas)?.devices_451?;
     (set != declared).then(|| format!("{} declares eas-451 = \"{declared}\", not \"{set}\"", subject.name))
+}
+
+/// What is beyond a declared limit need not pass (rule X-WIRE-13).
+fn too_large(case: &Case, subject: &Subject) -> Option<String> {
+    let (head, body) = largest(case)?;
+    let limits = [
+        ("head-limit", subject.declares.head_limit, "head", head),
+        ("body-limit", subject.declares.body_limit, "body", body),
+    ];
+    let beyond = |(key, limit, what, sent): (&str, Option<Size>, &str, u64)| {
+        let limit = limit.filter(|limit| sent > limit.0)?;
+        Some(format!(
+            "{} declares a {key} of {} bytes; a {what} here has {sent} and more",
+            subject.name, limit.0
+        ))
+    };
+    limits.into_iter().find_map(beyond)
+}
+
+/// The largest head and the largest body, in bytes, that a case wants carried, either way; none where it may be refused. A
+/// head is counted as it is written in the case, without what is added by itself.
+fn largest(case: &Case) -> Option<(u64, u64)> {
+    if case.steps.iter().flat_map(|step| &step.then).any(|leg| leg.may_refuse) {
+        return None;
+    }
+    let head = |first: usize, lines: &[String]| {
+        lines.iter().fold(first, |sum, line| sum + spelled_out(line).len() + 2) as u64
+    };
+    let sends = case.steps.iter().flat_map(|step| &step.when.sends);
+    let answers = case.given.answers.values().flatten();
+    let there = sends.map(|send| (head(send.verb.len() + send.target.len(), &send.lines), &send.body));
+    let back = answers.map(|answer| (head(answer.status.len(), &answer.lines), &answer.body));
+    let all = there.chain(back).map(|(head, body)| (head, body.as_ref().map_or(0, |body| body.len())));
+    Some(all.fold((0, 0), |(h, b), (head, body)| (h.max(head), b.max(body))))
 }
 
 /// How often a subject spoke for a user as it declares, and where it did not.
@@ -97,6 +131,16 @@ pub fn lines(subject: &Subject, held: usize, ran: impl Fn(&str) -> usize) -> Vec
         lines.push(format!(
             "eas-451 = \"{preset}\": {cases} cases of it (tolerance: none; those of another are skipped)"
         ));
+    }
+    for (key, limit) in
+        [("head-limit", subject.declares.head_limit), ("body-limit", subject.declares.body_limit)]
+    {
+        if let Some(limit) = limit {
+            let cases = ran("X-WIRE-13");
+            lines.push(format!(
+                "{key} = {} bytes: {cases} cases of X-WIRE-13 (tolerance: none up to it; larger ones are skipped)", limit.0
+            ));
+        }
     }
     lines
 }

@@ -74,6 +74,15 @@ impl Payload {
         }
     }
 
+    /// How many bytes.
+    #[allow(clippy::len_without_is_empty)] // an empty body is none, and is left out
+    pub fn len(&self) -> u64 {
+        match self {
+            Payload::Bytes(count) => *count,
+            Payload::Text(text) => text.len() as u64,
+        }
+    }
+
     /// Their length and digest.
     pub fn digest(&self) -> Digest {
         let mut digest = Digest::default();

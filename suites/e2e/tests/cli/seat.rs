@@ -138,6 +138,26 @@ fn a_subject_that_declares_another_451_skips_the_cases_of_the_one_set() {
     scratch.run(&args).check(3, &["stub declares eas-451 = \"12.1-and-later\", not \"article-list\""]);
 }
 
+#[test]
+fn what_is_beyond_a_declared_limit_need_not_pass() {
+    let scratch = Scratch::new();
+    let run = |limit: &str, case: &str| {
+        let text = subject(&reference(None), &format!("[declares]\n{limit}"))
+            .replace("[\"owa\", \"silent-redirect\"]", "[\"ews\"]");
+        let file = scratch.write("stub.toml", &text);
+        scratch.run(&["e2e", "--ground", "mapped", "--subject", &file, "--case", case])
+    };
+    let (head, body) = ("coexistence/wire/red-big-head*", "coexistence/wire/red-body*");
+    let skipped = "stub declares a head-limit of 8192 bytes; a head here has 12";
+    run("head-limit = \"8k\"", head).check(0, &["1 passed, 1 skipped; 2 selected", skipped]);
+    let held = "declared   head-limit = 65536 bytes: 2 cases of X-WIRE-13";
+    run("head-limit = \"64k\"", head).check(0, &["2 passed; 2 selected", held]);
+    let skipped = "stub declares a body-limit of 262144 bytes; a body here has 300000 and more";
+    run("body-limit = \"256k\"", body).check(0, &["6 passed, 2 skipped; 8 selected", skipped]);
+    // Beyond any limit is the refusal, which is judged whatever is declared.
+    run("head-limit = \"8k\"", "coexistence/wire/red-head-without-end").check(0, &["1 passed; 1 selected"]);
+}
+
 /// The reference reads the local site as the article does; with this defect it reads it as the mailbox's.
 #[test]
 fn of_two_readings_of_the_local_site_a_subject_is_held_to_the_one_it_declares() {
