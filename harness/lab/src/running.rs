@@ -315,6 +315,16 @@ impl Lab {
         }
     }
 
+    /// Has the subject read its files again, in the way that its own file says, and says what was done.
+    ///
+    /// # Errors
+    /// As for its start; it is then at its end.
+    pub async fn reload_subject(&mut self) -> Result<seat::Reloaded, LabError> {
+        let Some(subject) = &mut self.subject else { return Ok(seat::Reloaded::Left) };
+        let facts = subject.facts().clone();
+        Ok(subject.reload(facts).await?)
+    }
+
     /// Stops the subject alone, and says how it came to its end.
     pub async fn stop_subject(&mut self) -> Option<seat::Stopped> {
         Some(self.subject.take()?.stop().await)

@@ -287,6 +287,11 @@ impl Running {
         self.end().await
     }
 
+    /// What it was told last.
+    pub fn facts(&self) -> &Facts {
+        &self.seat.facts
+    }
+
     /// Writes its files anew for these facts, and has it read them, in the way that `run.reload` says.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use lab::ground::GroundKind;
-use lab::seat::{Seat, SeatError, Stopped};
+use lab::seat::{Reloaded, Seat, SeatError, Stopped};
 use lab::{Lab, LabError, LeaseWanted, Plan};
 use ledger::{Claim, Ledger, Opener};
 use model::case::{Told, When};
@@ -92,7 +92,10 @@ fn inner(root: &Path, options: &Doctor) -> Result<Exit, Exit> {
         sheet.well("ready", &format!("{} after the lab began", millis(started.elapsed())));
         let looked = tokio::select! {
             () = stop.cancelled() => Err(Exit::Interrupted),
-            () = look(&lab, &subject, &visit, &mut sheet) => Ok(()),
+            () = async {
+                look(&lab, &subject, &visit, &mut sheet).await;
+                reloads(&mut lab, &visit, &mut sheet).await;
+            } => Ok(()),
         };
         end(&mut lab, &subject, &mut sheet).await;
         lab.stop().await;
@@ -203,7 +206,7 @@ async fn look(lab: &Lab, subject: &Subject, visit: &When, sheet: &mut Sheet) {
     if let Some(name) = published(&topology).first() {
         certificate::look(lab, name, false, sheet).await;
     }
-    signs_in(lab, visit, sheet).await;
+    signs_in(lab, visit, "signs in", sheet).await;
     reached(lab, subject, sheet);
 }
 
@@ -232,21 +235,34 @@ async fn listens(lab: &Lab, listener: Listener, port: u16, sheet: &mut Sheet) {
     }
 }
 
-async fn signs_in(lab: &Lab, visit: &When, sheet: &mut Sheet) {
+async fn signs_in(lab: &Lab, visit: &When, line: &str, sheet: &mut Sheet) {
     let network = play::network(lab, View::External);
     let Some(person) = play::person_of(lab, &visitor(), &visit.mailbox) else { return };
     let journal = clients::play(&network, &visitor(), visit, &person).await;
     let does = format!("{} with {} at {}", visit.mailbox, visit.client, String::from(visit.opens.clone()));
     match journal.legs.last() {
         Some(leg) if matches!(leg.told, Told::Mailbox(_)) => {
-            sheet.well("signs in", &format!("{does}: its mailbox was read"));
+            sheet.well(line, &format!("{does}: its mailbox was read"));
         }
         Some(leg) => {
             let note = leg.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();
             let hint = "ask POST /v1/authenticate who it is and GET /v1/mailboxes/… where it lives; `coexist e2e` shows both journeys";
-            sheet.ill("signs in", &format!("{does}: {}{note}", leg.told), hint);
+            sheet.ill(line, &format!("{does}: {}{note}", leg.told), hint);
         }
-        None => sheet.ill("signs in", &format!("{does}: nothing came of it"), "see the lines above"),
+        None => sheet.ill(line, &format!("{does}: nothing came of it"), "see the lines above"),
+    }
+}
+
+/// It reads its files again, as `run.reload` says, and serves as before.
+async fn reloads(lab: &mut Lab, visit: &When, sheet: &mut Sheet) {
+    match lab.reload_subject().await {
+        Ok(Reloaded::Left) => sheet.note("reloads", "never: by run.reload it follows the directory"),
+        Ok(Reloaded::Told) => signs_in(lab, visit, "signs in, told to reload", sheet).await,
+        Ok(Reloaded::Restarted(_)) => signs_in(lab, visit, "signs in, started again", sheet).await,
+        Err(error) => {
+            let hint = "by run.reload = \"restart\" it is stopped and started again, on the same addresses";
+            sheet.ill("reloads", &error.to_string(), hint);
+        }
     }
 }
 

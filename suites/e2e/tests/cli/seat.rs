@@ -86,6 +86,16 @@ fn a_template_that_names_what_is_not_there_is_bad_input() {
     ended.check(2, &["it.jinja of subject `stub`, line 1: undefined value"]);
 }
 
+/// The reference follows the directory: started again it serves as before, and a HUP ends it.
+#[rstest]
+#[case::again("reload = \"restart\"", 0, &["ok    signs in, started again", "ok    stops"])]
+#[case::hangs_up("reload = { signal = \"HUP\" }", 1, &["FAIL  signs in, told to reload", "FAIL  lasts", "signal: 1"])]
+fn whoever_reloads_must_serve_as_before(#[case] reload: &str, #[case] code: i32, #[case] says: &[&str]) {
+    let scratch = Scratch::new();
+    let file = scratch.write("stub.toml", &subject(&reference(None), reload));
+    scratch.run(&["doctor", "--ground", "mapped", "--subject", &file]).check(code, says);
+}
+
 /// A right certificate of another lab is a wrong one here, and silence is no answer.
 #[rstest]
 #[case::yes("says-yes", 1, &["ok    mail.contoso.com", "FAIL  signs in", "FAIL  a server", "hint: "])]
