@@ -215,9 +215,14 @@ async fn a_dropped_subject_does_not_live_on() {
 
 /// Waits until a subject has written a word into its log as often as this.
 async fn until_said(running: &Running, word: &str, times: usize) {
-    while running.log_tail().matches(word).count() < times {
-        tokio::task::yield_now().await;
-    }
+    let said = async {
+        while running.log_tail().matches(word).count() < times {
+            tokio::task::yield_now().await;
+        }
+    };
+    // A shell cannot trap what whoever started it ignores: under nohup it hears no HUP.
+    let in_time = clock::within(Duration::from_secs(20), said).await;
+    assert!(in_time.is_some(), "`{word}` was not said {times} times: {}", running.log_tail());
 }
 
 #[tokio::test]
