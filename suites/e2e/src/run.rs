@@ -322,7 +322,7 @@ impl State {
             exchanges.filter(|exchange| exchange.dialled.is_some_and(|to| Some(to.ip()) == seat)).collect();
         if !at_seat.is_empty() {
             let answers = at_seat.iter().filter(|exchange| exchange.status != 0).count();
-            self.standing.asked(&subject.0.name, answers);
+            self.standing.asked(&subject.0.name, answers, lab.subject_died().is_some());
         }
         let mut verdict = played.verdict;
         let heard = declared::heard(&subject.0.declares, &played.trace);

@@ -41,12 +41,12 @@ impl Standing {
         });
     }
 
-    /// A case has asked it something, so often with an answer.
-    pub(super) fn asked(&self, subject: &str, answers: usize) {
+    /// A case has asked it something, so often with an answer. One that has died is not silent: it is gone.
+    pub(super) fn asked(&self, subject: &str, answers: usize, died: bool) {
         self.of(subject, |known| {
             known.asked = true;
             known.answered |= answers > 0;
-            known.silent += usize::from(answers == 0);
+            known.silent += usize::from(answers == 0 && !died);
         });
     }
 
@@ -117,10 +117,12 @@ mod tests {
     #[test]
     fn a_subject_is_asked_on_once_it_has_answered_at_all() {
         let standing = Standing::default();
-        (0..MOST_SILENT).for_each(|_| standing.asked("mine", 0));
+        (0..MOST_SILENT).for_each(|_| standing.asked("mine", 0, true));
+        assert_eq!(standing.silent("mine"), None);
+        (0..MOST_SILENT).for_each(|_| standing.asked("mine", 0, false));
         assert!(standing.silent("mine").is_some() && !standing.all_answered());
-        standing.asked("mine", 1);
-        (0..MOST_SILENT).for_each(|_| standing.asked("mine", 0));
+        standing.asked("mine", 1, false);
+        (0..MOST_SILENT).for_each(|_| standing.asked("mine", 0, false));
         assert!(standing.silent("mine").is_none() && standing.all_answered());
     }
 }
