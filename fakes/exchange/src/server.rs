@@ -60,6 +60,14 @@ pub(crate) struct Server {
     behind: Mutex<JoinSet<()>>,
 }
 
+/// A request that has been read and recorded: at which of the server's names, for which virtual directory.
+struct Asked<'a> {
+    connection: &'a Connection,
+    request: &'a Request<Bytes>,
+    host: &'a str,
+    protocol: Option<Protocol>,
+}
+
 /// A request that has been read, signed in and recorded.
 struct Held<'a> {
     connection: &'a Connection,
@@ -165,12 +173,11 @@ impl Server {
         if let Err(status) = whole {
             return self.dressed(connection, iis::status(status));
         }
-        match self.unauthenticated(connection, &request, host.as_deref(), protocol) {
+        let host = host.as_deref().unwrap_or(self.fqdn.as_str());
+        let asked = Asked { connection, request: &request, host, protocol };
+        match self.unauthenticated(&asked) {
             Some(answer) => self.dressed(connection, answer),
-            None => {
-                self.authenticated(connection, &request, host.as_deref(), protocol, methods, asker, order)
-                    .await
-            }
+            None => self.authenticated(&asked, &methods, asker, order).await,
         }
     }
 
@@ -229,15 +236,8 @@ impl Server {
     }
 
     /// What a server answers before anybody signs in.
-    fn unauthenticated(
-        &self,
-        connection: &Connection,
-        request: &Request<Bytes>,
-        host: Option<&str>,
-        protocol: Option<Protocol>,
-    ) -> Option<Answer> {
+    fn unauthenticated(&self, &Asked { connection, request, host, protocol }: &Asked<'_>) -> Option<Answer> {
         let path = request.uri().path();
-        let host = host.unwrap_or(self.fqdn.as_str());
         if !connection.tls && !connection.back_end {
             // Port 80 leads to TLS, and asks nobody for credentials (rules X-AD-3, X-SEC-5).
             return Some(iis::found(&format!("https://{host}{}", request.uri())));
@@ -263,24 +263,19 @@ impl Server {
         self.version != Version::Exchange2013
     }
 
-    #[allow(clippy::too_many_arguments)] // everything that is known of one request
     async fn authenticated(
         &self,
-        connection: &Connection,
-        request: &Request<Bytes>,
-        host: Option<&str>,
-        protocol: Option<Protocol>,
-        methods: Vec<Authentication>,
+        &Asked { connection, request, host, protocol }: &Asked<'_>,
+        methods: &[Authentication],
         asker: Asker,
         order: Order,
     ) -> Response<Out> {
-        let host = host.unwrap_or(self.fqdn.as_str());
         let Some(protocol) = protocol else { return self.dressed(connection, iis::not_found()) };
         if let Some(challenge) = asker.challenge {
             return self.dressed(connection, challenge);
         }
         let Some(account) = asker.account else {
-            let answer = self.challenge(request, host, &methods, asker.form.is_some());
+            let answer = self.challenge(request, host, methods, asker.form.is_some());
             return self.dressed(connection, answer);
         };
         if let Some(fault) = self.world.faults.next(&self.name, protocol) {

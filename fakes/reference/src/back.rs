@@ -97,24 +97,24 @@ impl Dial {
     }
 }
 
-/// The production implementation of a front end: it signs in for the user.
+/// The production implementation.
 pub struct Behind {
+    /// Who speaks for users; nobody at an edge, where heads go on as they came, sign-in too. The `Host` stays there what the
+    /// client wrote: the front end knows itself by its namespaces, and builds the logon page, its form and every address of
+    /// its own from the one it was called by. CX-TGT-1 binds the front end towards older servers, not what stands before it.
+    pub speaker: Option<Speaker>,
+    /// How requests get there.
+    pub way: Arc<Way>,
+}
+
+/// A front end towards servers behind: it signs in for the user.
+pub struct Speaker {
     /// What this front end is: towards 2013 and from it, more headers go along.
     pub role: Role,
     /// Its own FQDN.
     pub own: HostName,
     /// Who gives tickets.
     pub directory: Arc<Directory>,
-    /// How requests get there.
-    pub way: Arc<Way>,
-}
-
-/// The production implementation of an edge: heads go on as they came, sign-in too. The `Host` stays what the client wrote:
-/// the front end knows itself by its namespaces, and builds the logon page, its form and every address of its own from the
-/// one it was called by. CX-TGT-1 binds the front end towards older servers, not what stands before it.
-pub struct Onward {
-    /// How requests get there.
-    pub way: Arc<Way>,
 }
 
 /// Connections to servers behind, and requests on them.
@@ -153,17 +153,10 @@ impl Back for Behind {
     ) -> Waiting<'a, Result<(), BackError>> {
         Box::pin(async move {
             strip(head);
-            let headers = &mut head.headers;
-            strip_cookies(self.role, headers);
-            self.introduce(passage, headers);
-            headers.remove(header::AUTHORIZATION);
-            if let Some(account) = &passage.account {
-                let ticket = self.directory.ticket(&account.address, &passage.host).await?;
-                set(headers, header::AUTHORIZATION, &format!("Negotiate {ticket}"));
+            match &self.speaker {
+                Some(speaker) => speaker.speak(passage, &mut head.headers).await,
+                None => Ok(()),
             }
-            // CX-TGT-1: the name that is dialled, and no port with it.
-            set(headers, header::HOST, passage.host.as_str());
-            Ok(())
         })
     }
 
@@ -187,37 +180,20 @@ impl Back for Behind {
     }
 }
 
-impl Back for Onward {
-    fn head<'a>(
-        &'a self,
-        _: &'a Passage,
-        head: &'a mut request::Parts,
-    ) -> Waiting<'a, Result<(), BackError>> {
-        strip(head);
-        Box::pin(std::future::ready(Ok(())))
+impl Speaker {
+    async fn speak(&self, passage: &Passage, headers: &mut HeaderMap) -> Result<(), BackError> {
+        strip_cookies(self.role, headers);
+        self.introduce(passage, headers);
+        headers.remove(header::AUTHORIZATION);
+        if let Some(account) = &passage.account {
+            let ticket = self.directory.ticket(&account.address, &passage.host).await?;
+            set(headers, header::AUTHORIZATION, &format!("Negotiate {ticket}"));
+        }
+        // CX-TGT-1: the name that is dialled, and no port with it.
+        set(headers, header::HOST, passage.host.as_str());
+        Ok(())
     }
 
-    fn address<'a>(
-        &'a self,
-        _: Client,
-        host: &'a HostName,
-        port: u16,
-    ) -> Waiting<'a, Result<SocketAddr, BackError>> {
-        Box::pin(self.way.names.find(host, port))
-    }
-
-    fn send<'a>(
-        &'a self,
-        passage: &'a Passage,
-        lane: LaneId,
-        to: SocketAddr,
-        request: Request<Flow>,
-    ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
-        Box::pin(self.way.send(passage, lane, to, request))
-    }
-}
-
-impl Behind {
     /// Says who passes the request on, for whom, and what was asked (wire facts 8).
     fn introduce(&self, passage: &Passage, headers: &mut HeaderMap) {
         let asked = &passage.asked;

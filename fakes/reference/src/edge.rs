@@ -16,7 +16,7 @@ use http_body_util::Full;
 use model::{Protocol, Role};
 
 use crate::answers;
-use crate::back::{self, Dial, Onward};
+use crate::back::{self, Behind, Dial};
 use crate::choose::ByConnection;
 use crate::decide::{Rules, Target};
 use crate::front::{Doorway, Serves};
@@ -59,7 +59,7 @@ pub(crate) async fn run(
         choose: Arc::new(ByConnection),
         lane: Arc::new(OwnLanes),
         front: Arc::new(Doorway { role: Role::Edge, own: lab.seat.fqdn.clone() }),
-        back: Arc::new(Onward { way: way.clone() }),
+        back: Arc::new(Behind { speaker: None, way: way.clone() }),
         bytes: Arc::new(Untouched),
     };
     let ports = crate::exchanged(ports, spoil, &way);

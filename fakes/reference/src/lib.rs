@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 use protocols::eas::DeviceState;
 use protocols::ews::Subscriptions;
 
-use back::{Behind, Dial, Way};
+use back::{Behind, Dial, Speaker, Way};
 use choose::InTurn;
 use decide::Rules;
 use discover::Directory;
@@ -90,13 +90,14 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let dial = Arc::new(Dial { source: lab.source, log: log.clone() });
     let own = lab.seat.fqdn.clone();
     let way = way(&lab, kept.clone(), dial.clone())?;
+    let speaker = Speaker { role, own: own.clone(), directory: directory.clone() };
     let ports = Ports {
         discover: directory.clone(),
         decide: Arc::new(Rules),
         choose: Arc::new(InTurn::default()),
         lane: Arc::new(OwnLanes),
-        front: Arc::new(Doorway { role, own: own.clone() }),
-        back: Arc::new(Behind { role, own, directory: directory.clone(), way: way.clone() }),
+        front: Arc::new(Doorway { role, own }),
+        back: Arc::new(Behind { speaker: Some(speaker), way: way.clone() }),
         bytes: Arc::new(Untouched),
     };
     let ports = exchanged(ports, spoil, &way);

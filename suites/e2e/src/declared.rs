@@ -65,7 +65,7 @@ fn largest(case: &Case) -> Option<(u64, u64)> {
     let answers = case.given.answers.values().flatten();
     let there = sends.map(|send| (head(send.verb.len() + send.target.len(), &send.lines), &send.body));
     let back = answers.map(|answer| (head(answer.status.len(), &answer.lines), &answer.body));
-    let all = there.chain(back).map(|(head, body)| (head, body.as_ref().map_or(0, |body| body.len())));
+    let all = there.chain(back).map(|(head, body)| (head, body.as_ref().map_or(0, |body| body.size())));
     Some(all.fold((0, 0), |(h, b), (head, body)| (h.max(head), b.max(body))))
 }
 

@@ -75,8 +75,7 @@ impl Payload {
     }
 
     /// How many bytes.
-    #[allow(clippy::len_without_is_empty)] // an empty body is none, and is left out
-    pub fn len(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         match self {
             Payload::Bytes(count) => *count,
             Payload::Text(text) => text.len() as u64,
