@@ -256,3 +256,59 @@ fn name(host: &HostName) -> &str {
 fn server_at(lab: &Lab, ip: &IpAddr) -> String {
     lab.positions().get(ip).map_or_else(|| ip.to_string(), ServerName::to_string)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use model::case::{Reached, SignsIn};
+    use model::journal::{Journal, Order, RawAnswer};
+
+    use super::*;
+    use crate::suite::Suite;
+
+    /// A client that asked once, of the seat or of CAS2010 in Site2, and what came of it.
+    fn asked(at_the_seat: bool, status: u16, whole: Option<bool>, told: Told) -> Trace {
+        let suite = Suite::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+        let topology = Arc::new(suite.topology("coexistence", &Default::default()).unwrap());
+        let (seat, other) = (IpAddr::from([127, 0, 0, 10]), IpAddr::from([127, 0, 0, 11]));
+        let exchange = Exchange {
+            began: Order(0),
+            ended: Order(1),
+            verb: "POST".to_owned(),
+            target: "/EWS/Exchange.asmx".to_owned(),
+            dialled: Some(if at_the_seat { (seat, 443) } else { (other, 443) }.into()),
+            status,
+            reason: String::new(),
+            location: None,
+            heads: Default::default(),
+            cookies_of_others: vec![],
+            answer: whole.map(|whole| Box::new(RawAnswer { whole, ..RawAnswer::default() })),
+        };
+        let leg = ClientLeg {
+            dials: "mail.contoso.com".parse().unwrap(),
+            reached: Reached::Typed,
+            exchanges: vec![exchange],
+            credential_prompts: 0,
+            certificate_prompts: vec![],
+            signed_in: SignsIn::Basic,
+            told,
+            note: None,
+        };
+        let positions = [(seat, topology.seat.clone()), (other, "cas2010-s2".parse().unwrap())];
+        let journals = vec![Journal { legs: vec![leg] }];
+        Trace { topology, positions: positions.into(), journals, arrivals: vec![], strangers: vec![] }
+    }
+
+    #[test]
+    fn what_a_dying_subject_leaves_is_no_answer_or_the_beginning_of_one() {
+        let answered = || Told::Answered(vec![200]);
+        assert!(broke_off(&asked(true, 0, None, Told::Failed(0))));
+        assert!(broke_off(&asked(true, 200, Some(false), answered())));
+        assert!(broke_off(&asked(true, 200, None, Told::Failed(200))));
+        // A whole answer, an error that says what it is, and whatever another server did.
+        assert!(!broke_off(&asked(true, 200, Some(true), answered())));
+        assert!(!broke_off(&asked(true, 503, None, Told::Failed(503))));
+        assert!(!broke_off(&asked(false, 0, None, Told::Failed(0))));
+    }
+}
