@@ -2,9 +2,9 @@
 //! rules of which one at least must fail.
 //!
 //! Where a row stands for several seats, the one named is the one in which it is run. `one-url-for-all` is run as 2010:
-//! a 2013 front end asks no ExternalURL of ActiveSync, so there is nothing that it could get wrong. `closes-on-401` lies at the
-//! front: a 2013 front end challenges by itself, and behind it there is no challenge to close after. For the same reason
-//! `splits-handshake` and `two-servers-one-handshake` are run as edge: no legs of a sign-in pass through our front ends.
+//! a 2013 front end asks no ExternalURL of ActiveSync, so there is nothing that it could get wrong. `closes-on-401` lies
+//! at the front: a 2013 front end challenges by itself, and behind it there is no challenge to close after. For the same
+//! reason `splits-handshake` and `two-servers-one-handshake` are run as edge: no legs of a sign-in pass through our front ends.
 //! `strips-one-spelling` lies in the octets: a head that has been read has no spelling any more.
 
 use model::Role;

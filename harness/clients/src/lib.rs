@@ -38,6 +38,7 @@ use model::journal::Journal;
 use tokio::sync::Barrier;
 
 pub use network::{Limits, Network, Person, Ports, ResolveError, Tickets, resolve};
+pub use session::percent;
 
 use wire::Wire;
 

@@ -31,7 +31,7 @@ pub(crate) fn basic(account: &str, password: &str) -> String {
 
 /// Text as a query or an `application/x-www-form-urlencoded` body holds it: every byte but the unreserved ones of RFC
 /// 3986 percent-encoded, a space included, which every server reads alike.
-pub(crate) fn percent(text: &str) -> String {
+pub fn percent(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use clients::percent;
 use directory::Directory;
 use ledger::Arrival;
 
@@ -60,17 +61,6 @@ impl Secrets {
         }
         written
     }
-}
-
-/// As a form's body holds it: every byte but the unreserved ones of RFC 3986 percent-encoded.
-fn percent(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            true => encoded.push(char::from(byte)),
-            false => encoded.push_str(&format!("%{byte:02X}")),
-        }
-        encoded
-    })
 }
 
 /// An arrival as a line of `ledger.jsonl`: of cookies the names alone, since a session's value is as good as a password.

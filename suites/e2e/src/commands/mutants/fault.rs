@@ -15,8 +15,8 @@ pub(super) enum Fault {
     Identity(Role),
 }
 
-/// Everything that is built, in the order of the catalogue. A relay of octets stands before any subject: where an edge has
-/// cases of a rule that it breaks, it is tried there too.
+/// Everything that is built, in the order of the catalogue. A relay of octets stands within a connection of the reference,
+/// whatever its role: where an edge has cases of a rule that it breaks, it is tried there too.
 pub(super) fn all(at_edge: impl Fn(&str) -> bool) -> Vec<Fault> {
     let identities = [Role::FrontEnd2013, Role::FrontEnd2010, Role::Edge].map(Fault::Identity);
     let as_edge = |defect: &Defect| {
