@@ -256,18 +256,38 @@ fn line_of(text: &str, wrong: &str) -> usize {
     text[..at].matches('\n').count() + 1
 }
 
+const MOVES: &str = "{ moves-address = \"cas2010-s1\" }";
+const WAITS: &str = "{ waits-for = \"dns-expiry\" }";
+
 #[rstest]
-#[case::nobodys("cas2010-s9", "coexistence has no server `cas2010-s9`", "servers: cas2007-s1, cas2010-s1")]
-#[case::the_subjects("cas2013-s1", "cas2013-s1 is not the lab's own", "a right one: steers = ")]
+#[case::nobodys(
+    MOVES,
+    "{ moves-address = \"cas2010-s9\" }",
+    "coexistence has no server `cas2010-s9`",
+    "servers: cas2007-s1, cas2010-s1"
+)]
+#[case::the_subjects(
+    MOVES,
+    "{ moves-address = \"cas2013-s1\" }",
+    "cas2013-s1 is not the lab's own",
+    "a right one: steers = "
+)]
+#[case::twice(
+    WAITS,
+    "{moves-address = \"cas2010-s1\"}",
+    "cas2010-s1 has moved already, and has no third address",
+    "a right one: steers = "
+)]
 fn what_cannot_be_done_to_a_running_lab_is_refused_at_its_line(
-    #[case] server: &str,
+    #[case] right: &str,
+    #[case] wrong: &str,
     #[case] says: &str,
     #[case] help: &str,
 ) {
-    const MOVES: &str = "cases/coexistence/dns/red-address-changes.toml";
+    const CASE: &str = "cases/coexistence/dns/red-address-changes.toml";
     let scratch = Scratch::with_cases(&["coexistence/dns/red-address-changes"]);
-    let wrong = format!("steers = {{ moves-address = \"{server}\" }}");
-    scratch.edit(MOVES, "steers = { moves-address = \"cas2010-s1\" }", &wrong);
-    let place = place(&scratch, MOVES, &wrong);
+    let wrong = format!("steers = {wrong}");
+    scratch.edit(CASE, &format!("steers = {right}"), &wrong);
+    let place = place(&scratch, CASE, &wrong);
     scratch.run(&["e2e", "--ground", "mapped"]).check(2, &[&place, says, help]);
 }
