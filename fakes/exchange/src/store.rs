@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use directory::Account;
 use ledger::{Conveyed, Draft};
-use model::{Build, DatabaseName, MailboxName, Protocol};
+use model::{Build, MailboxName, Protocol};
 use protocols::mailbox::{Message, Owner};
 use protocols::msrpc::{Inbox, Store};
 use tokio::net::TcpStream;
@@ -13,16 +13,16 @@ use tokio::net::TcpStream;
 use crate::listen::Connection;
 use crate::server::Server;
 
-/// The inboxes of a lab, by database and mailbox: a copy moves with its database, not with a server.
+/// The inboxes of a lab, by mailbox: none belongs to a server, since an active copy moves, and a mailbox too.
 #[derive(Default)]
-pub struct Stores(Mutex<HashMap<(DatabaseName, MailboxName), Arc<Inbox>>>);
+pub struct Stores(Mutex<HashMap<MailboxName, Arc<Inbox>>>);
 
 impl Stores {
     /// A mailbox's inbox.
     pub fn inbox(&self, account: &Account) -> Arc<Inbox> {
         let mut stores = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         stores
-            .entry((account.database.clone(), account.name.clone()))
+            .entry(account.name.clone())
             .or_insert_with(|| {
                 let owner = Owner { address: account.address.clone(), guid: account.guid.clone() };
                 Arc::new(Inbox::new(owner, vec![welcome(account)]))

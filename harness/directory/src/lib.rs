@@ -182,10 +182,17 @@ impl Directory {
         self.read(|state| state.changes)
     }
 
-    /// Changes a fact, as an administrator would: active copy, mailbox move, out of service.
+    /// Changes a fact, as an administrator would: active copy, mailbox move, out of service. Accounts go where the
+    /// mailbox goes that they are like.
     pub fn steer(&self, change: impl FnOnce(&mut Topology)) {
         self.write(|state| {
             change(Arc::make_mut(&mut state.topology));
+            for account in &mut state.accounts {
+                let mailbox = state.topology.mailboxes.get(&account.colour);
+                if let Some(mailbox) = mailbox.filter(|mailbox| mailbox.database != account.database) {
+                    Arc::make_mut(account).database.clone_from(&mailbox.database);
+                }
+            }
             state.changes += 1;
         });
     }

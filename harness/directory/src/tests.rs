@@ -155,3 +155,18 @@ fn a_user_gets_a_ticket_of_his_own_and_nobody_elses() {
         assert_eq!(refused, Err(TicketRefused::NotTheServiceAccount), "{asker:?} {of}");
     }
 }
+
+/// A lease of red goes where red goes (rule GEN-2).
+#[test]
+fn accounts_go_where_their_mailbox_goes() {
+    let directory = directory();
+    let red = directory.lease(&case(), &"red".parse().unwrap(), None).unwrap();
+    let changes = directory.changes();
+    directory.steer(|topology| {
+        let database = topology.databases[&"db2010-s1".parse().unwrap()].clone();
+        topology.databases.insert("db2010-s1b".parse().unwrap(), database);
+        topology.mailboxes.values_mut().for_each(|red| red.database = "db2010-s1b".parse().unwrap());
+    });
+    let facts = directory.facts(&red.upn).unwrap();
+    assert_eq!((facts.account.database.as_str(), directory.changes()), ("db2010-s1b", changes + 1));
+}

@@ -20,7 +20,7 @@ mod told;
 mod wire;
 pub use action::Action;
 pub use scheme::Scheme;
-pub use steps::{Awaited, Steering, Step};
+pub use steps::{Awaited, CopyMove, MailboxMove, Steering, Step};
 pub use told::{Answer, Cell, Told};
 pub use wire::{
     After, AnswerFraming, Answering, Arrives, Carried, CarriedAnswer, CarriedBody, CarriedRequest,

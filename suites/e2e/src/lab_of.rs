@@ -94,7 +94,7 @@ pub fn plan(
     let quiet = subject.as_ref().and_then(|(subject, _)| quiet(subject)).unwrap_or(USUAL_QUIET);
     for case in &group.cases {
         for step in &case.steps {
-            moves.extend(step.before.iter().filter_map(Steering::server).cloned());
+            moves.extend(step.before.iter().filter_map(Steering::moves_address).cloned());
             leases.push(LeaseWanted {
                 case: case.id.clone(),
                 mailbox: step.when.mailbox.clone(),

@@ -27,8 +27,9 @@ fn literals() -> Vec<Literal> {
     // The table has one reading of the local site, the article's; a subject may declare the other.
     let article = |case: &&Arc<Case>| case.declares.oab_local_site != Some(LocalSite::Mailbox);
     for case in suite.cases.iter().filter(article) {
-        let topology = suite.topology_of(case).unwrap();
+        let mut topology = suite.topology_of(case).unwrap();
         for step in &case.steps {
+            step.before.iter().for_each(|steering| steering.changes(Arc::make_mut(&mut topology)));
             // The table has no rows for Outlook Anywhere yet.
             if step.when.protocol() == Protocol::OutlookAnywhere {
                 continue;

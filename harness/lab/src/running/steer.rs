@@ -22,6 +22,10 @@ impl Lab {
                 let moved = self.machines.moves(server, lead_there).await;
                 moved.then_some(()).ok_or_else(|| LabError::NotMoved(server.clone()))
             }
+            Steering::MovesCopy(_) | Steering::MovesMailbox(_) => {
+                self.directory.steer(|topology| steering.changes(topology));
+                Ok(())
+            }
             Steering::WaitsFor(Awaited::DnsExpiry) => {
                 clock::answers_expire().await;
                 Ok(())

@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Leg, When};
-use crate::names::ServerName;
+use crate::names::{DatabaseName, MailboxName, ServerName};
 use crate::problem::{Problem, Source};
 use crate::protocol::words;
+use crate::topology::Topology;
 
 /// One client, what it opens, and the legs that must come of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,8 +28,32 @@ pub enum Steering {
     /// This server is started again at another address, and its names lead there from the next query on. Where it was,
     /// nobody takes a connection any more, and those that were open end (rule X-DNS-1).
     MovesAddress(ServerName),
+    /// A database's active copy moves to another server that holds one, as after a failover (rule CX-AD-4).
+    MovesCopy(CopyMove),
+    /// A mailbox is moved to another database (rule GEN-2).
+    MovesMailbox(MailboxMove),
     /// Nothing is done until this has come.
     WaitsFor(Awaited),
+}
+
+/// An active copy's way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CopyMove {
+    /// Of which database.
+    pub of: DatabaseName,
+    /// Whose copy is active from then on.
+    pub to: ServerName,
+}
+
+/// A mailbox's way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct MailboxMove {
+    /// Which mailbox.
+    pub of: MailboxName,
+    /// The database that it is in from then on.
+    pub to: DatabaseName,
 }
 
 words! {
@@ -77,11 +102,29 @@ const RIGHT: &str =
     "[[step]]\nsteers = { moves-address = \"cas2010-s1\" }, or when = { … } and then = [{ … }]";
 
 impl Steering {
-    /// The server that it is done to, if to one.
-    pub fn server(&self) -> Option<&ServerName> {
+    /// The server that moves to another address, if one does.
+    pub fn moves_address(&self) -> Option<&ServerName> {
         match self {
             Steering::MovesAddress(server) => Some(server),
-            Steering::WaitsFor(_) => None,
+            _ => None,
+        }
+    }
+
+    /// Makes the topology what the directory says from then on. Where it has no such database or mailbox, and for what
+    /// changes no fact, it stays as it is.
+    pub fn changes(&self, topology: &mut Topology) {
+        match self {
+            Steering::MovesCopy(CopyMove { of, to }) => {
+                if let Some(database) = topology.databases.get_mut(of) {
+                    database.active.clone_from(to);
+                }
+            }
+            Steering::MovesMailbox(MailboxMove { of, to }) => {
+                if let Some(mailbox) = topology.mailboxes.get_mut(of) {
+                    mailbox.database.clone_from(to);
+                }
+            }
+            Steering::MovesAddress(_) | Steering::WaitsFor(_) => {}
         }
     }
 }
@@ -90,6 +133,8 @@ impl std::fmt::Display for Steering {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Steering::MovesAddress(server) => write!(f, "{server} moves to another address"),
+            Steering::MovesCopy(CopyMove { of, to }) => write!(f, "the active copy of {of} moves to {to}"),
+            Steering::MovesMailbox(MailboxMove { of, to }) => write!(f, "{of} is moved to {to}"),
             Steering::WaitsFor(Awaited::DnsExpiry) => f.write_str("every DNS answer so far expires"),
         }
     }

@@ -1,7 +1,9 @@
 //! Names in a case that its topology or the rule book must have, each refused at its place.
 
+use std::borrow::Cow;
+
 use exchange::fault::Fault;
-use model::case::{Answering, Case, Leg, Steering};
+use model::case::{Answering, Case, CopyMove, Leg, MailboxMove, Steering};
 use model::problem::{Problem, Source};
 use model::rule::Rule;
 use model::{Protocol, ServerName, Topology};
@@ -18,11 +20,18 @@ pub(super) fn wrong(case: &Case, file: &Source, topology: &Topology, rules: &[Ru
     faults(case, topology, &mut found);
     answers(case, topology, &mut found);
     let mut moved = vec![];
+    let mut now = Cow::Borrowed(topology);
     let mut row = 0;
     for step in &case.steps {
         for steering in &step.before {
             let path = ["step", &row.to_string(), "steers"];
-            steered(steering, &mut moved, &path, topology, &mut found);
+            match steering {
+                Steering::MovesAddress(server) => address(server, &mut moved, &path, topology, &mut found),
+                Steering::MovesCopy(copy) => copy_moves(copy, &path, &now, &mut found),
+                Steering::MovesMailbox(mailbox) => mailbox_moves(mailbox, &path, &now, &mut found),
+                Steering::WaitsFor(_) => {}
+            }
+            steering.changes(now.to_mut());
             row += 1;
         }
         if !topology.mailboxes.contains_key(&step.when.mailbox) {
@@ -90,14 +99,13 @@ fn server_is_known(server: &ServerName, path: &[&str], topology: &Topology, foun
 }
 
 /// What the lab does not fill does not move; and each server has one other address.
-fn steered<'c>(
-    steering: &'c Steering,
+fn address<'c>(
+    server: &'c ServerName,
     moved: &mut Vec<&'c ServerName>,
     path: &[&str],
     topology: &Topology,
     found: &mut Found<'_>,
 ) {
-    let Steering::MovesAddress(server) = steering else { return };
     let path = [path, &["moves-address"]].concat();
     let example = "a right one: steers = { moves-address = \"cas2010-s3\" }";
     let behind = topology.front_end.as_ref().is_some_and(|front_end| front_end.server == *server);
@@ -109,6 +117,50 @@ fn steered<'c>(
         found.add(&path, format!("{server} has moved already, and has no third address"), example);
     }
     moved.push(server);
+}
+
+/// An active copy moves to where there is one, and away from where it is.
+fn copy_moves(copy: &CopyMove, path: &[&str], now: &Topology, found: &mut Found<'_>) {
+    let path = |key| [path, &["moves-copy", key]].concat();
+    let example = "a right one: steers = { moves-copy = { of = \"db2013-s1\", to = \"mbx2013-s1\" } }";
+    match now.databases.get(&copy.of) {
+        None => {
+            let help = format!("databases: {}", listed(now.databases.keys()));
+            found.add(&path("of"), format!("{} has no database `{}`", now.name, copy.of), &help);
+        }
+        Some(database) if !database.copies.contains(&copy.to) => {
+            let help = format!("copies of it are on {}", listed(database.copies.iter()));
+            found.add(&path("to"), format!("{} has no copy on `{}`", copy.of, copy.to), &help);
+        }
+        Some(database) if database.active == copy.to => {
+            found.add(
+                &path("to"),
+                format!("the active copy of {} is on {} already", copy.of, copy.to),
+                example,
+            );
+        }
+        Some(_) => {}
+    }
+}
+
+/// A mailbox moves to a database that there is, and in which it is not yet.
+fn mailbox_moves(moves: &MailboxMove, path: &[&str], now: &Topology, found: &mut Found<'_>) {
+    let path = |key| [path, &["moves-mailbox", key]].concat();
+    let example = "a right one: steers = { moves-mailbox = { of = \"red\", to = \"db2013-s1\" } }";
+    match now.mailboxes.get(&moves.of) {
+        None => {
+            let help = format!("mailboxes: {}", listed(now.mailboxes.keys()));
+            found.add(&path("of"), format!("{} has no mailbox `{}`", now.name, moves.of), &help);
+        }
+        Some(_) if !now.databases.contains_key(&moves.to) => {
+            let help = format!("databases: {}", listed(now.databases.keys()));
+            found.add(&path("to"), format!("{} has no database `{}`", now.name, moves.to), &help);
+        }
+        Some(mailbox) if mailbox.database == moves.to => {
+            found.add(&path("to"), format!("{} is in {} already", moves.of, moves.to), example);
+        }
+        Some(_) => {}
+    }
 }
 
 /// A fault at a place that there is not would never show, and the case would pass without it.

@@ -278,6 +278,36 @@ const WAITS: &str = "{ waits-for = \"dns-expiry\" }";
     "cas2010-s1 has moved already, and has no third address",
     "a right one: steers = "
 )]
+#[case::no_database(
+    WAITS,
+    "{ moves-copy = { of = \"db2013-s9\", to = \"mbx2013-s1\" } }",
+    "coexistence has no database `db2013-s9`",
+    "databases: db2007-s1, db2010-s1"
+)]
+#[case::no_copy(
+    WAITS,
+    "{ moves-copy = { of = \"db2013-s1\", to = \"mbx2010-s1\" } }",
+    "db2013-s1 has no copy on `mbx2010-s1`",
+    "copies of it are on mbx2013-s1, mbx2013-s1b"
+)]
+#[case::there_already(
+    WAITS,
+    "{ moves-copy = { of = \"db2013-s1\", to = \"mbx2013-s1b\" } }",
+    "the active copy of db2013-s1 is on mbx2013-s1b already",
+    "a right one: steers = "
+)]
+#[case::no_mailbox(
+    WAITS,
+    "{ moves-mailbox = { of = \"violet\", to = \"db2013-s1\" } }",
+    "coexistence has no mailbox `violet`",
+    "mailboxes: blue, green"
+)]
+#[case::in_it_already(
+    WAITS,
+    "{ moves-mailbox = { of = \"red\", to = \"db2010-s1\" } }",
+    "red is in db2010-s1 already",
+    "a right one: steers = "
+)]
 fn what_cannot_be_done_to_a_running_lab_is_refused_at_its_line(
     #[case] right: &str,
     #[case] wrong: &str,
