@@ -28,6 +28,8 @@ pub(crate) enum Lie {
     WithholdsEarly,
     /// A chunked answer is held until it is whole.
     HoldsPieces,
+    /// So is one of MAPI over HTTP alone.
+    HoldsPending,
     /// An answer of a declared length is.
     HoldsLength,
     /// A request with a body is held until this much of it is there, or its end.
@@ -54,6 +56,7 @@ const LIES: &[(&str, Lie)] = &[
     ("strips-one-spelling", Lie::RequestHeadTwice(heads::spared, heads::no_longer_spared)),
     ("withholds-early-401", Lie::WithholdsEarly),
     ("holds-streaming-events", Lie::HoldsPieces),
+    ("holds-pending", Lie::HoldsPending),
     ("stalls-on-401-body", Lie::StallsOnChallenge),
     ("chokes-on-big-heads", Lie::ChokesOnBigHeads),
     ("swallows-expect", Lie::SwallowsInterim),

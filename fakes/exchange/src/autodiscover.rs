@@ -9,7 +9,7 @@ use model::topology::{Authentication, Server as Facing, ServerRole};
 use model::{Build, HostName, Protocol, SiteName, Topology, Version, WebUrl};
 use protocols::answer::Answer;
 use protocols::autodiscover::{
-    self, ExHttp, Exch, Expr, Owa, PoxRequest, Schema, Services, Settings, SoapRequest, Web,
+    self, ExHttp, Exch, Expr, MapiHttp, Owa, PoxRequest, Schema, Services, Settings, SoapRequest, Web,
 };
 
 use crate::server::Server;
@@ -17,13 +17,17 @@ use crate::server::Server;
 /// The first build that writes ExHTTP only for clients that say they know it (rule X-AD-1).
 const EXHTTP_GATE: Build = Build { major: 15, minor: 0, build: 995, revision: 14 };
 
+/// The first build that knows MAPI over HTTP: 2013 SP1 (wire facts 3.1).
+const MAPI_HTTP_FROM: Build = Build { major: 15, minor: 0, build: 847, revision: 32 };
+
 /// The forest's GUID: one for every lab.
 const DEPLOYMENT: &str = "c1f5a1de-8d9f-4b42-9d55-6a3b1f6e2013";
 
 /// Answers a POX or SOAP request for the user who signed in.
 pub(crate) fn write(server: &Server, topology: &Topology, facts: &Facts, request: &Request<Bytes>) -> Answer {
     let exhttp = server.build < EXHTTP_GATE || autodiscover::says_exhttp(request.headers());
-    let settings = settings(server.version, topology, facts, exhttp);
+    let mapi_http = server.build >= MAPI_HTTP_FROM && autodiscover::says_mapi_http(request.headers());
+    let settings = settings(server.version, topology, facts, exhttp, mapi_http);
     if request.uri().path().to_ascii_lowercase().ends_with(".svc") {
         return match SoapRequest::read(request.body()) {
             Ok(asked) => autodiscover::soap(server.version, server.build, &settings, &asked),
@@ -37,7 +41,13 @@ pub(crate) fn write(server: &Server, topology: &Topology, facts: &Facts, request
     }
 }
 
-fn settings(written_by: Version, topology: &Topology, facts: &Facts, exhttp: bool) -> Settings {
+fn settings(
+    written_by: Version,
+    topology: &Topology,
+    facts: &Facts,
+    exhttp: bool,
+    mapi_http: bool,
+) -> Settings {
     let places = Places { topology, facts, entry: entry(topology) };
     let outside = |protocol| places.external(protocol);
     let inside = |protocol| places.internal(protocol);
@@ -81,6 +91,9 @@ fn settings(written_by: Version, topology: &Topology, facts: &Facts, exhttp: boo
             true => places.exhttp(&internal, &external),
             false => vec![],
         },
+        mapi_http: (facts.version == Version::Exchange2013 && mapi_http)
+            .then(|| places.mapi_http())
+            .flatten(),
         eas_url: outside(Protocol::Eas),
     }
 }
@@ -172,6 +185,13 @@ impl Places<'_> {
             });
         }
         blocks
+    }
+
+    /// Where the virtual directory is published that leads to this mailbox (rule X-MAPI-1).
+    fn mapi_http(&self) -> Option<MapiHttp> {
+        let (internal, external) = (self.internal(Protocol::Mapi), self.external(Protocol::Mapi));
+        let mailbox_id = format!("{}@{}", self.facts.account.guid, self.topology.domain);
+        (internal.is_some() || external.is_some()).then_some(MapiHttp { internal, external, mailbox_id })
     }
 
     /// EXCH names the Mailbox server (2007), the database's RpcClientAccessServer (2010), or the mailbox itself (2013):

@@ -9,6 +9,7 @@ mod clock;
 mod dictated;
 pub mod fault;
 mod listen;
+mod mapi;
 mod pass_on;
 pub mod route;
 mod server;

@@ -70,6 +70,7 @@ const OWA: &[Protocol] = &[Protocol::Owa, Protocol::Ecp];
 const EAS: &[Protocol] = &[Protocol::Eas];
 const EWS: &[Protocol] = &[Protocol::Ews];
 const OAB: &[Protocol] = &[Protocol::Oab];
+const MAPI: &[Protocol] = &[Protocol::Mapi];
 const AD: &[Protocol] = &[Protocol::Autodiscover];
 
 /// The table. The first row that fits holds.
@@ -120,10 +121,12 @@ pub fn table() -> Vec<Row> {
         row(E15, OWA, Some(E15), Own, Serve, "CX-OWA-6"),
         row(E15, EAS, Some(E15), Own, Serve, "CX-EAS-6"),
         row(E15, EWS, Some(E15), Own, Serve, "CX-EWS-6"),
+        row(E15, MAPI, Some(E15), Own, Serve, "X-MAPI-1"),
         row(E15, AD, None, Any, Refuse(503), "not the server that holds this mailbox"),
         row(E15, OWA, None, Any, Refuse(503), "not the server that holds this mailbox"),
         row(E15, EAS, None, Any, Refuse(503), "not the server that holds this mailbox"),
         row(E15, EWS, None, Any, Refuse(503), "not the server that holds this mailbox"),
+        row(E15, MAPI, None, Any, Refuse(503), "not the server that holds this mailbox"),
     ]
 }
 

@@ -35,7 +35,7 @@ use crate::fault::Fault;
 use crate::listen::Connection;
 use crate::route::{self, Route};
 use crate::sign_in::{self, Asker};
-use crate::{RPC_PORT, World, autodiscover, pass_on, tap};
+use crate::{RPC_PORT, World, autodiscover, mapi, pass_on, tap};
 
 /// The most that a request's body may hold.
 pub(crate) const MOST_BODY_BYTES: usize = 1024 * 1024;
@@ -54,6 +54,8 @@ pub(crate) struct Server {
     pub(crate) sessions: Sessions,
     devices: DeviceState,
     subscriptions: Subscriptions,
+    /// Sessions of MAPI over HTTP.
+    pub(crate) mapi_sessions: protocols::mapi::Sessions,
     /// NTLM challenges given lately, on whatever connection.
     challenges: Mutex<VecDeque<Challenge>>,
     /// Connections to servers behind whose answers are still being sent.
@@ -89,6 +91,7 @@ impl Server {
             sessions: Sessions::new(facts.version),
             devices: DeviceState::default(),
             subscriptions: Subscriptions::default(),
+            mapi_sessions: Default::default(),
             challenges: Mutex::default(),
             behind: Mutex::new(JoinSet::new()),
             world,
@@ -328,6 +331,9 @@ impl Server {
             }
             Route::Serve => match (typed, facts.server == self.name) {
                 (Some(form), _) => self.open_session(form, host),
+                (None, true) if held.protocol == Protocol::Mapi => {
+                    mapi::serve(self, &topology, &held.account, held.request)
+                }
                 (None, true) => {
                     let inbox = self.world.stores.inbox(&held.account);
                     self.serve(&held, Local(inbox)).await

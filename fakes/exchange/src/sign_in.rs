@@ -169,8 +169,20 @@ fn written(request: &Request<Bytes>, protocol: Option<Protocol>) -> Vec<String> 
             Ok(pox) => pox.legacy_dn.into_iter().chain(pox.address).collect(),
             Err(_) => vec![],
         },
+        Some(Protocol::Mapi) => mapi(request),
         _ => vec![],
     }
+}
+
+/// MAPI over HTTP names a mailbox in its address (`MailboxId=GUID@DOMAIN`), and numbers its requests (`X-RequestId: {GUID}:1`).
+fn mapi(request: &Request<Bytes>) -> Vec<String> {
+    let query = request.uri().query().unwrap_or_default();
+    let mailbox = query.split('&').filter_map(|pair| pair.split_once('=')).find_map(|(name, value)| {
+        name.eq_ignore_ascii_case("mailboxid").then(|| value.split('@').next().unwrap_or_default().to_owned())
+    });
+    let number = request.headers().get("x-requestid").and_then(|number| number.to_str().ok());
+    let number = number.and_then(|number| number.strip_prefix('{')?.split('}').next().map(str::to_owned));
+    mailbox.into_iter().chain(number).collect()
 }
 
 fn text(request: &Request<Bytes>, name: header::HeaderName) -> Option<String> {

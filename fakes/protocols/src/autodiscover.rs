@@ -109,6 +109,12 @@ pub fn says_exhttp(headers: &HeaderMap) -> bool {
     lines.flat_map(|line| line.split(',')).any(|word| word.trim().eq_ignore_ascii_case("ExHttpInfo"))
 }
 
+/// Whether a client says that it speaks MAPI over HTTP: `X-MapiHttpCapability: 1`, or a later version of it (wire facts 3.1).
+pub fn says_mapi_http(headers: &HeaderMap) -> bool {
+    let said = headers.get("x-mapihttpcapability").and_then(|value| value.to_str().ok());
+    said.and_then(|value| value.trim().parse::<u32>().ok()).is_some_and(|version| version >= 1)
+}
+
 /// All that an answer may say of one mailbox. Whoever fills it in has decided every cell; an absent part is not written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -130,6 +136,8 @@ pub struct Settings {
     pub web: Option<Web>,
     /// The EXHTTP blocks, internal first (rule CX-EXHTTP-1).
     pub exhttp: Vec<ExHttp>,
+    /// The mapiHttp block: for clients that say they speak it.
+    pub mapi_http: Option<MapiHttp>,
     /// The mobilesync answer's address, `https://mail.contoso.com/Microsoft-Server-ActiveSync`.
     pub eas_url: Option<WebUrl>,
 }
@@ -210,6 +218,17 @@ pub struct ExHttp {
     pub auth_package: Authentication,
     /// Its addresses.
     pub services: Services,
+}
+
+/// The mapiHttp block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapiHttp {
+    /// The virtual directory inside, `https://mail.contoso.com/mapi`.
+    pub internal: Option<WebUrl>,
+    /// The virtual directory outside.
+    pub external: Option<WebUrl>,
+    /// `MailboxId`: `<mailbox guid>@<domain>`.
+    pub mailbox_id: String,
 }
 
 /// The error answer, HTTP 200 (wire facts 3.1): 500 unknown address, 501 no options, 600 invalid request, 601 no
@@ -313,6 +332,7 @@ mod tests {
                 exhttp("internal.contoso.com", false, Authentication::Ntlm),
                 exhttp("mail.contoso.com", true, Authentication::Windows),
             ],
+            mapi_http: None,
             eas_url: Some(url("https://mail.contoso.com/Microsoft-Server-ActiveSync")),
         }
     }
@@ -363,5 +383,16 @@ mod tests {
         assert!(!says_exhttp(&headers));
         headers.insert("X-ClientCanHandle", HeaderValue::from_static("Negotiate, exhttpinfo"));
         assert!(says_exhttp(&headers));
+    }
+
+    #[test]
+    fn a_client_says_that_it_speaks_mapi_over_http() {
+        let says = |value: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            value.map(|value| headers.insert("X-MapiHttpCapability", HeaderValue::from_static(value)));
+            says_mapi_http(&headers)
+        };
+        assert!(says(Some("1")) && says(Some(" 2 ")));
+        assert!(!says(None) && !says(Some("0")) && !says(Some("yes")) && !says(Some("")));
     }
 }

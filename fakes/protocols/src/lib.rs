@@ -10,6 +10,7 @@ pub mod ews;
 pub mod fba;
 pub mod iis;
 pub mod mailbox;
+pub mod mapi;
 pub mod msrpc;
 pub mod oab;
 pub mod owa;

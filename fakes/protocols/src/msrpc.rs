@@ -1,7 +1,7 @@
 //! MS-RPC over TCP to a Mailbox server: how every mailbox is reached that is not on the server itself.
 //!
 //! Connection-oriented DCE/RPC ([C706] chapter 12, [MS-RPCE] 2.2.2) carries the calls of EMSMDB ([MS-OXCRPC]), and those
-//! carry ROP buffers ([MS-OXCROPS]). Absent: authentication (nothing here signs in: the caller did), big endian,
+//! carry ROP buffers ([MS-OXCROPS]), as MAPI over HTTP does too. Absent: authentication (nothing here signs in: the caller did), big endian,
 //! compressed or obscured ROP buffers, context handles used from a second connection, RopNotify (a client told of a
 //! change reads the table again). Bytes are bounded here; time limits are the caller's.
 
@@ -16,6 +16,10 @@ mod session;
 #[cfg(test)]
 mod tests;
 mod transport;
+
+pub(crate) use emsmdb::{NO_HANDLE, extended, payload};
+pub(crate) use ndr::{Reader, Writer};
+pub(crate) use session::Session as RopSession;
 
 pub use client::Session;
 pub use inbox::{Inbox, Local};
@@ -67,13 +71,13 @@ pub enum RpcError {
 }
 
 /// Error codes, [MS-OXCDATA] 2.4.
-mod ec {
-    pub(super) const UNKNOWN_USER: u32 = 0x0000_03EB;
-    pub(super) const RPC_FORMAT: u32 = 0x0000_04B6;
+pub(crate) mod ec {
+    pub(crate) const UNKNOWN_USER: u32 = 0x0000_03EB;
+    pub(crate) const RPC_FORMAT: u32 = 0x0000_04B6;
     pub(super) const NULL_OBJECT: u32 = 0x0000_04B9;
     pub(super) const QUOTA_EXCEEDED: u32 = 0x0000_04D9;
-    pub(super) const NOT_SUPPORTED: u32 = 0x8004_0102;
-    pub(super) const NOT_FOUND: u32 = 0x8004_010F;
-    pub(super) const ACCESS_DENIED: u32 = 0x8007_0005;
+    pub(crate) const NOT_SUPPORTED: u32 = 0x8004_0102;
+    pub(crate) const NOT_FOUND: u32 = 0x8004_010F;
+    pub(crate) const ACCESS_DENIED: u32 = 0x8007_0005;
     pub(super) const OUT_OF_MEMORY: u32 = 0x8007_000E;
 }

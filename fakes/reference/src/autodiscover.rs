@@ -88,7 +88,8 @@ impl Cells<'_> {
             exch: self.exch(),
             expr: self.expr(),
             web: Some(self.web()),
-            exhttp: vec![], // a 2010 server does not know it (CX-EXHTTP-4)
+            exhttp: vec![],  // a 2010 server does not know it (CX-EXHTTP-4)
+            mapi_http: None, // nor this
             eas_url: self.eas(),
         })
     }

@@ -3,8 +3,7 @@
 //! Three roles: an Exchange 2013 front end, which proxies and redirects, an Exchange 2010 one, which also serves its own
 //! site, and an edge, a reverse proxy before either, which asks about no mailbox. It lives by the contract of every subject:
 //! `lab.json` in, requests on the seat's listeners, the directory's HTTP/JSON door for facts. Absent: what is said within
-//! Outlook Anywhere's channels, which a 2013 front end carries as they are and a 2010 one refuses; MAPI over HTTP, IMAP and
-//! POP, health.
+//! Outlook Anywhere's channels, which a 2013 front end carries as they are and a 2010 one refuses; IMAP and POP, health.
 
 mod answers;
 mod autodiscover;

@@ -220,6 +220,9 @@ impl Lookups<'_, '_> {
         if let Some(words) = self.when.can_handle.as_ref().filter(|_| self.dialect == Dialect::Outlook) {
             request = request.header("x-clientcanhandle", words);
         }
+        if self.when.says_mapi_http() && self.dialect == Dialect::Outlook {
+            request = request.header("x-mapihttpcapability", "1");
+        }
         request.with(self.dialect.question(address, &url.host))
     }
 

@@ -1,4 +1,4 @@
-//! Client-shaped traffic: a browser, Outlook's use of Autodiscover, EWS and OAB, an ActiveSync device; and requests that a
+//! Client-shaped traffic: a browser, Outlook's use of Autodiscover, EWS, OAB and MAPI over HTTP, an ActiveSync device; and requests that a
 //! case dictates to the byte.
 //!
 //! A client knows the network it is told, and nothing of fakes: what a server answers is read here by parsers of our
@@ -15,12 +15,14 @@ mod heard;
 mod html;
 mod ldap;
 mod legs;
+mod mapi;
 mod network;
 mod ntlm;
 mod oab;
 mod outlook;
 mod pox;
 mod raw;
+mod rop;
 mod scp;
 mod session;
 mod tls;

@@ -33,6 +33,18 @@ pub(crate) struct Settings {
     pub(crate) oab: Option<WebUrl>,
     /// The ActiveSync address.
     pub(crate) eas: Option<WebUrl>,
+    /// Where MAPI over HTTP is spoken.
+    pub(crate) mapi: Mapi,
+}
+
+/// The addresses of MAPI over HTTP, and the name by which a mailbox is opened there.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Mapi {
+    /// Inside: mailbox, address book.
+    pub(crate) internal: Option<(WebUrl, WebUrl)>,
+    /// Outside.
+    pub(crate) external: Option<(WebUrl, WebUrl)>,
+    pub(crate) legacy_dn: Option<String>,
 }
 
 /// What an answer says.
@@ -132,6 +144,20 @@ fn outlook(root: &Element) -> Reading {
     let oab = external.and_then(|protocol| url(protocol, "OABUrl"));
     let server =
         |protocol: &Element| protocol.text_of("Server").and_then(|server| HostName::folded(server).ok());
+    // Its type is an attribute (wire facts 3.1).
+    let block = account.children("Protocol").find(|p| {
+        p.attribute("Type").is_some_and(|t| t.eq_ignore_ascii_case("mapiHttp"))
+            && p.attribute("Version") == Some("1")
+    });
+    let pair = |name: &str| {
+        let of = |endpoint: &str| url(block?.child(endpoint)?, name);
+        of("MailStore").zip(of("AddressBook"))
+    };
+    let mapi = Mapi {
+        internal: pair("InternalUrl"),
+        external: pair("ExternalUrl"),
+        legacy_dn: response.child("User").and_then(|user| user.text_of("LegacyDN")).map(str::to_owned),
+    };
     let answer = Answer {
         by: Position(vec![]),
         outlook_anywhere: external.and_then(server).map_or(Cell::Absent, Cell::Host),
@@ -139,8 +165,9 @@ fn outlook(root: &Element) -> Reading {
         oab: cell(oab.as_ref()),
         eas: Cell::Absent,
         exhttp: exhttp.iter().filter_map(|protocol| server(protocol)).collect(),
+        mapi_http: cell(mapi.external.as_ref().map(|(mail_store, _)| mail_store)),
     };
-    Reading::Settings(Box::new(Settings { answer, ews, oab, eas: None }))
+    Reading::Settings(Box::new(Settings { answer, ews, oab, eas: None, mapi }))
 }
 
 fn mobile(root: &Element) -> Reading {
@@ -166,6 +193,7 @@ fn mobile(root: &Element) -> Reading {
             ews: None,
             oab: None,
             eas: Some(eas),
+            mapi: Mapi::default(),
         })),
         None => Reading::Useless("the answer names no MobileSync server".into()),
     }
@@ -196,7 +224,7 @@ fn soap(root: &Element) -> Reading {
         oab: cell(oab.as_ref()),
         ..nothing()
     };
-    Reading::Settings(Box::new(Settings { answer, ews, oab, eas: None }))
+    Reading::Settings(Box::new(Settings { answer, ews, oab, eas: None, mapi: Mapi::default() }))
 }
 
 /// An error element: below Response in POX, below Action for devices (wire facts 3.1, 3.4).
@@ -214,6 +242,7 @@ fn nothing() -> Answer {
         oab: Cell::Absent,
         eas: Cell::Absent,
         exhttp: vec![],
+        mapi_http: Cell::Absent,
     }
 }
 
@@ -280,6 +309,31 @@ mod tests {
         let names: Vec<&str> = read.exhttp.iter().map(HostName::as_str).collect();
         assert_eq!(names, ["in.contoso.com", "mail.contoso.com"]);
         assert_eq!(read.ews, Cell::Host("mail.contoso.com".parse().unwrap()));
+    }
+
+    /// Wire facts 3.1.
+    #[test]
+    fn mapi_over_http_is_named_by_attributes_and_used_in_pairs() {
+        let block = |version: &str| {
+            let urls = |endpoint: &str| {
+                format!(
+                    "<InternalUrl>https://inside.contoso.com/mapi/{endpoint}/?MailboxId=1@contoso.com</InternalUrl>\
+                     <ExternalUrl>https://mail.contoso.com/mapi/{endpoint}/?MailboxId=1@contoso.com</ExternalUrl>"
+                )
+            };
+            let (store, book) = (urls("emsmdb"), urls("nspi"));
+            account(&format!(
+                "<Action>settings</Action><Protocol Type=\"mapiHttp\" Version=\"{version}\">\
+                 <MailStore>{store}</MailStore><AddressBook>{book}</AddressBook></Protocol>"
+            ))
+        };
+        let read = settings(Dialect::Outlook.read(&block("1")));
+        assert_eq!(read.answer.mapi_http, Cell::Host("mail.contoso.com".parse().unwrap()));
+        let (store, book) = read.mapi.internal.unwrap();
+        assert_eq!(store.to_string(), "https://inside.contoso.com/mapi/emsmdb/?MailboxId=1@contoso.com");
+        assert_eq!(book.path, "/mapi/nspi/?MailboxId=1@contoso.com");
+        // A version that this client does not know is none.
+        assert_eq!(settings(Dialect::Outlook.read(&block("2"))).answer.mapi_http, Cell::Absent);
     }
 
     /// Wire facts 3.1: the published error body.

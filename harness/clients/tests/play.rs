@@ -52,6 +52,7 @@ fn when(client: ClientKind, opens: &str, does: Action) -> When {
             query: QueryForm::Plain,
         }),
         can_handle: None,
+        mapi_http: false,
         excludes: vec![],
         follows_link: false,
         times: 1,

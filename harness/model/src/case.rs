@@ -103,6 +103,10 @@ pub struct When {
     /// What it says it can handle in Autodiscover: `X-ClientCanHandle` (rule X-AD-1).
     #[serde(default)]
     pub can_handle: Option<String>,
+    /// Whether it says in Autodiscover that it speaks MAPI over HTTP: `X-MapiHttpCapability: 1` (rule X-MAPI-1). Whoever
+    /// goes on to MAPI says so anyway.
+    #[serde(default)]
+    pub mapi_http: bool,
     /// Steps of the Autodiscover lookup that policy switches off, as Outlook's Exclude… settings do (rule X-AD-3).
     #[serde(default)]
     pub excludes: Vec<Lookup>,

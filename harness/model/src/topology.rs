@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::{DatabaseName, HostName, MailboxName, OabName, ServerName, SiteName};
 use crate::protocol::{Protocol, Role, words};
+use crate::subject::Span;
 use crate::url::{ExternalUrl, InternalUrl, WebUrl};
 use crate::version::{Build, Version};
 
@@ -108,6 +109,10 @@ pub struct Server {
     pub directories: BTreeMap<Protocol, VirtualDirectory>,
     /// Outlook Anywhere's settings. Client Access only.
     pub outlook_anywhere: Option<OutlookAnywhere>,
+    /// How long MAPI over HTTP is quiet before it says that it is still at it (`X-PendingPeriod`): a Mailbox server of
+    /// Exchange 2013. 15 s unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mapi_pending_period: Option<Span>,
 }
 
 impl Server {

@@ -118,6 +118,7 @@ mod tests {
             oab: Cell::Absent,
             eas: Cell::Absent,
             exhttp: vec!["mail.contoso.com".parse().unwrap()],
+            mapi_http: Cell::Host("mail.contoso.com".parse().unwrap()),
         };
         let all = [
             Told::Mailbox("red".parse().unwrap()),

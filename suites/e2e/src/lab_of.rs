@@ -24,7 +24,8 @@ pub struct Group {
 /// Whether a case leaves nothing behind: no fault, no 5xx, no reset, no answer held longer than a second, no wrong
 /// password, nothing done to the running lab.
 pub fn may_share(case: &Case) -> bool {
-    let quiet = |action| !matches!(action, Action::Ping | Action::StreamingEvents);
+    let quiet =
+        |action| !matches!(action, Action::Ping | Action::StreamingEvents | Action::MapiNotificationWait);
     let aloud = |told: &Told| match told {
         Told::Failed(_) => true,
         Told::Answered(statuses) => statuses.iter().any(|status| *status == 0 || *status >= 500),

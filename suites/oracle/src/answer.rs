@@ -2,7 +2,7 @@
 
 use model::case::{Action, Answer, Cell, ClientKind};
 use model::topology::Server;
-use model::{HostName, Position, Protocol, Version};
+use model::{Build, HostName, Position, Protocol, Version};
 
 use crate::Unpredicted;
 use crate::columns::{Asks, Conditions, Gate, Outcome, Whose};
@@ -19,6 +19,7 @@ impl Walk<'_> {
             oab: Cell::Absent,
             eas: Cell::Absent,
             exhttp: vec![],
+            mapi_http: Cell::Absent,
         };
         // Each schema has its own settings: mobilesync the device's, Outlook's the rest (wire facts 3.1, 3.4).
         if self.when.client == ClientKind::Device {
@@ -31,6 +32,7 @@ impl Walk<'_> {
         // SOAP carries no ExHTTP.
         if self.when.does != Action::AutodiscoverSoap {
             answer.exhttp = self.exhttp(&answer.by)?;
+            answer.mapi_http = self.mapi_http(&answer.by)?;
         }
         Ok(answer)
     }
@@ -54,13 +56,8 @@ impl Walk<'_> {
     }
 
     fn exhttp(&mut self, by: &Position) -> Result<Vec<HostName>, Unpredicted> {
-        let builds: Vec<_> =
-            by.0.iter().filter_map(|name| self.facts.topology.server(name)).map(|s| s.build).collect();
         let passes = |build: &_| exhttp_passes(*build, self.when.can_handle.as_deref());
-        let gate = if builds.iter().all(passes) { Gate::Open } else { Gate::Closed };
-        if gate == Gate::Closed && builds.iter().any(passes) && self.facts.version == Version::Exchange2013 {
-            return Err(Unpredicted::new("the servers that may write the answer differ about ExHTTP"));
-        }
+        let gate = self.gate(by, "ExHTTP", passes)?;
         let so = Conditions { asks: Asks::ExHttp, mailbox: self.holds(), gate, ..Conditions::ANY };
         Ok(match (self.decide(&so)?, &self.facts.seat.outlook_anywhere) {
             (Outcome::ExHttpPair, Some(own)) => {
@@ -69,13 +66,42 @@ impl Walk<'_> {
             _ => vec![],
         })
     }
+
+    fn mapi_http(&mut self, by: &Position) -> Result<Cell, Unpredicted> {
+        let says = self.when.says_mapi_http();
+        let gate = self.gate(by, "MAPI over HTTP", |build| says && *build >= MAPI_HTTP_FROM)?;
+        let so = Conditions { asks: Asks::NamesMapi, mailbox: self.holds(), gate, ..Conditions::ANY };
+        Ok(match self.decide(&so)? {
+            Outcome::Name(Whose::Subject) => {
+                host_at(self.facts.seat, Asks::NamesMapi).map_or(Cell::Absent, Cell::Host)
+            }
+            _ => Cell::Absent,
+        })
+    }
+
+    /// Whether those who may write the answer let something through that not every client knows.
+    fn gate(&self, by: &Position, what: &str, passes: impl Fn(&Build) -> bool) -> Result<Gate, Unpredicted> {
+        let builds: Vec<_> =
+            by.0.iter().filter_map(|name| self.facts.topology.server(name)).map(|s| s.build).collect();
+        let gate = if builds.iter().all(&passes) { Gate::Open } else { Gate::Closed };
+        if gate == Gate::Closed && builds.iter().any(passes) && self.facts.version == Version::Exchange2013 {
+            return Err(Unpredicted::new(format!(
+                "the servers that may write the answer differ about {what}"
+            )));
+        }
+        Ok(gate)
+    }
 }
+
+/// The first build that speaks MAPI over HTTP: 2013 SP1 (wire facts 3.1).
+const MAPI_HTTP_FROM: Build = Build { major: 15, minor: 0, build: 847, revision: 32 };
 
 fn protocol_of(asks: Asks) -> Protocol {
     match asks {
         Asks::NamesEws => Protocol::Ews,
         Asks::NamesOab => Protocol::Oab,
         Asks::NamesEas => Protocol::Eas,
+        Asks::NamesMapi => Protocol::Mapi,
         _ => Protocol::OutlookAnywhere,
     }
 }

@@ -60,6 +60,8 @@ column! {
     Ews = "ews",
     /// The Offline Address Book
     Oab = "oab",
+    /// MAPI over HTTP
+    Mapi = "mapi over http",
     /// How a browser is moved, once it is to be moved.
     Redirect = "how to redirect",
     /// Which host the answer names for Outlook Anywhere.
@@ -78,6 +80,8 @@ column! {
     NamesOutlookAnywhereOrEas = "names outlook-anywhere, eas" admits NamesOutlookAnywhere NamesEas,
     /// Whether it carries ExHTTP.
     ExHttp = "exhttp",
+    /// Which host it names for MAPI over HTTP.
+    NamesMapi = "names mapi over http",
 }
 
 column! {
@@ -183,7 +187,7 @@ column! {
 }
 
 column! {
-    /// Whether build and request let ExHTTP through (X-AD-1).
+    /// Whether build and request let ExHTTP (X-AD-1) or MAPI over HTTP (X-MAPI-1) through.
     Gate;
     /// They do.
     Open = "open",
@@ -253,8 +257,8 @@ conditions! {
     speaks: Speaks = "protocol",
     /// The password.
     credentials: Credentials = "credentials",
-    /// ExHTTP's gate.
-    gate: Gate = "exhttp gate",
+    /// The gate before what not every client knows.
+    gate: Gate = "gate",
 }
 
 /// Whose ExternalURL (or external host) is meant.
@@ -358,6 +362,7 @@ impl Outcome {
             O::CasWrites | O::Active2013Writes | O::FoundAtSubject | O::FoundOverTls => O::WriteHere,
             O::Silently | O::ByLink => O::Plainly,
             O::Plainly => O::ByLink,
+            O::Name(Whose::Nobody) => O::Name(Whose::Subject),
             O::Name(_) => O::Name(Whose::Nobody),
             O::ExHttpPair => O::NoExHttp,
             O::NoExHttp => O::ExHttpPair,

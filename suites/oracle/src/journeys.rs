@@ -63,6 +63,10 @@ impl Usual<'_> {
             can_handle: Some("Negotiate,ExHttpInfo".to_owned()),
             ..set_up(Action::Autodiscover)
         });
+        all.push(When { mapi_http: true, ..set_up(Action::Autodiscover) });
+        if self.facts.version == Version::Exchange2013 {
+            all.extend([Action::MapiConnect, Action::MapiAddressBook].map(set_up));
+        }
         all.push(When { password: Password::Wrong, ..set_up(Action::Autodiscover) });
         let excludes = vec![Lookup::Scp, Lookup::HttpsRoot, Lookup::HttpsAutodiscover];
         all.push(When { excludes, ..set_up(Action::Autodiscover) });
@@ -79,6 +83,9 @@ impl Usual<'_> {
                     Action::DownloadOab,
                 );
             }
+        }
+        for url in self.typed(Protocol::Mapi) {
+            typed(url, Action::MapiConnect);
         }
         // An old SCP record or bookmark leads to CAS2007 (X-AD-2).
         if let Some(url) = self.legacy(Protocol::Ews) {
@@ -151,6 +158,7 @@ impl Usual<'_> {
             types: None,
             device: None,
             can_handle: None,
+            mapi_http: false,
             excludes: vec![],
             follows_link: false,
             times: 1,

@@ -275,6 +275,7 @@ impl<'a> Walk<'a> {
             Protocol::Eas => Asks::Eas,
             Protocol::Ews => Asks::Ews,
             Protocol::Oab => Asks::Oab,
+            Protocol::Mapi => Asks::Mapi,
             other => return Err(Unpredicted::new(format!("the table has no row for {other} yet"))),
         };
         let mut so = Conditions {
@@ -412,6 +413,13 @@ impl<'a> Walk<'a> {
             Protocol::Ews => &answer.ews,
             Protocol::Oab => &answer.oab,
             Protocol::Eas => &answer.eas,
+            // Outlook inside takes the internal address, of which the answer's cell says nothing.
+            Protocol::Mapi if self.when.view == model::View::Internal && !answer.mapi_http.is_absent() => {
+                let inside = self.facts.seat.directory(protocol).and_then(|mapi| mapi.internal_url.as_ref());
+                let host = inside.map(|url| url.0.host.clone());
+                return Ok(host.map(|host| Visit::told(host, protocol)));
+            }
+            Protocol::Mapi => &answer.mapi_http,
             other => return Err(Unpredicted::new(format!("no client takes {other} from an answer"))),
         };
         match cell {

@@ -236,7 +236,7 @@ impl File<'_> {
         for (directory, path) in [("owa", "/owa/"), ("ecp", "/ecp/")] {
             self.directory(seat, directory, path, &fba, Some(("mail", "mail")));
         }
-        for (directory, path) in PLAIN {
+        for (directory, path) in PLAIN.into_iter().chain([("mapi", "/mapi")]) {
             self.directory(seat, directory, path, "", Some(("mail", "mail")));
         }
         let internal = if self.plan.exhttp_one_name { "mail" } else { "outlook" };

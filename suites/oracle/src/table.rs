@@ -50,7 +50,10 @@ pub struct Table {
 impl Table {
     /// The rule book.
     pub fn standard() -> Table {
-        Table { rows: [sign_in(), autodiscover(), names(), owa(), redirects(), eas(), ews(), oab()].concat() }
+        Table {
+            rows: [sign_in(), autodiscover(), names(), owa(), redirects(), eas(), ews(), oab(), mapi()]
+                .concat(),
+        }
     }
 
     /// Its rows, in order.
@@ -137,8 +140,9 @@ fn names() -> Vec<Row> {
     const NAMES: &[&str] = &["PRE-AD-2", "CX-AD-5"];
     let names = |asks, mailbox, place| asked(asks, Reached::Any, mailbox, place);
     let name = Outcome::Name;
-    use Whose::{MailboxSite, MailboxSiteOrSubject, Subject, ThisSite};
+    use Whose::{MailboxSite, MailboxSiteOrSubject, Nobody, Subject, ThisSite};
     let gated = |gate| Conditions { gate, ..names(Asks::ExHttp, Holds::V2013, Place::Any) };
+    let mapi = |mailbox, gate| Conditions { gate, ..names(Asks::NamesMapi, mailbox, Place::Any) };
     let two = Asks::NamesEwsOrOab;
     vec![
         row("names-red", names(Asks::Names, Holds::V2010, Place::Same), name(MailboxSiteOrSubject), NAMES),
@@ -162,6 +166,9 @@ fn names() -> Vec<Row> {
             Outcome::NoExHttp,
             &["CX-EXHTTP-4", "PRE-AD-2"],
         ),
+        row("mapi-named", mapi(Holds::V2013, Gate::Open), name(Subject), &["X-MAPI-1"]),
+        row("mapi-not-asked-for", mapi(Holds::V2013, Gate::Closed), name(Nobody), &["X-MAPI-1"]),
+        row("mapi-named-to-nobody", mapi(Holds::Older, Gate::Any), name(Nobody), &["X-MAPI-1"]),
     ]
 }
 
@@ -292,5 +299,14 @@ fn oab() -> Vec<Row> {
         as_near("CX-OAB-4", "oab-before-2013", seated(Seat::Subject, at(Cas2010, V2010, Any)), ServeAlone),
         row("CX-OAB-2", at(Cas2007, V2007, Same), ServeAlone, &["CX-OAB-2"]),
         row("CX-OAB-5", at(Cas2007, V2007, Hidden), ServeAlone, &["CX-OAB-5"]),
+    ]
+}
+
+fn mapi() -> Vec<Row> {
+    let at = |mailbox| asked(Asks::Mapi, Reached::Cas2013, mailbox, Place::Any);
+    vec![
+        row("X-MAPI-1", at(Holds::V2013), Outcome::ToActive2013, &["X-MAPI-1"]),
+        // No older version has it, so nobody could be asked.
+        as_near("X-MAPI-1", "mapi-older", at(Holds::Older), Outcome::Forbid),
     ]
 }

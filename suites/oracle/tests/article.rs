@@ -41,6 +41,7 @@ fn when(mailbox: &str, client: ClientKind, opens: &str, does: Action) -> When {
         types: None,
         device: None,
         can_handle: None,
+        mapi_http: false,
         excludes: vec![],
         follows_link: true,
         times: 1,

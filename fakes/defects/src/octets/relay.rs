@@ -205,7 +205,11 @@ impl Talk<'_> {
                 let _ = ended.wait_for(|ended| *ended >= answered).await;
             }
             let holds = match framing {
-                Framing::Chunked => matches!(self.lie, Lie::HoldsPieces),
+                Framing::Chunked => match self.lie {
+                    Lie::HoldsPieces => true,
+                    Lie::HoldsPending => value_of(&head, "content-type") == Some("application/mapi-http"),
+                    _ => false,
+                },
                 Framing::Length(length) => matches!(self.lie, Lie::HoldsLength) && length > 0,
                 Framing::UntilEnd => false,
             };

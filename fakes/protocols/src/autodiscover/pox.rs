@@ -4,7 +4,9 @@ use model::topology::Authentication;
 use model::url::WebUrl;
 use model::version::Version;
 
-use super::{ExHttp, Exch, Expr, MOBILE_SYNC, OUTLOOK, Owa, RESPONSE, Services, Settings, Web, answered};
+use super::{
+    ExHttp, Exch, Expr, MOBILE_SYNC, MapiHttp, OUTLOOK, Owa, RESPONSE, Services, Settings, Web, answered,
+};
 use crate::answer::Answer;
 use crate::xml::Tag;
 
@@ -25,7 +27,8 @@ pub fn pox(settings: &Settings) -> Answer {
         .with_all(settings.exch.as_ref().map(|block| exch(by, block)))
         .with_all(settings.expr.as_ref().map(|block| expr(by, block)))
         .with_all(settings.web.as_ref().map(web))
-        .with_all(settings.exhttp.iter().map(exhttp));
+        .with_all(settings.exhttp.iter().map(exhttp))
+        .with_all(settings.mapi_http.as_ref().map(mapi_http));
     answered(
         &Tag::new("Autodiscover")
             .attribute("xmlns", RESPONSE)
@@ -124,6 +127,26 @@ fn exhttp(block: &ExHttp) -> Tag {
         .with(Tag::leaf("ServerExclusiveConnect", "On"))
 }
 
+/// Attributes where other blocks have a child `Type` (wire facts 3.1).
+fn mapi_http(block: &MapiHttp) -> Tag {
+    let side = |name, endpoint: &str| {
+        let url = |name, directory: &Option<WebUrl>| {
+            let url = directory.as_ref()?;
+            let folder = url.path.trim_end_matches('/');
+            let path = format!("{folder}/{endpoint}/?MailboxId={}", block.mailbox_id);
+            Some(Tag::leaf(name, url.at(&path).to_string()))
+        };
+        Tag::new(name)
+            .with_all(url("InternalUrl", &block.internal))
+            .with_all(url("ExternalUrl", &block.external))
+    };
+    Tag::new("Protocol")
+        .attribute("Type", "mapiHttp")
+        .attribute("Version", "1")
+        .with(side("MailStore", "emsmdb"))
+        .with(side("AddressBook", "nspi"))
+}
+
 /// The addresses of a block, in the order of wire facts 3.1; 2007 has no `EwsUrl` and no `EcpUrl`.
 fn services(by: Version, services: &Services) -> Vec<Tag> {
     let mut tags = Vec::new();
@@ -201,6 +224,24 @@ mod tests {
         ));
         let none = body(pox(&Settings { exhttp: vec![], ..green() }));
         assert!(!none.contains("EXHTTP"));
+    }
+
+    /// Wire facts 3.1.
+    #[test]
+    fn mapi_over_http_has_attributes_and_two_endpoints() {
+        let url = |text: &str| Some(WebUrl::folded(text).unwrap());
+        let mapi_http = Some(MapiHttp {
+            internal: None,
+            external: url("https://mail.contoso.com/mapi"),
+            mailbox_id: "7d0e0000-0000-4000-8000-000000000001@contoso.com".to_owned(),
+        });
+        let page = body(pox(&Settings { mapi_http, ..green() }));
+        let id = "MailboxId=7d0e0000-0000-4000-8000-000000000001@contoso.com";
+        assert!(page.contains(&format!(
+            "<Protocol Type=\"mapiHttp\" Version=\"1\"><MailStore>\
+             <ExternalUrl>https://mail.contoso.com/mapi/emsmdb/?{id}</ExternalUrl></MailStore><AddressBook>\
+             <ExternalUrl>https://mail.contoso.com/mapi/nspi/?{id}</ExternalUrl></AddressBook></Protocol>"
+        )));
     }
 
     #[test]

@@ -19,9 +19,9 @@ const LAST: u16 = 0x0004;
 const NOTIFICATION_PENDING: u32 = 1;
 
 /// A context handle: `ContextHandle` attributes and a UUID.
-pub(super) type Handle = [u8; 20];
+pub(crate) type Handle = [u8; 20];
 /// What a call that failed returns for a handle.
-pub(super) const NO_HANDLE: Handle = [0; 20];
+pub(crate) const NO_HANDLE: Handle = [0; 20];
 
 pub(super) struct Connect {
     pub(super) user_dn: String,
@@ -191,7 +191,7 @@ pub(super) fn pending(stub: &[u8]) -> Result<bool, RpcError> {
 }
 
 /// A payload behind its RPC_HEADER_EXT.
-fn extended(payload: &[u8]) -> Result<Vec<u8>, RpcError> {
+pub(crate) fn extended(payload: &[u8]) -> Result<Vec<u8>, RpcError> {
     if payload.len() > MAX_PAYLOAD {
         return Err(RpcError::TooLong { what: "a ROP buffer", limit: MAX_PAYLOAD });
     }
@@ -201,7 +201,8 @@ fn extended(payload: &[u8]) -> Result<Vec<u8>, RpcError> {
     Ok(out.done())
 }
 
-fn payload(buffer: &[u8]) -> Result<&[u8], RpcError> {
+/// The payload of an extended buffer.
+pub(crate) fn payload(buffer: &[u8]) -> Result<&[u8], RpcError> {
     let mut reader = Reader::new(buffer, "RPC_HEADER_EXT");
     let (version, flags, size, actual) = (reader.u16()?, reader.u16()?, reader.u16()?, reader.u16()?);
     if version != 0 || flags != LAST || size != actual {

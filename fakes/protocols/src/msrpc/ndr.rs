@@ -3,7 +3,7 @@
 use super::RpcError;
 
 /// Reads from the start; alignment counts from there.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
     what: &'static str,
@@ -11,61 +11,61 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// `what` names the bytes in errors.
-    pub(super) fn new(bytes: &'a [u8], what: &'static str) -> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8], what: &'static str) -> Reader<'a> {
         Reader { bytes, at: 0, what }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.at >= self.bytes.len()
     }
 
-    pub(super) fn malformed(&self) -> RpcError {
+    pub(crate) fn malformed(&self) -> RpcError {
         RpcError::Malformed(self.what)
     }
 
-    pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], RpcError> {
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], RpcError> {
         let end = self.at.checked_add(count).ok_or(RpcError::Malformed(self.what))?;
         let taken = self.bytes.get(self.at..end).ok_or(RpcError::Malformed(self.what))?;
         self.at = end;
         Ok(taken)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], RpcError> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], RpcError> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N)?);
         Ok(array)
     }
 
-    pub(super) fn u8(&mut self) -> Result<u8, RpcError> {
+    pub(crate) fn u8(&mut self) -> Result<u8, RpcError> {
         Ok(self.array::<1>()?[0])
     }
 
-    pub(super) fn u16(&mut self) -> Result<u16, RpcError> {
+    pub(crate) fn u16(&mut self) -> Result<u16, RpcError> {
         Ok(u16::from_le_bytes(self.array()?))
     }
 
-    pub(super) fn u32(&mut self) -> Result<u32, RpcError> {
+    pub(crate) fn u32(&mut self) -> Result<u32, RpcError> {
         Ok(u32::from_le_bytes(self.array()?))
     }
 
-    pub(super) fn align(&mut self, to: usize) -> Result<(), RpcError> {
+    pub(crate) fn align(&mut self, to: usize) -> Result<(), RpcError> {
         self.take(self.at.next_multiple_of(to) - self.at).map(drop)
     }
 
     /// An aligned `unsigned long`.
-    pub(super) fn long(&mut self) -> Result<u32, RpcError> {
+    pub(crate) fn long(&mut self) -> Result<u32, RpcError> {
         self.align(4)?;
         self.u32()
     }
 
     /// A conformant array of bytes, as `[size_is] unsigned char[]`.
-    pub(super) fn conformant(&mut self) -> Result<&'a [u8], RpcError> {
+    pub(crate) fn conformant(&mut self) -> Result<&'a [u8], RpcError> {
         let count = self.long()? as usize;
         self.take(count)
     }
 
     /// A conformant varying array of bytes, as `[size_is, length_is] unsigned char[]` and strings.
-    pub(super) fn varying(&mut self) -> Result<&'a [u8], RpcError> {
+    pub(crate) fn varying(&mut self) -> Result<&'a [u8], RpcError> {
         let (max, offset, actual) = (self.long()?, self.long()?, self.long()?);
         if offset != 0 || actual > max {
             return Err(self.malformed());
@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A string of 8-bit characters with its closing NUL.
-    pub(super) fn string(&mut self) -> Result<String, RpcError> {
+    pub(crate) fn string(&mut self) -> Result<String, RpcError> {
         match self.varying()? {
             [text @ .., 0] if !text.contains(&0) => {
                 String::from_utf8(text.to_vec()).map_err(|_| self.malformed())
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A UTF-16 string with its closing NUL, as ROPs hold it (PtypString, [MS-OXCDATA] 2.11.1).
-    pub(super) fn utf16(&mut self) -> Result<String, RpcError> {
+    pub(crate) fn utf16(&mut self) -> Result<String, RpcError> {
         let mut units = Vec::new();
         loop {
             match self.u16()? {
@@ -97,59 +97,59 @@ impl<'a> Reader<'a> {
 
 /// Writes; alignment counts from the start.
 #[derive(Default)]
-pub(super) struct Writer(Vec<u8>);
+pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {
-    pub(super) fn done(self) -> Vec<u8> {
+    pub(crate) fn done(self) -> Vec<u8> {
         self.0
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    pub(super) fn put(&mut self, bytes: &[u8]) -> &mut Self {
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> &mut Self {
         self.0.extend_from_slice(bytes);
         self
     }
 
-    pub(super) fn u8(&mut self, value: u8) -> &mut Self {
+    pub(crate) fn u8(&mut self, value: u8) -> &mut Self {
         self.put(&[value])
     }
 
-    pub(super) fn u16(&mut self, value: u16) -> &mut Self {
+    pub(crate) fn u16(&mut self, value: u16) -> &mut Self {
         self.put(&value.to_le_bytes())
     }
 
-    pub(super) fn u32(&mut self, value: u32) -> &mut Self {
+    pub(crate) fn u32(&mut self, value: u32) -> &mut Self {
         self.put(&value.to_le_bytes())
     }
 
-    pub(super) fn align(&mut self, to: usize) -> &mut Self {
+    pub(crate) fn align(&mut self, to: usize) -> &mut Self {
         self.0.resize(self.0.len().next_multiple_of(to), 0);
         self
     }
 
     /// An aligned `unsigned long`.
-    pub(super) fn long(&mut self, value: u32) -> &mut Self {
+    pub(crate) fn long(&mut self, value: u32) -> &mut Self {
         self.align(4).u32(value)
     }
 
-    pub(super) fn conformant(&mut self, bytes: &[u8]) -> &mut Self {
+    pub(crate) fn conformant(&mut self, bytes: &[u8]) -> &mut Self {
         self.long(count(bytes)).put(bytes)
     }
 
-    pub(super) fn varying(&mut self, bytes: &[u8]) -> &mut Self {
+    pub(crate) fn varying(&mut self, bytes: &[u8]) -> &mut Self {
         self.long(count(bytes)).long(0).long(count(bytes)).put(bytes)
     }
 
-    pub(super) fn string(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn string(&mut self, text: &str) -> &mut Self {
         let mut bytes: Vec<u8> = text.bytes().filter(|byte| *byte != 0).collect();
         bytes.push(0);
         self.varying(&bytes)
     }
 
-    pub(super) fn utf16(&mut self, text: &str) -> &mut Self {
+    pub(crate) fn utf16(&mut self, text: &str) -> &mut Self {
         for unit in text.encode_utf16().filter(|unit| *unit != 0) {
             self.u16(unit);
         }

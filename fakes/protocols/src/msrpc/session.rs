@@ -15,12 +15,12 @@ const MAX_OBJECTS: usize = 256;
 /// What the rows of one answer may take, so that it stays within a payload.
 const ROWS_ROOM: usize = 0x7800;
 
-/// What a server keeps between EcDoConnectEx and EcDoDisconnect.
-pub(super) struct Session {
+/// What a server keeps between Connect and Disconnect, by RPC or over HTTP.
+pub(crate) struct Session {
     pub(super) handle: Handle,
     dn: String,
     inbox: Arc<Inbox>,
-    pub(super) changed: watch::Receiver<usize>,
+    pub(crate) changed: watch::Receiver<usize>,
     /// The call and context of a wait that is not answered yet.
     pub(super) waiting: Option<(u32, u16)>,
     objects: Vec<Option<Object>>,
@@ -36,12 +36,12 @@ enum Object {
 }
 
 impl Session {
-    pub(super) fn new(handle: Handle, dn: String, inbox: Arc<Inbox>) -> Session {
+    pub(crate) fn new(handle: Handle, dn: String, inbox: Arc<Inbox>) -> Session {
         Session { handle, dn, changed: inbox.count(), inbox, waiting: None, objects: Vec::new() }
     }
 
     /// Executes a ROP buffer; gives that of the answers.
-    pub(super) fn execute(&mut self, payload: &[u8]) -> Result<Vec<u8>, RpcError> {
+    pub(crate) fn execute(&mut self, payload: &[u8]) -> Result<Vec<u8>, RpcError> {
         let Buffer { rops, mut handles } = Buffer::decode(payload)?;
         let mut out = Writer::default();
         for ask in Ask::decode_all(&rops)? {

@@ -12,6 +12,7 @@ pub(super) fn decide(question: &Question, account: &Account) -> Decision {
         // CX-OA-1 to 8: by the mailbox of who signed in, never by the server that the query names (X-SEC-2).
         Protocol::Ews | Protocol::OutlookAnywhere => own_version(question, account),
         Protocol::Oab => oab(question, account),
+        Protocol::Mapi => mapi(question, account),
         _ => Decision::Refuse(501),
     }
 }
@@ -68,6 +69,15 @@ fn oab(question: &Question, account: &Account) -> Decision {
             let any = question.distributors(oab, own_site);
             proxy(if own.is_empty() { any } else { own })
         }
+    }
+}
+
+/// X-MAPI-1. Older mailboxes have no MAPI over HTTP: no older Client Access server has the virtual directory (wire facts 3.1
+/// and 5), so it is refused here.
+fn mapi(question: &Question, account: &Account) -> Decision {
+    match account.version {
+        Version::Exchange2013 => active_copy(question, account),
+        Version::Exchange2010 | Version::Exchange2007 => Decision::Refuse(403),
     }
 }
 

@@ -51,6 +51,14 @@ impl Request {
         self
     }
 
+    /// Adds a line of a name that may stand on several.
+    pub(crate) fn line(mut self, name: &'static str, value: &str) -> Request {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            self.headers.append(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
     /// Gives it a body.
     pub(crate) fn with(mut self, body: impl Into<Bytes>) -> Request {
         self.body = body.into();

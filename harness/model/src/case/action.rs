@@ -34,6 +34,12 @@ words! {
     StreamingEvents = "streaming-events",
     /// OAB: manifest, then each file in ranges.
     DownloadOab = "download-oab",
+    /// MAPI over HTTP: Connect, Execute that reads owner and inbox, PING, Disconnect.
+    MapiConnect = "mapi-connect",
+    /// MAPI over HTTP: NotificationWait, which is seen to be pending before the message comes that ends it.
+    MapiNotificationWait = "mapi-notification-wait",
+    /// MAPI over HTTP's address book: Bind, its tables, the user's own entry by name and by DN, Unbind.
+    MapiAddressBook = "mapi-address-book",
     /// Raw: what `sends` says.
     Send = "send",
 }
@@ -46,6 +52,11 @@ impl When {
             Opens::Outlook(_) | Opens::Device(_) => None,
         };
         self.does.protocol().or(entered).unwrap_or(Protocol::Owa)
+    }
+
+    /// Whether it says `X-MapiHttpCapability: 1` in Autodiscover: where the case says so, and whoever goes on to MAPI.
+    pub fn says_mapi_http(&self) -> bool {
+        self.mapi_http || self.does.protocol() == Some(Protocol::Mapi)
     }
 }
 
@@ -66,6 +77,7 @@ impl Action {
                 Protocol::Ews
             }
             Action::DownloadOab => Protocol::Oab,
+            Action::MapiConnect | Action::MapiNotificationWait | Action::MapiAddressBook => Protocol::Mapi,
         })
     }
 }

@@ -56,16 +56,28 @@ pub struct Answer {
     pub eas: Cell,
     /// ExHTTP servers in order; `[]` means absent.
     pub exhttp: Vec<HostName>,
+    /// The host of the external MAPI over HTTP address. A case that leaves it out says `absent`: a server names one to nobody
+    /// who does not ask for it (rule X-MAPI-1).
+    #[serde(default, skip_serializing_if = "Cell::is_absent")]
+    pub mapi_http: Cell,
 }
 
 /// A host, or nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Cell {
     /// The answer names this host.
     Host(HostName),
     /// It names none: written `absent`.
+    #[default]
     Absent,
+}
+
+impl Cell {
+    /// Whether it names none.
+    pub fn is_absent(&self) -> bool {
+        *self == Cell::Absent
+    }
 }
 
 impl TryFrom<String> for Cell {
@@ -99,9 +111,13 @@ impl fmt::Display for Told {
             Told::Mailbox(mailbox) => write!(f, "mailbox {mailbox}"),
             Told::Answer(a) => {
                 let exhttp: Vec<&str> = a.exhttp.iter().map(HostName::as_str).collect();
+                let mapi_http = match &a.mapi_http {
+                    Cell::Absent => String::new(),
+                    named => format!(", mapi-http {named}"),
+                };
                 write!(
                     f,
-                    "answer by {}: outlook-anywhere {}, ews {}, oab {}, eas {}, exhttp [{}]",
+                    "answer by {}: outlook-anywhere {}, ews {}, oab {}, eas {}{mapi_http}, exhttp [{}]",
                     a.by,
                     a.outlook_anywhere,
                     a.ews,

@@ -70,6 +70,7 @@ fn of_an_autodiscover_answer_only_the_wrong_cell_is_marked() {
         oab: host("legacy.contoso.com"),
         eas: Cell::Absent,
         exhttp: vec!["mail.contoso.com".parse().unwrap(), "mail.contoso.com".parse().unwrap()],
+        mapi_http: Cell::Absent,
     };
     let mut verdict = proxied_purple();
     let seen = Answer {
