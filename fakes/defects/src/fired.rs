@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Fired(Option<Arc<Mutex<File>>>);
 
 impl Fired {
-    /// A list that is appended to this file, one flushed line a lie: `ID CLIENT_SOCKET`.
+    /// A list that is appended to this file, one flushed line a lie: `ID CLIENT_SOCKET`, or `ID everybody`.
     ///
     /// # Errors
     /// A file that cannot be opened.
@@ -26,7 +26,16 @@ impl Fired {
         Fired(None)
     }
 
+    /// A lie that concerns whoever is there: `ID everybody`.
+    pub(crate) fn lied_to_everybody(&self, id: &str) {
+        self.note(id, "everybody");
+    }
+
     pub(crate) fn lied(&self, id: &str, client: SocketAddr) {
+        self.note(id, &client.to_string());
+    }
+
+    fn note(&self, id: &str, client: &str) {
         let Some(file) = &self.0 else { return };
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         // One write, so that a line is whole whoever else appends. A full disk is no reason to tell the truth.

@@ -2,15 +2,17 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Request, Response, request};
-use model::HostName;
+use model::{HostName, ServerName, Topology};
 use reference::decide::{Account, Decision, Question, Target};
 use reference::lane::LaneId;
 use reference::ports::{
     Asked, Back, BackError, Choose, Client, Decide, DirectoryDown, Discover, Facts, Flow, Front, Lane,
-    Octets, Passage, Ports, Sought, Stream, Waiting,
+    Octets, Passage, Ports, Pulse, Sought, Stream, Waiting,
 };
+use reference::pulse::{Again, Down, Health, Heard, Ping, SoFar, Standing};
 use rustls::ServerConfig;
 
 /// Wraps every port, and lies nowhere.
@@ -22,6 +24,7 @@ pub fn identity(ports: Ports) -> Ports {
         lane: Arc::new(Same(ports.lane)),
         front: Arc::new(Same(ports.front)),
         back: Arc::new(Same(ports.back)),
+        pulse: Arc::new(Same(ports.pulse)),
         bytes: Arc::new(Same(ports.bytes)),
     }
 }
@@ -96,6 +99,28 @@ impl Back for Same<dyn Back> {
         request: Request<Flow>,
     ) -> Waiting<'a, Result<Response<Flow>, BackError>> {
         self.0.send(passage, lane, to, request)
+    }
+}
+
+impl Pulse for Same<dyn Pulse> {
+    fn asks(&self, topology: &Topology, seat: &ServerName) -> Vec<Ping> {
+        self.0.asks(topology, seat)
+    }
+
+    fn due(&self, so_far: SoFar) -> bool {
+        self.0.due(so_far)
+    }
+
+    fn heard(&self, before: Standing, heard: Heard) -> (Standing, Again) {
+        self.0.heard(before, heard)
+    }
+
+    fn carried(&self, before: Standing, took: Duration) -> Standing {
+        self.0.carried(before, took)
+    }
+
+    fn down(&self, health: &Health) -> Down {
+        self.0.down(health)
     }
 }
 

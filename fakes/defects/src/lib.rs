@@ -12,6 +12,7 @@ mod fronts;
 mod identity;
 mod lanes;
 mod octets;
+mod pulses;
 #[cfg(test)]
 mod tests;
 
@@ -99,6 +100,7 @@ pub(crate) fn built() -> impl Iterator<Item = &'static str> {
         .chain(octets::ids())
         .chain(lanes::ids())
         .chain(choices::ids())
+        .chain(pulses::ids())
 }
 
 /// Whether a defect is more than a row of the catalogue.
@@ -128,6 +130,10 @@ pub fn spoil(id: &str, ports: Ports, fired: Fired) -> Option<Ports> {
     }
     if let Some(choose) = choices::spoil(id, &ports, &fired) {
         return Some(Ports { choose, ..ports });
+    }
+    if let Some((id, lie)) = pulses::lie(id) {
+        let pulse = Arc::new(pulses::Spoiled { id, lie, truth: ports.pulse.clone(), fired });
+        return Some(Ports { pulse, ..ports });
     }
     if let Some((id, lie)) = octets::lie(id) {
         let bytes = Arc::new(octets::Spoiled { id, lie, truth: ports.bytes.clone(), fired });

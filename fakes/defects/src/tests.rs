@@ -27,6 +27,7 @@ fn every_lie_is_a_row_of_the_catalogue_at_the_port_that_it_wraps() {
             () if is_one_of(Box::new(backs::ids())) => Port::Back,
             () if is_one_of(Box::new(lanes::ids())) => Port::Lane,
             () if is_one_of(Box::new(choices::ids())) => Port::Choose,
+            () if is_one_of(Box::new(pulses::ids())) => Port::Pulse,
             () => Port::Bytes,
         };
         assert_eq!(defect.port, port, "{}", defect.id);
@@ -191,6 +192,7 @@ fn asked(topology: &Arc<Topology>) -> Vec<Question> {
                     account: right.then(|| account.clone()),
                     claimed: (!right).then(|| format!("CONTOSO\\{name}-0a1b2c")),
                     device: Device { on_list: listed, autodiscover: listed, ..Device::default() },
+                    down: Default::default(),
                 });
             }
         }

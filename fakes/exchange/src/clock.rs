@@ -1,7 +1,7 @@
 //! The only clock of this crate: limits on reading and dialling.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a request's head or body, a TLS greeting or an answer's head may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
@@ -30,4 +30,20 @@ pub(crate) const BARRIER: Duration = Duration::from_secs(3);
 pub(crate) async fn quiet(while_: Duration) {
     let never = within(while_, std::future::pending::<()>()).await;
     debug_assert!(never.is_none());
+}
+
+/// A moment, for how long something took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment(Instant);
+
+impl Moment {
+    /// Whole milliseconds since then.
+    pub(crate) fn millis_ago(self) -> u64 {
+        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// This moment.
+pub(crate) fn now() -> Moment {
+    Moment(Instant::now())
 }

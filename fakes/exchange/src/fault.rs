@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use model::case::Answering;
+use model::case::{Answering, Askers, FaultAt};
 use model::{MailboxName, Protocol, ServerName};
 
 /// One answer gone wrong.
@@ -30,10 +30,50 @@ impl FromStr for Fault {
     }
 }
 
-/// The faults of a lab: a script for each protocol of a server, one word an answer; and answers that a case dictates.
+fn read(of: Askers, word: &str) -> Result<Fault, String> {
+    match word.parse() {
+        Ok(status @ 200..400) if of == Askers::Pings => Ok(Fault::Status(status)),
+        _ => word.parse(),
+    }
+}
+
+/// A row of faults, one an answer, and whether the last one stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Script {
+    answers: VecDeque<Fault>,
+    stays: bool,
+}
+
+/// The word at the end of a script that says that the one before it holds from then on.
+const AND_SO_ON: &str = "...";
+
+impl Script {
+    /// Reads a script, one word an answer. Health may be asked for with any answer; to clients an answer below 400 is no fault.
+    ///
+    /// # Errors
+    /// A word that is no fault, by its number.
+    pub fn read(of: Askers, words: &[String]) -> Result<Script, (usize, String)> {
+        let (words, stays) = match words.split_last() {
+            Some((last, before)) if last == AND_SO_ON && !before.is_empty() => (before, true),
+            _ => (words, false),
+        };
+        let answers = words.iter().enumerate().map(|(at, word)| read(of, word).map_err(|says| (at, says)));
+        Ok(Script { answers: answers.collect::<Result<_, _>>()?, stays })
+    }
+
+    fn next(&mut self) -> Option<Fault> {
+        match (self.stays, self.answers.len()) {
+            (true, 1) => self.answers.front().copied(),
+            _ => self.answers.pop_front(),
+        }
+    }
+}
+
+/// The faults of a lab: a script for each protocol of a server and whose requests it shows in; and answers that a case
+/// dictates.
 #[derive(Debug, Default)]
 pub struct Faults {
-    scripts: Mutex<HashMap<(ServerName, Protocol), VecDeque<Fault>>>,
+    scripts: Mutex<HashMap<(Askers, ServerName, Protocol), Script>>,
     dictated: Mutex<HashMap<(ServerName, Protocol, MailboxName), VecDeque<Dictated>>>,
 }
 
@@ -47,9 +87,14 @@ pub struct Dictated {
 }
 
 impl Faults {
-    /// Sets the script of a protocol at a server.
-    pub fn set(&self, server: ServerName, protocol: Protocol, script: Vec<Fault>) {
-        self.scripts.lock().unwrap_or_else(PoisonError::into_inner).insert((server, protocol), script.into());
+    /// Sets the script of a place; what was set there before is forgotten.
+    pub fn set(&self, FaultAt { of, server, protocol }: FaultAt, script: Script) {
+        self.scripts.lock().unwrap_or_else(PoisonError::into_inner).insert((of, server, protocol), script);
+    }
+
+    /// A place has no fault any more.
+    pub fn mend(&self, FaultAt { of, server, protocol }: FaultAt) {
+        self.scripts.lock().unwrap_or_else(PoisonError::into_inner).remove(&(of, server, protocol));
     }
 
     /// Dictates what a server answers to a user over a protocol, one an answer. What comes after is its own again.
@@ -59,9 +104,9 @@ impl Faults {
     }
 
     /// The next answer's fault.
-    pub(crate) fn next(&self, server: &ServerName, protocol: Protocol) -> Option<Fault> {
+    pub(crate) fn next(&self, of: Askers, server: &ServerName, protocol: Protocol) -> Option<Fault> {
         let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
-        scripts.get_mut(&(server.clone(), protocol))?.pop_front()
+        scripts.get_mut(&(of, server.clone(), protocol))?.next()
     }
 
     /// Whether an answer is dictated here.
@@ -80,5 +125,39 @@ impl Faults {
     ) -> Option<Dictated> {
         let mut dictated = self.dictated.lock().unwrap_or_else(PoisonError::into_inner);
         dictated.get_mut(&(server.clone(), protocol, to.clone()))?.pop_front()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script(words: &[&str]) -> Result<Script, (usize, String)> {
+        Script::read(Askers::Clients, &words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_script_is_one_word_an_answer_and_its_last_one_may_stay() {
+        let faults = Faults::default();
+        let at = |place: &str| place.parse::<FaultAt>().unwrap();
+        let server: ServerName = "cas2010-s1".parse().unwrap();
+        let next = |of| faults.next(of, &server, Protocol::Ews);
+        faults.set(at("pings cas2010-s1/ews"), script(&["502", "503", "..."]).unwrap());
+        let said: Vec<_> = (0..4).filter_map(|_| next(Askers::Pings)).collect();
+        assert_eq!(said, [502, 503, 503, 503].map(Fault::Status));
+        assert_eq!(next(Askers::Clients), None, "another's requests");
+        faults.set(at("cas2010-s1/ews"), script(&["503"]).unwrap());
+        assert_eq!([next(Askers::Clients), next(Askers::Clients)], [Some(Fault::Status(503)), None]);
+        faults.mend(at("pings cas2010-s1/ews"));
+        assert_eq!(next(Askers::Pings), None);
+        let fine = Script::read(Askers::Pings, &["204".to_owned()]).unwrap();
+        assert_eq!(fine.answers, [Fault::Status(204)]);
+    }
+
+    #[test]
+    fn what_is_no_script_is_told_by_its_word() {
+        for (words, at) in [(&["503", "tea"][..], 1), (&["..."], 0), (&["503", "...", "503"], 1), (&["302"], 0)] {
+            assert_eq!(script(words).unwrap_err().0, at, "{words:?}");
+        }
     }
 }

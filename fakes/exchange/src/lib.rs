@@ -3,6 +3,7 @@
 //! Each works out for itself what it serves and what it passes on (`route`), from the facts of the directory; it
 //! shares no such choice with the reference or the oracle.
 
+mod answered;
 mod autodiscover;
 mod body;
 mod clock;
@@ -28,7 +29,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-pub use fault::{Dictated, Faults};
+pub use fault::{Dictated, Faults, Script};
 pub use store::Stores;
 
 /// Where a DNS name of the inside and a canonical port really lead.

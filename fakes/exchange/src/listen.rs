@@ -9,7 +9,7 @@ use directory::Account;
 use directory::ntlm::Challenge;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ledger::{Conveyed, Opener};
+use ledger::{Conveyed, Ledger, Opener};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -17,7 +17,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::Listener;
+use crate::answered::Answers;
 use crate::clock::{IDLE, LIMIT, relief, within};
+use crate::dictated::Cut;
 use crate::server::Server;
 use crate::spoken::{Speaking, Spoken};
 use crate::store;
@@ -37,6 +39,7 @@ pub(crate) struct Connection {
     pub(crate) back_end: bool,
     pub(crate) heard: Heard,
     pub(crate) spoken: Spoken,
+    pub(crate) answers: Answers,
     requests: AtomicU32,
     bound: Mutex<Bound>,
 }
@@ -53,7 +56,7 @@ enum Bound {
 
 impl Connection {
     /// One without TLS, on which nobody has signed in.
-    pub(crate) fn new(id: u64, peer: SocketAddr, opener: Option<Opener>) -> Connection {
+    pub(crate) fn new(id: u64, peer: SocketAddr, opener: Option<Opener>, ledger: &Ledger) -> Connection {
         Connection {
             id,
             peer,
@@ -63,6 +66,7 @@ impl Connection {
             back_end: false,
             heard: Heard::default(),
             spoken: Spoken::default(),
+            answers: Answers::new(ledger.clone()),
             requests: AtomicU32::new(0),
             bound: Mutex::default(),
         }
@@ -169,8 +173,9 @@ async fn converse(
     opener: Option<Opener>,
 ) {
     let id = server.world.ledger.connection();
+    let ledger = server.world.ledger.clone();
     let connection = |tls, sni, back_end| {
-        let plain = Connection::new(id, peer, opener.clone());
+        let plain = Connection::new(id, peer, opener.clone(), &ledger);
         Connection { tls, sni, back_end, ..plain }
     };
     match speaks {
@@ -189,12 +194,15 @@ async fn http<IO>(server: Arc<Server>, io: IO, connection: Connection)
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let io = Tap::new(io, connection.heard.clone());
+    let io = Tap::new(io, connection.heard.clone(), connection.answers.clone());
     let io = TokioIo::new(Speaking::new(io, connection.spoken.clone()));
     let connection = Arc::new(connection);
     let service = service_fn(move |request| {
         let (server, connection) = (server.clone(), connection.clone());
-        async move { server.answer(&connection, request).await }
+        async move {
+            let answer = server.answer(&connection, request).await?;
+            Ok::<_, Cut>(connection.answers.follow(answer))
+        }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use directory::Account;
 use directory::ntlm::Challenge;
+use http::header::AUTHORIZATION;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use ledger::Draft;
+use model::case::Askers;
 use model::digest::Digest;
 use model::journal::Order;
 use model::topology::{Authentication, OutlookAnywhere};
@@ -178,6 +180,10 @@ impl Server {
         }
         let host = host.as_deref().unwrap_or(self.fqdn.as_str());
         let asked = Asked { connection, request: &request, host, protocol };
+        let pinged = protocol.filter(|_| is_ping(connection, &request, &asker));
+        if let Some(fault) = pinged.and_then(|of| self.world.faults.next(Askers::Pings, &self.name, of)) {
+            return self.dressed(connection, gone_wrong(fault));
+        }
         match self.unauthenticated(&asked) {
             Some(answer) => self.dressed(connection, answer),
             None => self.authenticated(&asked, &methods, asker, order).await,
@@ -194,7 +200,7 @@ impl Server {
         asker: &Asker,
     ) -> Order {
         let target = request.uri().path_and_query().map_or("/", |path| path.as_str()).to_owned();
-        self.world.ledger.record(Draft {
+        let order = self.world.ledger.record(Draft {
             server: self.name.clone(),
             protocol: protocol.unwrap_or(Protocol::Owa),
             verb: request.method().to_string(),
@@ -212,7 +218,9 @@ impl Server {
             request: connection.next_request(),
             // Asked again with each request: a front end behind the seat says so for each.
             opener: self.world.ledger.opener(connection.peer),
-        })
+        });
+        connection.answers.begins(order, protocol);
+        order
     }
 
     /// What a virtual directory takes. The back end takes what Exchange servers bring, and Basic for subjects that pass
@@ -248,6 +256,9 @@ impl Server {
         let Some(protocol) = protocol else {
             return Some(if path == "/" { iis::found("/owa/") } else { iis::not_found() });
         };
+        if let Some(answer) = self.before_sign_in(protocol, path) {
+            return Some(answer);
+        }
         if matches!(protocol, Protocol::Owa | Protocol::Ecp) {
             if fba::is_logon_page(path) && request.method() == Method::GET {
                 let (wanted, reason) = fba::wanted(request.uri().query().unwrap_or_default());
@@ -259,6 +270,22 @@ impl Server {
         }
         (path.to_ascii_lowercase().ends_with("/healthcheck.htm") && self.version == Version::Exchange2013)
             .then(|| iis::health_page(self.fqdn.as_str()))
+    }
+
+    /// What IIS answers of itself: a folder without its slash is 301 (rule CX-HLT-10, the log); and what came with Exchange 2010
+    /// is not there in 2007.
+    fn before_sign_in(&self, protocol: Protocol, path: &str) -> Option<Answer> {
+        match protocol {
+            Protocol::Owa if path.eq_ignore_ascii_case("/owa") => Some(iis::moved("/owa/")),
+            Protocol::Ecp | Protocol::PowerShell if self.version == Version::Exchange2007 => {
+                Some(iis::not_found())
+            }
+            // Administrators sign in by Kerberos, and no client of a lab is one.
+            Protocol::PowerShell => {
+                Some(iis::challenge(&[Authentication::Negotiate], self.fqdn.as_str()))
+            }
+            _ => None,
+        }
     }
 
     /// The logon pages of 2007 and 2010 ask whether the computer is public or private (rule X-OWA-5).
@@ -281,14 +308,8 @@ impl Server {
             let answer = self.challenge(request, host, methods, asker.form.is_some());
             return self.dressed(connection, answer);
         };
-        if let Some(fault) = self.world.faults.next(&self.name, protocol) {
-            let answer = match fault {
-                Fault::Status(status) => {
-                    iis::status(StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE))
-                }
-                Fault::Http451WithoutLocation => eas::http451(None),
-            };
-            return self.dressed(connection, answer);
+        if let Some(fault) = self.world.faults.next(Askers::Clients, &self.name, protocol) {
+            return self.dressed(connection, gone_wrong(fault));
         }
         let held = Held { connection, request, protocol, account, form: asker.form, order };
         self.held(held, host).await
@@ -306,7 +327,7 @@ impl Server {
             let wanted = format!("https://{host}{}", request.uri());
             let reason = if typed { 2 } else { 0 };
             let wanted = if typed { format!("https://{host}/owa/") } else { wanted };
-            if request.method() != Method::GET && !typed {
+            if !matches!(*request.method(), Method::GET | Method::HEAD) && !typed {
                 return fba::login_timeout();
             }
             let own = HostName::folded(host).unwrap_or_else(|_| self.fqdn.clone());
@@ -462,6 +483,22 @@ impl Server {
             answer.extensions_mut().insert(reason);
         }
         answer
+    }
+}
+
+/// Whether a request asks for this server's health: nobody's client can be seen to have asked for it.
+fn is_ping(connection: &Connection, request: &Request<Bytes>, asker: &Asker) -> bool {
+    let only_asks = matches!(*request.method(), Method::GET | Method::HEAD);
+    let of_nobody = asker.asked.is_empty() && asker.account.is_none() && asker.challenge.is_none();
+    only_asks && of_nobody && connection.opener.is_none() && !request.headers().contains_key(AUTHORIZATION)
+}
+
+fn gone_wrong(fault: Fault) -> Answer {
+    match fault {
+        Fault::Status(status) => {
+            iis::status(StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE))
+        }
+        Fault::Http451WithoutLocation => eas::http451(None),
     }
 }
 

@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::answered::Answers;
+
 /// The most that is kept: heads longer than this are recorded cut off.
 const MOST_KEPT_BYTES: usize = 64 * 1024;
 
@@ -60,15 +62,16 @@ fn is_secret(name: &str) -> bool {
     ["authorization", "proxy-authorization"].iter().any(|secret| name.trim().eq_ignore_ascii_case(secret))
 }
 
-/// A stream that tells what was read from it.
+/// A stream that tells what was read from it, and how much was written.
 pub(crate) struct Tap<IO> {
     io: IO,
     heard: Heard,
+    answers: Answers,
 }
 
 impl<IO> Tap<IO> {
-    pub(crate) fn new(io: IO, heard: Heard) -> Tap<IO> {
-        Tap { io, heard }
+    pub(crate) fn new(io: IO, heard: Heard, answers: Answers) -> Tap<IO> {
+        Tap { io, heard, answers }
     }
 }
 
@@ -82,6 +85,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Tap<IO> {
         let polled = Pin::new(&mut self.io).poll_read(cx, into);
         if let Poll::Ready(Ok(())) = polled {
             self.heard.push(&into.filled()[before..]);
+            self.answers.read(into.filled().len() - before);
         }
         polled
     }
@@ -89,10 +93,18 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Tap<IO> {
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Tap<IO> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, from)
+        let written = Pin::new(&mut self.io).poll_write(cx, from);
+        if let Poll::Ready(Ok(bytes)) = &written {
+            self.answers.wrote(*bytes);
+        }
+        written
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        if let Poll::Ready(Ok(())) = &flushed {
+            self.answers.flushed();
+        }
+        flushed
     }
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)

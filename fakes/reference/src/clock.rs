@@ -20,6 +20,19 @@ pub(crate) const MAILBOX: Duration = Duration::from_secs(10);
 /// How long a ticket is used before another is fetched.
 pub(crate) const TICKET: Duration = Duration::from_secs(60);
 
+/// How long a server may take to answer when it is asked for its health.
+pub(crate) const PING: Duration = Duration::from_secs(5);
+
+/// Due at once, and then each time an interval has passed; one that was missed is not made up for.
+pub(crate) fn ticks(interval: Duration) -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval(interval.max(SHORTEST));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks
+}
+
+/// No round follows another sooner.
+const SHORTEST: Duration = Duration::from_millis(50);
+
 /// The limit has passed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no answer within {} s", .0.as_secs())]

@@ -14,6 +14,7 @@ use model::{HostName, Protocol, Role, ServerName, SiteName, Topology, Version, W
 use serde::Deserialize;
 
 use crate::ports::{Client, Decide};
+use crate::pulse::Down;
 pub use device::Device;
 
 /// A user with a mailbox, and where the mailbox is now.
@@ -88,6 +89,8 @@ pub struct Question {
     pub claimed: Option<String>,
     /// What is known of the device.
     pub device: Device,
+    /// Servers that take no requests of a protocol, by their health (CX-HLT-3).
+    pub down: Down,
 }
 
 /// A server behind: a name to dial and its canonical port.
@@ -159,12 +162,17 @@ impl Question {
         self.seat()?.directory(protocol)
     }
 
-    /// Client Access servers of a version in a site that take proxied requests (CX-OOS-1), but for the seat's own.
+    /// Client Access servers of a version in a site that take proxied requests, but for the seat's own.
     pub fn client_access(&self, version: Version, site: &SiteName) -> Vec<Target> {
         self.servers(version, site, ServerRole::ClientAccess)
-            .filter(|(_, server)| !server.out_of_service)
+            .filter(|(name, server)| self.takes_requests(name, server))
             .map(|(name, _)| self.at(name, 443))
             .collect()
+    }
+
+    /// In service (CX-OOS-1), and up for the protocol in question (CX-HLT-6).
+    fn takes_requests(&self, name: &ServerName, server: &Server) -> bool {
+        !server.out_of_service && !self.down.contains(&(name.clone(), self.protocol))
     }
 
     /// Mailbox servers of 2013 in a site, by their back end (wire facts 8).
@@ -233,7 +241,9 @@ impl Question {
             let server = self.topology.server(name);
             **name != self.seat
                 && server.is_some_and(|server| {
-                    server.site == *site && server.is(ServerRole::ClientAccess) && !server.out_of_service
+                    server.site == *site
+                        && server.is(ServerRole::ClientAccess)
+                        && self.takes_requests(name, server)
                 })
         };
         oab.distribution_points.iter().filter(takes).map(|name| self.at(name, 443)).collect()

@@ -25,6 +25,7 @@ use crate::lane::{Kept, OwnLanes};
 use crate::ports::{
     Asked, Client, DirectoryDown, Discover, Facts, Flow, Passage, Ports, Sought, Untouched, Waiting,
 };
+use crate::pulse::AsLogged;
 use crate::request::to_tls;
 use crate::request_log::RequestLog;
 use published::Published;
@@ -60,6 +61,7 @@ pub(crate) async fn run(
         lane: Arc::new(OwnLanes),
         front: Arc::new(Doorway { role: Role::Edge, own: lab.seat.fqdn.clone() }),
         back: Arc::new(Behind { speaker: None, way: way.clone() }),
+        pulse: Arc::new(AsLogged),
         bytes: Arc::new(Untouched),
     };
     let ports = crate::exchanged(ports, spoil, &way);

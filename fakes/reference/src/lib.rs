@@ -3,7 +3,8 @@
 //! Three roles: an Exchange 2013 front end, which proxies and redirects, an Exchange 2010 one, which also serves its own
 //! site, and an edge, a reverse proxy before either, which asks about no mailbox. It lives by the contract of every subject:
 //! `lab.json` in, requests on the seat's listeners, the directory's HTTP/JSON door for facts. Absent: what is said within
-//! Outlook Anywhere's channels, which a 2013 front end carries as they are and a 2010 one refuses; IMAP and POP, health.
+//! Outlook Anywhere's channels, which a 2013 front end carries as they are and a 2010 one refuses; IMAP and POP. A 2013 front
+//! end alone asks older servers for their health.
 
 mod answers;
 mod autodiscover;
@@ -18,6 +19,7 @@ pub mod lab;
 pub mod lane;
 pub mod names;
 pub mod ports;
+pub mod pulse;
 mod request;
 mod request_log;
 mod serve;
@@ -25,6 +27,7 @@ mod sign_in;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::Context;
 use model::{Role, Version};
@@ -47,6 +50,8 @@ use lab::Lab;
 use lane::{Kept, OwnLanes};
 use names::Names;
 use ports::{Ports, Untouched, Waiting};
+use pulse::AsLogged;
+use pulse::rounds::Watch;
 use request::FrontEnd;
 use request_log::RequestLog;
 use sign_in::Porter;
@@ -62,6 +67,8 @@ pub struct Options {
     pub lab: PathBuf,
     /// What to exchange.
     pub spoil: Option<Spoil>,
+    /// Between two health rounds; none are held where `None`.
+    pub health_interval: Option<Duration>,
     /// When to stop.
     pub stop: Waiting<'static, ()>,
 }
@@ -72,7 +79,7 @@ pub struct Options {
 /// A `lab.json` or certificate that cannot be read, a listener that is taken, a directory that does not answer, and a role
 /// that has no front end yet.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { role, lab, spoil, stop } = options;
+    let Options { role, lab, spoil, health_interval, stop } = options;
     let version = match role {
         Role::FrontEnd2013 => Version::Exchange2013,
         Role::FrontEnd2010 => Version::Exchange2010,
@@ -97,9 +104,16 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         lane: Arc::new(OwnLanes),
         front: Arc::new(Doorway { role, own }),
         back: Arc::new(Behind { speaker: Some(speaker), way: way.clone() }),
+        pulse: Arc::new(AsLogged),
         bytes: Arc::new(Untouched),
     };
     let ports = exchanged(ports, spoil, &way);
+    let watch = Arc::new(Watch::new(ports.pulse.clone()));
+    // Exchange 2010 asks nobody.
+    let rounds = health_interval.filter(|_| role == Role::FrontEnd2013).map(|interval| {
+        let (watch, topology, seat) = (watch.clone(), standing.clone(), lab.seat.server.clone());
+        async move { watch.keep(&topology, &seat, interval, way).await }
+    });
     let front_end = Arc::new(FrontEnd {
         role,
         version,
@@ -110,11 +124,21 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         log,
         kept,
         porter: Porter::new(version),
+        watch,
         standing,
         devices: DeviceState::default(),
         subscriptions: Subscriptions::default(),
     });
-    serve(front_end, https, tls, http, stop).await;
+    let beside = async {
+        match rounds {
+            Some(rounds) => rounds.await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = serve(front_end, https, tls, http, stop) => {}
+        () = beside => {}
+    }
     Ok(())
 }
 

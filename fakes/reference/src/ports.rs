@@ -1,22 +1,24 @@
 //! The questions that the reference asks the world. Each is one trait with one production implementation, passed as
 //! `Arc<dyn …>`, so that whatever stands behind a question can be exchanged without the reference knowing.
 //!
-//! Absent until something needs them: `order` (which mail targets, in which order) and `pulse` (health).
+//! Absent until something needs it: `order` (which mail targets, in which order).
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
-use model::{HostName, Protocol, Topology};
+use model::{HostName, Protocol, ServerName, Topology};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::decide::{Account, Decision, Question, Target};
 use crate::lane::LaneId;
+use crate::pulse::{Again, Down, Health, Heard, Ping, SoFar, Standing};
 
 /// All ports of one process.
 #[derive(Clone)]
@@ -33,6 +35,8 @@ pub struct Ports {
     pub front: Arc<dyn Front>,
     /// The request as it goes behind, and the answer as it comes from there.
     pub back: Arc<dyn Back>,
+    /// Which servers behind are up.
+    pub pulse: Arc<dyn Pulse>,
     /// The octets of a connection, either side.
     pub bytes: Arc<dyn Octets>,
 }
@@ -216,6 +220,21 @@ pub trait Back: Send + Sync {
         to: SocketAddr,
         request: Request<Flow>,
     ) -> Waiting<'a, Result<Response<Flow>, BackError>>;
+}
+
+/// Health of servers behind: whom to ask, how, when; an answer in, up or down out. Pure.
+pub trait Pulse: Send + Sync {
+    /// Whom to ask in each round, and how, as the directory had it at the start.
+    fn asks(&self, topology: &Topology, seat: &ServerName) -> Vec<Ping>;
+    /// Whether a round begins, the interval having passed once more (at the start: not at all).
+    fn due(&self, so_far: SoFar) -> bool;
+    /// What follows from an answer, or from none.
+    fn heard(&self, before: Standing, heard: Heard) -> (Standing, Again);
+    /// What follows from a client's request that took so long: an exchange may be quiet, and is not held against the server
+    /// (X-WIRE-6).
+    fn carried(&self, before: Standing, took: Duration) -> Standing;
+    /// Which servers take no requests of which protocol.
+    fn down(&self, health: &Health) -> Down;
 }
 
 /// A connection, inside its TLS.

@@ -18,12 +18,13 @@ use protocols::{eas, owa};
 use crate::answers;
 use crate::back::{self, Dial};
 use crate::clock;
-use crate::decide::{Account, Decision, Device, Question, SignIn, Target};
+use crate::decide::{Decision, Device, Question, SignIn, Target};
 use crate::discover::Directory;
 use crate::front::Serves;
 use crate::lab::Seat;
 use crate::lane::Kept;
 use crate::ports::{Asked, Client, DirectoryDown, Flow, Passage, Ports, Sought};
+use crate::pulse::rounds::Watch;
 use crate::request_log::RequestLog;
 use crate::sign_in::{self, Identity, Met, Methods, Porter};
 
@@ -42,6 +43,8 @@ pub(crate) struct FrontEnd {
     pub(crate) log: Arc<RequestLog>,
     pub(crate) kept: Arc<Kept>,
     pub(crate) porter: Porter,
+    /// The health of servers behind.
+    pub(crate) watch: Arc<Watch>,
     /// The topology as it was at the start: for what needs no mailbox.
     pub(crate) standing: Arc<Topology>,
     /// What devices and streaming clients left here: a 2010 front end's.
@@ -72,6 +75,7 @@ impl Serves for FrontEnd {
         let (mut head, body) = request.into_parts();
         let asked = self.ports.front.request(client, tls, &mut head);
         self.log.begin(&asked, &head.headers);
+        self.watch.used();
         let request = Request::from_parts(head, body);
         let answer = match tls {
             true => self.answer(&asked, request).await,
@@ -193,6 +197,7 @@ impl FrontEnd {
             account: None,
             claimed: None,
             device: Device::of(&headers, query),
+            down: self.watch.down(),
         };
         let visit = |how, form| Visit { asked: asked.clone(), protocol, how, form, wanted: wanted.clone() };
         let visit = match identity {
@@ -258,7 +263,7 @@ impl FrontEnd {
             }
             Decision::Proxy(to) => {
                 let Some(request) = request else { return answers::status(500) };
-                self.pass_on(visit, &to, question.account.clone(), request).await
+                self.pass_on(visit, question, &to, request).await
             }
             Decision::Serve(mailbox_server) => {
                 let (Some(request), Some(account)) = (request, &question.account) else {
@@ -281,16 +286,23 @@ impl FrontEnd {
     async fn pass_on(
         &self,
         visit: &Visit,
+        question: &Question,
         to: &[Target],
-        account: Option<Account>,
         request: Request<Flow>,
     ) -> Response<Flow> {
+        let account = question.account.clone();
         let chosen = self.ports.choose.choose(&visit.asked, account.as_ref(), to);
         let Some(Target { host, port }) = chosen else { return self.own(iis::unavailable()) };
         let bound = self.porter.bound(visit.asked.client).filter(|_| visit.how == SignIn::Bound);
         let passage = Passage { asked: visit.asked.clone(), account, bound, host, port };
+        let began = clock::now();
         match back::carry(&self.ports, &passage, request).await {
-            Ok(answer) => relocated(&passage, answer),
+            Ok(answer) => {
+                if let Some(server) = question.topology.server_with_fqdn(&passage.host) {
+                    self.watch.carried(server, visit.protocol, began.elapsed());
+                }
+                relocated(&passage, answer)
+            }
             Err(error) => {
                 eprintln!("{} {}: {error}", visit.asked.verb, visit.protocol);
                 self.own(iis::unavailable())

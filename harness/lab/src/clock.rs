@@ -22,10 +22,15 @@ pub async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> 
     tokio::time::timeout(limit, future).await.ok()
 }
 
+/// Lets a time pass that somebody has declared, and of whose end nothing tells.
+pub(crate) async fn pass(time: Duration) {
+    let never = within(time, std::future::pending::<()>()).await;
+    debug_assert!(never.is_none());
+}
+
 /// Waits until every answer that DNS has given so far has expired.
 pub(crate) async fn answers_expire() {
-    let never = within(ANSWERS_KEPT + ON_ITS_WAY, std::future::pending::<()>()).await;
-    debug_assert!(never.is_none());
+    pass(ANSWERS_KEPT + ON_ITS_WAY).await;
 }
 
 /// Paces attempts at what gives no event; the first one is due at once.

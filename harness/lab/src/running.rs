@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use directory::{Account, Directory};
-use exchange::fault::Fault;
-use exchange::{BACK_END_PORT, Dictated, Listener, Machine, RPC_PORT, Stores, World};
+use exchange::{BACK_END_PORT, Dictated, Listener, Machine, RPC_PORT, Script, Stores, World};
 use ledger::{Lease, Ledger};
-use model::case::Typed;
+use model::case::{FaultAt, Typed};
 use model::subject::Subject;
 use model::topology::{Server, ServerRole};
 use model::{CaseId, MailboxName, Protocol, ServerName, Topology, Version, View};
@@ -25,9 +24,11 @@ use crate::seat::{self, SeatError};
 
 mod machines;
 mod places;
+mod rounds;
 mod steer;
 use machines::Machines;
 use places::{last_words, read_requests};
+use rounds::Rounds;
 
 /// What a lab is to be.
 pub struct Plan {
@@ -40,7 +41,10 @@ pub struct Plan {
     /// Mailboxes that cases draw for themselves. None can be added later: a subject may hold static maps.
     pub leases: Vec<LeaseWanted>,
     /// Misbehaviour of servers.
-    pub faults: Vec<(ServerName, Protocol, Vec<Fault>)>,
+    pub faults: Vec<(FaultAt, Script)>,
+    /// Whether cases look at how the subject asks for the servers' health. Where none does, a subject that can is told
+    /// not to ask.
+    pub health_rounds: bool,
     /// What servers are told to answer.
     pub answers: Vec<AnswersWanted>,
     /// Servers that will move to another address: it is held for them from the start.
@@ -89,6 +93,17 @@ pub enum LabError {
     /// A process for a place that the topology does not have.
     #[error("{0} is no position of this topology")]
     NoPlace(ServerName),
+    /// A whole round of pings that did not come.
+    #[error("no health round within {within:?}: {missing}")]
+    NoHealthRound {
+        /// How long it was waited for.
+        within: std::time::Duration,
+        /// What was not asked, or not asked again.
+        missing: String,
+    },
+    /// A fault that is none, or at no place of one.
+    #[error("{0}")]
+    NoFault(String),
     /// A server that was to move, and for which no other address was held, or no longer.
     #[error("no other address is held for {0}")]
     NotMoved(ServerName),
@@ -129,6 +144,7 @@ pub struct Lab {
     /// Where a front end behind the seat tells what came to it, where there is one.
     request_log: Option<SocketAddr>,
     folder: PathBuf,
+    rounds: Rounds,
     subject: Option<seat::Running>,
     front_end: Option<seat::Running>,
     machines: Machines,
@@ -207,6 +223,7 @@ impl Lab {
                 machines.hold(address, machine(address)?);
             }
         }
+        let rounds = Rounds::of(plan.subject.as_ref().map(|(subject, _)| subject), plan.health_rounds);
         let mut lab = Lab {
             ledger: plan.ledger,
             directory,
@@ -218,6 +235,7 @@ impl Lab {
             doors,
             request_log,
             folder: plan.folder,
+            rounds,
             subject: None,
             front_end: None,
             machines,
@@ -397,11 +415,11 @@ fn world(
     authority: &Authority,
     names: &Names,
     dials: Dials,
-    scripts: Vec<(ServerName, Protocol, Vec<Fault>)>,
+    scripts: Vec<(FaultAt, Script)>,
 ) -> Arc<World> {
     let faults = exchange::Faults::default();
-    for (server, protocol, script) in scripts {
-        faults.set(server, protocol, script);
+    for (at, script) in scripts {
+        faults.set(at, script);
     }
     let names = names.clone();
     Arc::new(World {

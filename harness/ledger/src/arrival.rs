@@ -96,6 +96,47 @@ pub struct Arrival {
     pub case: Option<CaseId>,
     /// By what that is known.
     pub claimed_by: Claim,
+    /// What was answered, once it stood on the wire; none where nothing says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Answered>,
+}
+
+impl Arrival {
+    /// Whether nobody's client can be seen to have asked for it: it came from the subject, only asks, and names and signs in
+    /// nobody. So health is asked for.
+    pub fn is_of_nobody(&self) -> bool {
+        matches!(self.claimed_by, Claim::Nobody | Claim::Connection)
+            && matches!(self.verb.as_str(), "GET" | "HEAD")
+            && self.identity.believed_to_be.is_none()
+            && self.identity.conveyed == Conveyed::Nothing
+            && self.identity.asked_by.is_none()
+    }
+
+    /// Whether that is all that it asks for: a virtual directory itself (wire facts 9), or the page of managed availability.
+    pub fn asks_for_health(&self) -> bool {
+        let path = self.target.split('?').next().unwrap_or_default().trim_end_matches('/').to_ascii_lowercase();
+        let of_directory = ["", "default.eas", "healthcheck.htm"]
+            .contains(&path.trim_start_matches('/').split_once('/').map_or("", |(_, file)| file));
+        self.is_of_nobody() && of_directory && Protocol::of_path(&path).is_some()
+    }
+}
+
+/// An answer, as a server's own log has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Answered {
+    /// The status.
+    pub status: u16,
+    /// IIS's finer one: 2 in 401.2.
+    pub substatus: u16,
+    /// The code of Windows that goes with it: 5 is "access is denied".
+    pub win32: u32,
+    /// Bytes sent since the request began, head and body.
+    pub sent: u64,
+    /// Bytes read for it.
+    pub received: u64,
+    /// Milliseconds that it took.
+    pub took: u64,
 }
 
 /// Two answers kept apart.

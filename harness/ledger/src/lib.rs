@@ -8,6 +8,7 @@ pub mod arrival;
 mod clock;
 mod dial;
 mod leases;
+pub mod w3c;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,7 +20,7 @@ use model::journal::Order;
 use model::{CaseId, HostName, MailboxName, View};
 use tokio::sync::{broadcast, watch};
 
-pub use arrival::{Arrival, Claim, Conveyed, Draft, Identity, kept_line};
+pub use arrival::{Answered, Arrival, Claim, Conveyed, Draft, Identity, kept_line};
 pub use leases::Lease;
 
 use arrival::MOST_HEAD_BYTES;
@@ -65,6 +66,8 @@ struct Inner {
     news: broadcast::Sender<Arc<Arrival>>,
     /// How far each side has come with what another waits for.
     steps: watch::Sender<HashMap<String, u64>>,
+    /// How many arrivals have been answered.
+    answered: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -96,6 +99,7 @@ impl Ledger {
             book: Mutex::default(),
             news: broadcast::channel(1024).0,
             steps: watch::Sender::default(),
+            answered: watch::Sender::default(),
         }))
     }
 
@@ -174,6 +178,7 @@ impl Ledger {
             parent,
             case,
             claimed_by: claim,
+            answer: None,
         });
         let believed = arrival.identity.believed_to_be.as_ref();
         if let (Some(case), Some((whose, _))) =
@@ -193,6 +198,26 @@ impl Ledger {
     pub fn heard(&self, order: Order, body: Digest) {
         if let Some(arrival) = self.book().arrivals.get_mut(order.0 as usize) {
             Arc::make_mut(arrival).body = Some(body);
+        }
+    }
+
+    /// Says what was answered, once it stands on the wire.
+    pub fn answered(&self, order: Order, answer: Answered) {
+        if !self.0.on {
+            return;
+        }
+        if let Some(arrival) = self.book().arrivals.get_mut(order.0 as usize) {
+            Arc::make_mut(arrival).answer = Some(answer);
+        }
+        self.0.answered.send_modify(|count| *count += 1);
+    }
+
+    /// Waits until what was recorded and answered from a moment on is so. Whoever waits sets the limit.
+    pub async fn until_answers(&self, from: Order, are: impl Fn(&[Arc<Arrival>]) -> bool) {
+        let mut answered = self.0.answered.subscribe();
+        while !are(&self.between(from, self.mark())) {
+            let come = answered.changed().await;
+            debug_assert!(come.is_ok(), "the ledger holds the sender");
         }
     }
 
@@ -307,10 +332,10 @@ pub fn claimed_by_connection(arrivals: &[Arc<Arrival>]) -> Vec<Arc<Arrival>> {
         .collect()
 }
 
-/// The page of managed availability, `/owa/healthcheck.htm`.
+/// What a client of a case does not ask for: that page, and HEAD of a virtual directory itself.
 fn is_ping(arrival: &Arrival) -> bool {
-    let path = arrival.target.split('?').next().unwrap_or_default();
-    path.to_ascii_lowercase().ends_with("/healthcheck.htm")
+    let path = arrival.target.split('?').next().unwrap_or_default().to_ascii_lowercase();
+    arrival.asks_for_health() && (arrival.verb == "HEAD" || path.ends_with("/healthcheck.htm"))
 }
 
 #[cfg(test)]

@@ -14,11 +14,13 @@ use crate::url::WebUrl;
 
 mod action;
 mod each;
+mod pings;
 mod scheme;
 mod steps;
 mod told;
 mod wire;
 pub use action::Action;
+pub use pings::{Askers, FaultAt, Health, Pings, Status, is_failure};
 pub use scheme::Scheme;
 pub use steps::{Awaited, CopyMove, MailboxMove, Steering, Step};
 pub use told::{Answer, Cell, Told};
@@ -50,6 +52,9 @@ pub struct Case {
     pub steps: Vec<Step>,
     /// Names that must resolve so (rules TOP-4, DNS-1).
     pub resolves: Vec<Resolves>,
+    /// How servers must have been asked for their health (rules CX-HLT-1 to 10).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pings: Vec<Pings>,
 }
 
 /// What is changed about the base topology.
@@ -62,7 +67,8 @@ pub struct Given {
     /// Fields by path.
     #[serde(default)]
     pub settings: Setting,
-    /// Scripts of misbehaviour by `server/protocol`, one word an answer: `503`, `451-without-location`.
+    /// Scripts of misbehaviour by `server/protocol` or `pings server/protocol`, one word an answer: `503`,
+    /// `451-without-location`; `...` at the end is the word before it from then on.
     #[serde(default)]
     pub faults: BTreeMap<String, Vec<String>>,
     /// What servers answer to the case's user, by `server/protocol`, one an answer.
@@ -481,6 +487,7 @@ impl Case {
                 );
             }
         }
+        pings::verify(&file.pings, source)?;
         let topology = id.as_str().split('/').next().unwrap_or_default().to_owned();
         Ok(Case {
             id,
@@ -493,6 +500,7 @@ impl Case {
             given: file.given,
             steps,
             resolves: file.resolves,
+            pings: file.pings,
         })
     }
 
@@ -524,6 +532,8 @@ struct CaseFile {
     step: Vec<steps::Row>,
     #[serde(default)]
     resolves: Vec<Resolves>,
+    #[serde(default)]
+    pings: Vec<Pings>,
 }
 
 mod hop;

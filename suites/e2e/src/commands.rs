@@ -1,9 +1,11 @@
 //! The commands of `coexist`, and what each takes.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use lab::ground::GroundKind;
+use model::subject::Span;
 use model::{Role, RuleId, View};
 
 use crate::exit::Exit;
@@ -218,12 +220,28 @@ pub struct Reference {
     /// The lab's facts.
     #[arg(long, value_name = "PATH")]
     lab: PathBuf,
+    /// Between two rounds in which a 2013 front end asks older servers for their health: 50s, or never.
+    #[arg(long, value_name = "TIME", default_value = "50s", value_parser = interval)]
+    health_interval: Interval,
     /// A defect to be wrapped around one of its ports.
     #[arg(long, value_name = "ID")]
     defect: Option<String>,
     /// Where a defect says that it lied, one line a lie.
     #[arg(long, value_name = "PATH")]
     fired: Option<PathBuf>,
+}
+
+/// A time between rounds, if there are any.
+#[derive(Debug, Clone, Copy)]
+struct Interval(Option<Duration>);
+
+fn interval(given: &str) -> Result<Interval, String> {
+    match given {
+        "never" => Ok(Interval(None)),
+        time => Span::try_from(time.to_owned())
+            .map(|span| Interval(Some(span.0)))
+            .map_err(|error| format!("{error}, or never")),
+    }
 }
 
 fn hexadecimal(given: &str) -> Result<u64, String> {

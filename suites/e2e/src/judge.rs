@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use ledger::{Arrival, Claim};
 use model::case::{Answer, By, Case, CertificateFault, Hop, Leg, Over, Position, Step, Told};
@@ -13,6 +14,7 @@ use model::{HostName, Protocol, Role, ServerName, Topology, Version};
 
 mod carried;
 mod evidence;
+mod pings;
 mod secrets;
 pub(crate) mod strangers;
 
@@ -28,6 +30,10 @@ pub struct Trace {
     pub arrivals: Vec<Arc<Arrival>>,
     /// Arrivals of other cases that were served as one of its users.
     pub strangers: Vec<Arc<Arrival>>,
+    /// What nobody's client asked for, from the start of the lab on; only where the case looks at it.
+    pub pings: Vec<Arc<Arrival>>,
+    /// Between two health rounds, as the subject declares.
+    pub interval: Duration,
 }
 
 /// What the judge found.
@@ -55,6 +61,7 @@ pub fn judge(case: &Case, trace: &Trace) -> Judged {
     evidence::weigh(case, trace, &mut judged);
     strangers::show(case, trace, &mut judged);
     invariants(case, trace, &mut judged);
+    pings::judge(case, trace, &mut judged);
     judged
 }
 
@@ -396,6 +403,7 @@ fn with_writer(told: &Told, counts: Option<&Path>) -> Told {
 fn fits(expected: &Told, seen: &Told) -> bool {
     match (expected, seen) {
         (Told::Answered(any), Told::Answered(seen)) => seen.iter().all(|status| any.contains(status)),
+        (Told::Unavailable(any), Told::Failed(status)) => any.contains(status),
         (Told::Answer(expected), Told::Answer(seen)) => {
             let by = seen.by.0.first().is_some_and(|writer| expected.by.admits(writer));
             by && Answer { by: expected.by.clone(), ..seen.clone() } == *expected

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use exchange::Dictated;
+use exchange::{Dictated, Script};
 use lab::{AnswersWanted, LeaseWanted, Plan};
 use ledger::Ledger;
-use model::case::{Action, Case, Ends, Password, Steering, Told};
-use model::subject::Subject;
+use model::case::{Action, Awaited, Case, Ends, FaultAt, Password, Steering, Told};
+use model::subject::{Feature, Subject};
 use model::{Protocol, ServerName, Topology};
 
 use crate::suite::{Suite, SuiteError};
@@ -27,7 +27,7 @@ pub fn may_share(case: &Case) -> bool {
     let quiet =
         |action| !matches!(action, Action::Ping | Action::StreamingEvents | Action::MapiNotificationWait);
     let aloud = |told: &Told| match told {
-        Told::Failed(_) => true,
+        Told::Failed(_) | Told::Unavailable(_) => true,
         Told::Answered(statuses) => statuses.iter().any(|status| *status == 0 || *status >= 500),
         _ => false,
     };
@@ -35,11 +35,21 @@ pub fn may_share(case: &Case) -> bool {
         && case.given.answers.values().flatten().all(|answer| answer.ends == Ends::Whole)
         && case.steps.iter().flat_map(|step| &step.when.sends).all(|send| !send.leaves())
         && case.steps.iter().all(|step| {
-            step.before.is_empty()
+            step.before.iter().all(changes_nothing)
                 && step.when.password != Password::Wrong
                 && quiet(step.when.does)
                 && !step.then.iter().any(|leg| aloud(&leg.told))
         })
+}
+
+/// Whether cases beside this one see nothing of it.
+fn changes_nothing(steering: &Steering) -> bool {
+    matches!(steering, Steering::WaitsFor(Awaited::HealthRound))
+}
+
+/// Whether a case looks at how the subject asks for the servers' health. Where one does the subject is told to ask.
+fn looks_at_health(case: &Case) -> bool {
+    case.needs.contains(&Feature::Health)
 }
 
 /// Puts cases together that may share a lab; with `isolate` each has its own.
@@ -47,7 +57,8 @@ pub fn groups(cases: &[Arc<Case>], isolate: bool) -> Vec<Group> {
     let mut groups: Vec<(String, Group)> = vec![];
     for case in cases {
         let shared = !isolate && may_share(case);
-        let key = format!("{} {:?}", case.topology_name(), case.given.settings);
+        let (name, rounds) = (case.topology_name(), looks_at_health(case));
+        let key = format!("{name} {:?} {rounds}", case.given.settings);
         match groups.iter_mut().find(|(known, group)| shared && group.shared && *known == key) {
             Some((_, group)) => group.cases.push(case.clone()),
             None => groups.push((key, Group { cases: vec![case.clone()], shared })),
@@ -105,9 +116,9 @@ pub fn plan(
         for (place, script) in &case.given.faults {
             let wrong =
                 |says: String| SuiteError::Unknown(format!("cases/{}.toml: given.faults: {says}", case.id));
-            let (server, protocol) = at(case, place)?;
-            let script = script.iter().map(|word| word.parse()).collect::<Result<_, _>>().map_err(wrong)?;
-            faults.push((server, protocol, script));
+            let at: FaultAt = place.parse().map_err(wrong)?;
+            let script = Script::read(at.of, script).map_err(|(_, says)| wrong(says))?;
+            faults.push((at, script));
         }
         for (place, script) in &case.given.answers {
             let (server, protocol) = at(case, place)?;
@@ -128,6 +139,7 @@ pub fn plan(
         front_end: front_end(suite, &topology)?,
         leases,
         faults,
+        health_rounds: group.cases.iter().any(|case| looks_at_health(case)),
         answers,
         moves,
         topology,

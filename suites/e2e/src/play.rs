@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clients::{Limits, Network, Person, Tickets};
-use lab::Lab;
-use model::case::{Case, Resolves, Step, Told};
+use lab::{Lab, LabError};
+use ledger::Arrival;
+use model::case::{Case, Resolves, Steering, Step, Told};
 use model::journal::{ClientLeg, Exchange};
 use model::verdict::{Difference, Outcome, Verdict};
 use model::{CaseId, HostName, MailboxName, ServerName, Topology, View};
@@ -28,10 +29,19 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
     let mut journals = vec![];
     let mut staying = vec![];
     let mut not_steered = None;
+    let mut not_come = vec![];
     for step in &case.steps {
-        if let Err(why) = steer(lab, step).await {
-            not_steered = Some(why);
-            break;
+        match steer(lab, step).await {
+            Ok(()) => {}
+            // The subject's own affair: the case goes on, and says what came of it.
+            Err((steering, why @ LabError::NoHealthRound { .. })) => {
+                let says = format!("{steering}: {why}");
+                not_come.push(Difference { leg: 0, what: "pings".to_owned(), says });
+            }
+            Err((steering, why)) => {
+                not_steered = Some(format!("{steering}: {why}"));
+                break;
+            }
         }
         let network = network(lab, step.when.view);
         let Some(person) = person(lab, case, &step.when.mailbox) else { break };
@@ -54,6 +64,8 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
         journals,
         arrivals,
         strangers: lab.ledger().served_as_users_of(&case.id),
+        pings: pings(lab, case),
+        interval: lab.health_interval(),
     };
     for open in staying {
         open.close().await;
@@ -62,6 +74,7 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
         return Played { verdict: unplayed(case, why, again), trace };
     }
     let mut judged = judge(case, &trace);
+    judged.differences.splice(0..0, not_come);
     judged.differences.extend(wrong_names);
     judged.observed |= !case.resolves.is_empty();
     if !judged.differences.is_empty() && broke_off(&trace) {
@@ -87,10 +100,18 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
     Played { verdict, trace }
 }
 
+/// Everything that nobody's client asked for, where the case looks at it.
+fn pings(lab: &Lab, case: &Case) -> Vec<Arc<Arrival>> {
+    match case.pings.is_empty() {
+        true => vec![],
+        false => lab.ledger().all().into_iter().filter(|arrival| arrival.is_of_nobody()).collect(),
+    }
+}
+
 /// Does to the lab what the case says before a client's step.
-async fn steer(lab: &Lab, step: &Step) -> Result<(), String> {
+async fn steer<'s>(lab: &Lab, step: &'s Step) -> Result<(), (&'s Steering, LabError)> {
     for steering in &step.before {
-        lab.steer(steering).await.map_err(|error| format!("{steering}: {error}"))?;
+        lab.steer(steering).await.map_err(|error| (steering, error))?;
     }
     Ok(())
 }
@@ -297,7 +318,7 @@ mod tests {
         };
         let positions = [(seat, topology.seat.clone()), (other, "cas2010-s2".parse().unwrap())];
         let journals = vec![Journal { legs: vec![leg] }];
-        Trace { topology, positions: positions.into(), journals, arrivals: vec![], strangers: vec![] }
+        Trace { topology, positions: positions.into(), journals, arrivals: vec![], strangers: vec![], pings: vec![], interval: Duration::ZERO }
     }
 
     #[test]

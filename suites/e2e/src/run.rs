@@ -232,7 +232,7 @@ impl State {
         if !fell.is_empty() {
             self.came.lock().await.deaths.push(fell);
         }
-        let fired = fired(&folder, &ledger);
+        let fired = fired(&folder, &ledger, &ids);
         self.came.lock().await.fired.extend(fired);
         if let Some(lab) = Arc::into_inner(lab)
             && lab.stop().await == Some(Stopped::Killed)
@@ -447,12 +447,16 @@ impl State {
     }
 }
 
-/// The cases whose clients a defect lied to: one line a lie, with the client's socket.
-fn fired(folder: &Path, ledger: &Ledger) -> Vec<CaseId> {
+/// The cases whose clients a defect lied to: one line a lie, with the client's socket, or that it was to everybody.
+fn fired(folder: &Path, ledger: &Ledger, everybody: &[CaseId]) -> Vec<CaseId> {
     let lines = std::fs::read_to_string(folder.join("fired")).unwrap_or_default();
-    lines
-        .lines()
-        .filter_map(|line| line.split_whitespace().last()?.parse().ok())
+    let words: BTreeSet<&str> = lines.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    if words.contains("everybody") {
+        return everybody.to_vec();
+    }
+    words
+        .into_iter()
+        .filter_map(|word| word.parse().ok())
         .filter_map(|socket| match ledger.opener(socket) {
             Some(Opener::Client(case)) => Some(case),
             _ => None,
@@ -460,9 +464,12 @@ fn fired(folder: &Path, ledger: &Ledger) -> Vec<CaseId> {
         .collect()
 }
 
-/// Whether an arrival belongs to nobody, and is of no kind that may: a request without credentials, at a server that a
-/// leg of the lab's cases allows.
+/// Whether an arrival belongs to nobody, and is of no kind that may: a ping, or a request without credentials at a server
+/// that a leg of the lab's cases allows.
 fn is_unclaimed(arrival: &Arrival, allowed: &BTreeSet<ServerName>) -> bool {
+    if arrival.asks_for_health() {
+        return false;
+    }
     let anybody = arrival.identity.conveyed == Conveyed::Nothing && arrival.identity.believed_to_be.is_none();
     arrival.claimed_by == Claim::Nobody && !(anybody && allowed.contains(&arrival.server))
 }

@@ -45,7 +45,7 @@ fn server() -> Server {
 }
 
 fn connection() -> Connection {
-    Connection::new(1, "127.0.0.1:5000".parse().unwrap(), None)
+    Connection::new(1, "127.0.0.1:5000".parse().unwrap(), None, &ledger::Ledger::default())
 }
 
 /// What a request with this header comes to: who is believed, and how it was told.

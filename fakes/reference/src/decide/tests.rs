@@ -108,6 +108,7 @@ fn question(role: Role, protocol: Protocol, database: &str, change: impl FnOnce(
         }),
         claimed: None,
         device: Device::default(),
+        down: Down::new(),
     }
 }
 

@@ -117,6 +117,7 @@ impl Seated {
             role,
             lab,
             spoil: None,
+            health_interval: None,
             stop: Box::pin(stopped),
         }));
         // Ready when the port takes a connection.

@@ -38,6 +38,11 @@ impl Machines {
         Machines { world, stop: stop.clone(), state, elsewhere: BTreeMap::new() }
     }
 
+    /// What servers do wrong.
+    pub(super) fn faults(&self) -> &exchange::Faults {
+        &self.world.faults
+    }
+
     /// Starts a server.
     pub(super) fn start(&self, machine: Machine) {
         let running = Running { stop: self.stop.child_token(), ended: CancellationToken::new() };

@@ -10,7 +10,7 @@ use model::{HostName, Role, ServerName};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{DIRECTORY, Lab, LabError, REQUEST_LOG, io, ports};
+use super::{DIRECTORY, Lab, LabError, REQUEST_LOG, io, ports, rounds};
 use crate::doors::controller;
 use crate::ground::Block;
 use crate::request_log::Reader;
@@ -27,6 +27,7 @@ struct Place {
     role: Role,
     work: PathBuf,
     request_log: Option<String>,
+    health_interval: String,
     listen: SeatListeners,
 }
 
@@ -35,6 +36,10 @@ impl Lab {
     pub(super) async fn fill_places(&mut self, subject: Filler, front_end: Filler) -> Result<(), LabError> {
         let topology = self.directory.topology();
         let seat = FrontEnd { server: topology.seat.clone(), role: topology.role };
+        let from = self.ledger.mark();
+        let asks = subject.as_ref().filter(|(subject, _)| subject.run.ready.pings).map(|(subject, _)| {
+            (self.rounds.come_of(subject), subject.run.ready.within.0)
+        });
         let subject = subject.map(|who| self.place(who, seat, self.folder.clone(), None)).transpose()?;
         let behind = front_end.zip(topology.front_end.clone());
         let front_end = behind
@@ -55,7 +60,11 @@ impl Lab {
         let (subject, why) = apart(subject);
         let (front_end, why_behind) = apart(front_end);
         (self.subject, self.front_end) = (subject, front_end);
-        why.or(why_behind).map_or(Ok(()), Err)
+        why.or(why_behind).map_or(Ok(()), Err)?;
+        match asks {
+            Some((true, within)) => self.round_from(from, within).await,
+            _ => Ok(()),
+        }
     }
 
     /// Makes a place ready: its ports are reserved, so that everybody can be told of them.
@@ -71,12 +80,14 @@ impl Lab {
             self.block.reserve(address, port).map_err(io(format!("the seat at {address} port {port}")))
         };
         let listen = SeatListeners { https: reserve(443)?.real, http: reserve(80)?.real };
-        Ok(Place { subject, folder, server, role, work, request_log, listen })
+        // Nobody looks at the health rounds of a front end behind the seat.
+        let health_interval = if server == self.directory.topology().seat { self.rounds.told() } else { rounds::NEVER.to_owned() };
+        Ok(Place { subject, folder, server, role, work, request_log, health_interval, listen })
     }
 
     /// What a subject is told in its place.
     fn seat(&self, place: Place) -> Result<Seat, LabError> {
-        let Place { subject, folder, server: position, role, work, request_log, listen } = place;
+        let Place { subject, folder, server: position, role, work, request_log, health_interval, listen } = place;
         let topology = self.directory.topology();
         let address = self.addresses[&position];
         // A topology whose seat is in no site is refused when it is read.
@@ -118,6 +129,7 @@ impl Lab {
                 self.block.dials().real(self.addresses[server], port)
             }),
             request_log,
+            health_interval,
             topology: (*topology).clone(),
             mailboxes: accounts,
         };

@@ -1,6 +1,7 @@
 //! What is done to a lab while it runs.
 
-use model::case::{Awaited, Steering};
+use exchange::Script;
+use model::case::{Awaited, FaultAt, Steering};
 
 use super::{Lab, LabError};
 use crate::clock;
@@ -9,7 +10,7 @@ impl Lab {
     /// Does one thing to the lab, and returns once it is done.
     ///
     /// # Errors
-    /// A server for which no other address is held.
+    /// A server for which no other address is held; a health round that does not come.
     pub async fn steer(&self, steering: &Steering) -> Result<(), LabError> {
         match steering {
             Steering::MovesAddress(server) => {
@@ -22,14 +23,34 @@ impl Lab {
                 let moved = self.machines.moves(server, lead_there).await;
                 moved.then_some(()).ok_or_else(|| LabError::NotMoved(server.clone()))
             }
-            Steering::MovesCopy(_) | Steering::MovesMailbox(_) => {
+            Steering::MovesCopy(_)
+            | Steering::MovesMailbox(_)
+            | Steering::OutOfService(_)
+            | Steering::InService(_) => {
                 self.directory.steer(|topology| steering.changes(topology));
+                Ok(())
+            }
+            Steering::Fails(scripts) => {
+                for (at, script) in scripts {
+                    let at: FaultAt = at.parse().map_err(LabError::NoFault)?;
+                    let script = Script::read(at.of, script).map_err(|(_, says)| LabError::NoFault(says))?;
+                    self.machines.faults().set(at, script);
+                }
+                Ok(())
+            }
+            Steering::Mends(at) => {
+                self.machines.faults().mend(at.parse().map_err(LabError::NoFault)?);
                 Ok(())
             }
             Steering::WaitsFor(Awaited::DnsExpiry) => {
                 clock::answers_expire().await;
                 Ok(())
             }
+            Steering::WaitsFor(Awaited::DiscoveryTtl) => {
+                self.discovery_ttl().await;
+                Ok(())
+            }
+            Steering::WaitsFor(Awaited::HealthRound) => self.health_round().await,
         }
     }
 }

@@ -48,6 +48,8 @@ pub struct Facts {
     /// Who reads the request log of a front end that stands behind the seat; a subject is told of none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_log: Option<String>,
+    /// How often to ask servers for their health: `600ms`, or `never`.
+    pub health_interval: String,
     /// The topology.
     pub topology: Topology,
     /// The mailboxes, as the directory shows them.
@@ -243,6 +245,7 @@ impl Facts {
             mapped: vec![],
             domain: topology.domain.clone(),
             request_log: None,
+            health_interval: "50000ms".to_owned(),
             namespaces: namespaces(&topology),
             servers: servers(&topology, |name, port| lab(number(name), port)),
             mailboxes: known.filter_map(|facts| serde_json::to_value(facts).ok()).collect(),

@@ -66,6 +66,7 @@ impl Stage {
             dial: vec![],
             mapped: vec![],
             request_log: None,
+            health_interval: "50000ms".to_owned(),
             domain: "contoso.com".parse().unwrap(),
             namespaces: vec![],
             servers: vec![],

@@ -1,5 +1,7 @@
 //! The row of a case's steps: each is what one client does and sees, or what is done to the running lab between two.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Leg, When};
@@ -32,6 +34,14 @@ pub enum Steering {
     MovesCopy(CopyMove),
     /// A mailbox is moved to another database (rule GEN-2).
     MovesMailbox(MailboxMove),
+    /// This server of Exchange 2010 is taken out of service (IsOutOfService, rule CX-OOS-1).
+    OutOfService(ServerName),
+    /// It is back in service.
+    InService(ServerName),
+    /// Servers misbehave from now on, by scripts as in `given.faults`; what a place did before is forgotten.
+    Fails(BTreeMap<String, Vec<String>>),
+    /// The place of a fault has none any more.
+    Mends(String),
     /// Nothing is done until this has come.
     WaitsFor(Awaited),
 }
@@ -58,9 +68,14 @@ pub struct MailboxMove {
 
 words! {
     /// What a case waits for between two of its clients.
-    Awaited, "thing to wait for", "dns-expiry";
+    Awaited, "thing to wait for", "dns-expiry (or discovery-ttl, health-round)";
     /// Every DNS answer that was given so far has expired.
     DnsExpiry = "dns-expiry",
+    /// The time has passed in which the subject declares to have learnt of every change (rule X-OOS-1).
+    DiscoveryTtl = "discovery-ttl",
+    /// Every server of an older version has been asked for its health once more, over every protocol that it has, and its
+    /// failures twice. Where that does not happen, the case fails.
+    HealthRound = "health-round",
 }
 
 /// A step as its file has it.
@@ -110,7 +125,7 @@ impl Steering {
         }
     }
 
-    /// Makes the topology what the directory says from then on. Where it has no such database or mailbox, and for what
+    /// Makes the topology what the directory says from then on. Where it has no such database, mailbox or server, and for what
     /// changes no fact, it stays as it is.
     pub fn changes(&self, topology: &mut Topology) {
         match self {
@@ -124,7 +139,12 @@ impl Steering {
                     mailbox.database.clone_from(to);
                 }
             }
-            Steering::MovesAddress(_) | Steering::WaitsFor(_) => {}
+            Steering::OutOfService(name) | Steering::InService(name) => {
+                if let Some(server) = topology.servers.get_mut(name) {
+                    server.out_of_service = matches!(self, Steering::OutOfService(_));
+                }
+            }
+            Steering::MovesAddress(_) | Steering::WaitsFor(_) | Steering::Fails(_) | Steering::Mends(_) => {}
         }
     }
 }
@@ -135,7 +155,20 @@ impl std::fmt::Display for Steering {
             Steering::MovesAddress(server) => write!(f, "{server} moves to another address"),
             Steering::MovesCopy(CopyMove { of, to }) => write!(f, "the active copy of {of} moves to {to}"),
             Steering::MovesMailbox(MailboxMove { of, to }) => write!(f, "{of} is moved to {to}"),
+            Steering::OutOfService(server) => write!(f, "{server} is taken out of service"),
+            Steering::InService(server) => write!(f, "{server} is back in service"),
+            Steering::Fails(scripts) => {
+                let each = scripts.iter().map(|(at, script)| format!("{at} answers {}", script.join(", then ")));
+                f.write_str(&each.collect::<Vec<_>>().join("; "))
+            }
+            Steering::Mends(at) => write!(f, "{at} has no fault any more"),
             Steering::WaitsFor(Awaited::DnsExpiry) => f.write_str("every DNS answer so far expires"),
+            Steering::WaitsFor(Awaited::DiscoveryTtl) => {
+                f.write_str("the subject has had the time that it declares to learn of a change")
+            }
+            Steering::WaitsFor(Awaited::HealthRound) => {
+                f.write_str("every older server is asked for its health once more")
+            }
         }
     }
 }

@@ -36,6 +36,8 @@ pub enum Told {
     Versions(String),
     /// An answer with one of these statuses, whatever it holds; 0 is a connection that ended without one.
     Answered(Vec<u16>),
+    /// An error with one of these statuses, in time.
+    Unavailable(Vec<u16>),
     /// It failed: a status, or 0 for a connection that was refused, reset or never answered.
     Failed(u16),
 }
@@ -138,6 +140,10 @@ impl fmt::Display for Told {
             Told::Answered(statuses) => {
                 let all: Vec<String> = statuses.iter().map(u16::to_string).collect();
                 write!(f, "answered {}", all.join(" or "))
+            }
+            Told::Unavailable(statuses) => {
+                let all: Vec<String> = statuses.iter().map(u16::to_string).collect();
+                write!(f, "failed with {}", all.join(" or "))
             }
             Told::Failed(0) => f.write_str("failed: no answer"),
             Told::Failed(status) => write!(f, "failed with {status}"),

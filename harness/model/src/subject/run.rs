@@ -48,6 +48,8 @@ pub struct Template {
 pub struct Ready {
     /// By what it is known.
     pub sign: Sign,
+    /// Whether it must then have asked every server of an older version for its health, too.
+    pub pings: bool,
     /// How long it may take.
     pub within: Span,
 }
@@ -82,22 +84,14 @@ struct ReadyKeys {
     http: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     log: Option<String>,
-    #[serde(skip_serializing)]
-    pings: Option<bool>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pings: bool,
     within: Span,
 }
 
 impl TryFrom<ReadyKeys> for Ready {
     type Error = String;
     fn try_from(keys: ReadyKeys) -> Result<Self, String> {
-        // Said rather than waited for: what is not looked at must not seem to have been.
-        if keys.pings == Some(true) {
-            return Err(
-                "a first health round cannot be waited for: nothing of ours looks at those yet; leave \
-                        ready.pings out"
-                    .into(),
-            );
-        }
         let sign = match (keys.tcp, keys.http, keys.log) {
             (Some(listener), None, None) => Sign::Tcp(listener),
             (None, Some(path), None) => Sign::Http(path.parse().map_err(|bad: BadName| bad.to_string())?),
@@ -113,13 +107,13 @@ impl TryFrom<ReadyKeys> for Ready {
                     .into());
             }
         };
-        Ok(Ready { sign, within: keys.within })
+        Ok(Ready { sign, pings: keys.pings, within: keys.within })
     }
 }
 
 impl From<Ready> for ReadyKeys {
-    fn from(Ready { sign, within }: Ready) -> ReadyKeys {
-        let keys = ReadyKeys { tcp: None, http: None, log: None, pings: None, within };
+    fn from(Ready { sign, pings, within }: Ready) -> ReadyKeys {
+        let keys = ReadyKeys { tcp: None, http: None, log: None, pings, within };
         match sign {
             Sign::Tcp(listener) => ReadyKeys { tcp: Some(listener), ..keys },
             Sign::Http(asked) => ReadyKeys { http: Some(asked.to_string()), ..keys },
@@ -249,6 +243,11 @@ words! {
 }
 
 impl Run {
+    /// Whether a variable stands anywhere in it. What a template makes of one is not looked at.
+    pub fn uses(&self, variable: &str) -> bool {
+        self.texts().any(|(_, text)| super::variables::within(text).any(|name| name == variable))
+    }
+
     /// Every text that may hold variables, with where it stands below `run`.
     pub(super) fn texts(&self) -> impl Iterator<Item = (Vec<String>, &str)> {
         let words = self.command.iter().enumerate();

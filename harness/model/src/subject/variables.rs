@@ -29,6 +29,10 @@ pub const VARIABLES: &[(&str, &str)] = &[
     ("global-catalog", "the global catalog over LDAP, a URL"),
     ("service-account.user", "whom tickets are given to"),
     ("service-account.password", "that account's password"),
+    (
+        "health-interval",
+        "how often to ask servers for their health: what the file declares (50s unless it does) in a lab whose cases look at that, never in others",
+    ),
     ("domain", "the domain of servers, namespaces and addresses"),
     (
         "namespaces",

@@ -65,6 +65,7 @@ fn inner(root: &Path, options: &Doctor) -> Result<Exit, Exit> {
         subject: Some((subject.clone(), beside)),
         leases: vec![LeaseWanted { case: visitor(), mailbox: visit.mailbox.clone(), typed: None }],
         faults: vec![],
+        health_rounds: false,
         answers: vec![],
         moves: vec![],
         ledger: Ledger::default(),

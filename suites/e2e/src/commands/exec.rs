@@ -37,6 +37,7 @@ fn inner(root: &Path, options: &Exec) -> Result<Exit, Exit> {
         front_end,
         leases: vec![],
         faults: vec![],
+        health_rounds: false,
         answers: vec![],
         moves: vec![],
         ledger: Ledger::default(),

@@ -94,6 +94,19 @@ fn explain_case(case: &Case) {
         let servers: Vec<&str> = name.servers.iter().map(|server| server.as_str()).collect();
         println!("  {} ({}) leads to [{}]", name.name, name.view, servers.join(", "));
     }
+    for row in &case.pings {
+        let at: Vec<&str> = row.at.iter().map(|server| server.as_str()).collect();
+        let kinds: Vec<String> = row.answers.iter().map(|kind| kind.iter().map(|status| status.0.to_string()).collect::<Vec<_>>().join(" ")).collect();
+        println!(
+            "\n  pings    {} over {}: at least {} rounds, answered {}; then {}",
+            at.join(", "),
+            row.of,
+            row.rounds,
+            kinds.join(", then "),
+            row.then
+        );
+        row.logged.iter().for_each(|logged| println!("           logged {logged}"));
+    }
     println!("\n  source   {}\n  again    cargo xtask e2e --case {}", case.source, case.id);
 }
 

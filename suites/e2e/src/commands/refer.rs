@@ -20,6 +20,7 @@ pub(super) fn reference(options: Reference) -> Exit {
             role: options.role,
             lab: options.lab,
             spoil,
+            health_interval: options.health_interval.0,
             stop: Box::pin(async move { stop.cancelled().await }),
         })
         .await

@@ -95,6 +95,8 @@ impl Made {
                 journals,
                 arrivals: vec![],
                 strangers: vec![],
+                pings: vec![],
+                interval: std::time::Duration::ZERO,
             },
             next: 1,
         }
@@ -158,6 +160,7 @@ impl Made {
             parent: before.filter(|_| claim == Claim::Parent),
             case: Some(self.case.id.clone()),
             claimed_by: claim,
+            answer: None,
         }));
     }
 

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use exchange::fault::Fault;
-use model::case::{Answering, Case, CopyMove, Leg, MailboxMove, Steering};
+use exchange::Script;
+use model::case::{Answering, Askers, Case, CopyMove, FaultAt, Leg, MailboxMove, Steering};
 use model::problem::{Problem, Source};
 use model::rule::Rule;
-use model::{Protocol, ServerName, Topology};
+use model::topology::ServerRole;
+use model::{Protocol, ServerName, Topology, Version};
 
 /// Every name of a case that leads nowhere.
 pub(super) fn wrong(case: &Case, file: &Source, topology: &Topology, rules: &[Rule]) -> Vec<Problem> {
@@ -19,6 +20,7 @@ pub(super) fn wrong(case: &Case, file: &Source, topology: &Topology, rules: &[Ru
     }
     faults(case, topology, &mut found);
     answers(case, topology, &mut found);
+    pings(case, topology, &mut found);
     let mut moved = vec![];
     let mut now = Cow::Borrowed(topology);
     let mut row = 0;
@@ -29,6 +31,16 @@ pub(super) fn wrong(case: &Case, file: &Source, topology: &Topology, rules: &[Ru
                 Steering::MovesAddress(server) => address(server, &mut moved, &path, topology, &mut found),
                 Steering::MovesCopy(copy) => copy_moves(copy, &path, &now, &mut found),
                 Steering::MovesMailbox(mailbox) => mailbox_moves(mailbox, &path, &now, &mut found),
+                Steering::OutOfService(server) | Steering::InService(server) => {
+                    served_or_not(server, &path, topology, &mut found);
+                }
+                Steering::Fails(scripts) => {
+                    let path = [&path[..], &["fails"]].concat();
+                    scripts.iter().for_each(|fault| faulty(fault, &path, topology, &mut found));
+                }
+                Steering::Mends(at) => {
+                    place_of_fault(at, &[&path[..], &["mends"]].concat(), topology, &mut found);
+                }
                 Steering::WaitsFor(_) => {}
             }
             steering.changes(now.to_mut());
@@ -163,29 +175,59 @@ fn mailbox_moves(moves: &MailboxMove, path: &[&str], now: &Topology, found: &mut
     }
 }
 
+/// IsOutOfService is Exchange 2010's alone (rule CX-OOS-1).
+fn served_or_not(server: &ServerName, path: &[&str], topology: &Topology, found: &mut Found<'_>) {
+    match topology.server(server) {
+        Some(known) if known.version == Version::Exchange2010 => {}
+        Some(known) => {
+            let message = format!("{server} cannot be out of service: Exchange {} has no such setting", known.version);
+            found.add(path, message, "a right one: steers = { out-of-service = \"cas2010-s3\" }");
+        }
+        None => server_is_known(server, path, topology, found),
+    }
+}
+
+const RIGHT_FAULT: &str = "a right one: \"cas2007-s1/eas\" = [\"503\"], or \"pings cas2007-s1/eas\" = [\"503\", \"...\"]";
+
 /// A fault at a place that there is not would never show, and the case would pass without it.
 fn faults(case: &Case, topology: &Topology, found: &mut Found<'_>) {
-    for (place, script) in &case.given.faults {
-        let path = ["given", "faults", place];
-        let example = "a right one: \"cas2007-s1/eas\" = [\"503\"]";
-        let Some((server, protocol)) = place.split_once('/') else {
-            found.add(&path, format!("`{place}` is no place of a fault"), example);
-            continue;
-        };
-        match server.parse::<ServerName>() {
-            Err(error) => found.add(&path, error.to_string(), example),
-            Ok(server) if server == topology.seat => {
-                let message = format!("the subject sits at {server}: only other servers have faults");
-                found.add(&path, message, example);
-            }
-            Ok(server) => server_is_known(&server, &path, topology, found),
+    for fault in &case.given.faults {
+        faulty(fault, &["given", "faults"], topology, found);
+    }
+}
+
+fn faulty((place, script): (&String, &Vec<String>), path: &[&str], topology: &Topology, found: &mut Found<'_>) {
+    let path = [path, &[place]].concat();
+    place_of_fault(place, &path, topology, found);
+    let of = place.parse::<FaultAt>().map_or(Askers::Clients, |at| at.of);
+    if let Err((number, says)) = Script::read(of, script) {
+        found.add(&[&path[..], &[&number.to_string()]].concat(), says, RIGHT_FAULT);
+    }
+}
+
+fn place_of_fault(place: &str, path: &[&str], topology: &Topology, found: &mut Found<'_>) {
+    match place.parse::<FaultAt>() {
+        Err(says) => found.add(path, says, RIGHT_FAULT),
+        Ok(at) if at.server == topology.seat => {
+            let message = format!("the subject sits at {}: only other servers have faults", at.server);
+            found.add(path, message, RIGHT_FAULT);
         }
-        if let Err(error) = protocol.parse::<Protocol>() {
-            found.add(&path, error.to_string(), example);
-        }
-        for (number, word) in script.iter().enumerate() {
-            if let Err(says) = word.parse::<Fault>() {
-                found.add(&["given", "faults", place, &number.to_string()], says, example);
+        Ok(at) => server_is_known(&at.server, path, topology, found),
+    }
+}
+
+/// Of whom health is asked: Client Access servers of older versions.
+fn pings(case: &Case, topology: &Topology, found: &mut Found<'_>) {
+    for (number, row) in case.pings.iter().enumerate() {
+        for (at, server) in row.at.iter().enumerate() {
+            let path = ["pings", &number.to_string(), "at", &at.to_string()];
+            match topology.server(server) {
+                Some(known) if known.version != Version::Exchange2013 && known.is(ServerRole::ClientAccess) => {}
+                Some(_) => {
+                    let message = format!("{server} is not asked for its health");
+                    found.add(&path, message, "a Client Access server of Exchange 2007 or 2010");
+                }
+                None => server_is_known(server, &path, topology, found),
             }
         }
     }

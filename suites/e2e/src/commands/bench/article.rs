@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::case::Given;
-use model::subject::LocalSite;
+use model::subject::{Feature, LocalSite};
 use model::verdict::Outcome;
 use model::{Case, Role};
 
@@ -54,12 +54,15 @@ pub(super) async fn measure(setting: &Setting) -> Result<String, Unmeasured> {
     Ok(lines)
 }
 
-/// Rules without X-, the two base topologies as they are; of two readings the article's own, which is the reference's.
+/// Rules without X-, the two base topologies as they are, health rounds apart; of two readings the article's own, which is
+/// the reference's.
 fn cases(suite: &Suite) -> Vec<Arc<Case>> {
     let read_so = |case: &Case| case.declares.oab_local_site != Some(LocalSite::Mailbox);
     let base = |case: &Case| case.given == Given::default() && !case.topology.contains('+');
     let article = |case: &Case| !case.rules.iter().any(|rule| rule.as_str().starts_with("X-"));
-    suite.cases.iter().filter(|case| base(case) && article(case) && read_so(case)).cloned().collect()
+    let waits = |case: &Case| case.needs.contains(&Feature::Health);
+    let its = |case: &&Arc<Case>| base(case) && article(case) && read_so(case) && !waits(case);
+    suite.cases.iter().filter(its).cloned().collect()
 }
 
 async fn once(setting: &Setting, cases: &[Arc<Case>], seed: u64) -> Result<Came, Unmeasured> {

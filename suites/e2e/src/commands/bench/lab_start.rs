@@ -55,6 +55,7 @@ async fn once(
         front_end: None,
         leases: vec![],
         faults: vec![],
+        health_rounds: false,
         answers: vec![],
         moves: vec![],
         ledger: Ledger::default(),

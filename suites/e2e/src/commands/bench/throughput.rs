@@ -92,6 +92,7 @@ impl Side {
             front_end: None,
             leases: vec![],
             faults: vec![],
+            health_rounds: false,
             answers: vec![],
             moves: vec![],
             ledger: Ledger::new(ledger_on),

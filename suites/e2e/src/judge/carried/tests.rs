@@ -109,6 +109,7 @@ impl Made {
             parent: None,
             case: Some(case.id.clone()),
             claimed_by: Claim::AskedBy,
+            answer: None,
         };
         Made {
             seen: ClientLeg {
@@ -127,6 +128,8 @@ impl Made {
                 journals: vec![],
                 arrivals: vec![Arc::new(arrival)],
                 strangers: vec![],
+                pings: vec![],
+                interval: std::time::Duration::ZERO,
             },
             case,
         }
