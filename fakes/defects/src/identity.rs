@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Request, Response, request};
-use model::{HostName, ServerName, Topology};
+use model::{HostName, Protocol, ServerName, Topology};
 use reference::decide::{Account, Decision, Question, Target};
 use reference::lane::LaneId;
 use reference::ports::{
@@ -115,8 +115,8 @@ impl Pulse for Same<dyn Pulse> {
         self.0.heard(before, heard)
     }
 
-    fn carried(&self, before: Standing, took: Duration) -> Standing {
-        self.0.carried(before, took)
+    fn carried(&self, before: Standing, protocol: Protocol, took: Duration) -> Standing {
+        self.0.carried(before, protocol, took)
     }
 
     fn down(&self, health: &Health) -> Down {

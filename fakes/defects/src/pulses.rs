@@ -24,13 +24,13 @@ pub(crate) enum Lie {
     /// Something else follows from an answer: what was known before, what is right to know now and do.
     Follows(fn(Standing, (Standing, Again)) -> (Standing, Again)),
     /// Something follows from a client's request.
-    Carried(fn(Standing, Duration) -> Standing),
+    Carried(fn(Standing, Protocol, Duration) -> Standing),
     /// Other servers are taken for down.
     Down(fn(&Health) -> Down),
 }
 
-/// Long beside every answer of a lab, and short beside every heartbeat.
-const QUIET: Duration = Duration::from_millis(250);
+/// Long beside every answer of a lab, and shorter than the heartbeats that cases play.
+const QUIET: Duration = Duration::from_millis(600);
 
 const DOWN: Standing = Standing { up: false, failures: 2 };
 
@@ -112,7 +112,10 @@ const LIES: &[(&str, Lie)] = &[
     ),
     (
         "ping-marks-down",
-        Lie::Carried(|before, took| if took >= QUIET { DOWN } else { before }),
+        Lie::Carried(|before, protocol, took| match protocol {
+            Protocol::Eas if took >= QUIET => DOWN,
+            _ => before,
+        }),
     ),
 ];
 
@@ -169,10 +172,10 @@ impl Pulse for Spoiled {
         }
     }
 
-    fn carried(&self, before: Standing, took: Duration) -> Standing {
-        let truth = self.truth.carried(before, took);
+    fn carried(&self, before: Standing, protocol: Protocol, took: Duration) -> Standing {
+        let truth = self.truth.carried(before, protocol, took);
         match self.lie {
-            Lie::Carried(bend) => self.told(bend(before, took), &truth),
+            Lie::Carried(bend) => self.told(bend(before, protocol, took), &truth),
             _ => truth,
         }
     }

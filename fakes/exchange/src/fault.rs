@@ -156,7 +156,9 @@ mod tests {
 
     #[test]
     fn what_is_no_script_is_told_by_its_word() {
-        for (words, at) in [(&["503", "tea"][..], 1), (&["..."], 0), (&["503", "...", "503"], 1), (&["302"], 0)] {
+        for (words, at) in
+            [(&["503", "tea"][..], 1), (&["..."], 0), (&["503", "...", "503"], 1), (&["302"], 0)]
+        {
             assert_eq!(script(words).unwrap_err().0, at, "{words:?}");
         }
     }

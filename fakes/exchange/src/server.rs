@@ -281,9 +281,7 @@ impl Server {
                 Some(iis::not_found())
             }
             // Administrators sign in by Kerberos, and no client of a lab is one.
-            Protocol::PowerShell => {
-                Some(iis::challenge(&[Authentication::Negotiate], self.fqdn.as_str()))
-            }
+            Protocol::PowerShell => Some(iis::challenge(&[Authentication::Negotiate], self.fqdn.as_str())),
             _ => None,
         }
     }

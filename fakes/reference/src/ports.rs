@@ -232,7 +232,7 @@ pub trait Pulse: Send + Sync {
     fn heard(&self, before: Standing, heard: Heard) -> (Standing, Again);
     /// What follows from a client's request that took so long: an exchange may be quiet, and is not held against the server
     /// (X-WIRE-6).
-    fn carried(&self, before: Standing, took: Duration) -> Standing;
+    fn carried(&self, before: Standing, protocol: Protocol, took: Duration) -> Standing;
     /// Which servers take no requests of which protocol.
     fn down(&self, health: &Health) -> Down;
 }

@@ -137,7 +137,7 @@ impl Pulse for AsLogged {
         }
     }
 
-    fn carried(&self, before: Standing, _: Duration) -> Standing {
+    fn carried(&self, before: Standing, _: Protocol, _: Duration) -> Standing {
         before
     }
 

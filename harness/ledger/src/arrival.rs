@@ -114,7 +114,8 @@ impl Arrival {
 
     /// Whether that is all that it asks for: a virtual directory itself (wire facts 9), or the page of managed availability.
     pub fn asks_for_health(&self) -> bool {
-        let path = self.target.split('?').next().unwrap_or_default().trim_end_matches('/').to_ascii_lowercase();
+        let path =
+            self.target.split('?').next().unwrap_or_default().trim_end_matches('/').to_ascii_lowercase();
         let of_directory = ["", "default.eas", "healthcheck.htm"]
             .contains(&path.trim_start_matches('/').split_once('/').map_or("", |(_, file)| file));
         self.is_of_nobody() && of_directory && Protocol::of_path(&path).is_some()

@@ -15,7 +15,9 @@ cs-version cs(User-Agent) cs(Cookie) cs(Referer) cs-host sc-status sc-substatus 
 /// What stands at the beginning of a log, and again where the service was started again. `iis` is its version.
 pub fn head(iis: &str, at: OffsetDateTime) -> String {
     let at = stamp(at);
-    format!("#Software: Microsoft Internet Information Services {iis}\n#Version: 1.0\n#Date: {at}\n#Fields: {FIELDS}\n")
+    format!(
+        "#Software: Microsoft Internet Information Services {iis}\n#Version: 1.0\n#Date: {at}\n#Fields: {FIELDS}\n"
+    )
 }
 
 /// A request's line, given where and when it came; none where no answer stands on the wire.
@@ -80,7 +82,8 @@ fn user(arrival: &Arrival) -> String {
 fn said(arrival: &Arrival) -> String {
     let version = arrival.head.lines().next().and_then(|line| line.rsplit(' ').next()).unwrap_or_default();
     let names = |cookies: String| {
-        let pairs = cookies.split(';').map(|pair| pair.split('=').next().unwrap_or_default().trim().to_owned());
+        let pairs =
+            cookies.split(';').map(|pair| pair.split('=').next().unwrap_or_default().trim().to_owned());
         pairs.filter(|name| !name.is_empty()).map(|name| format!("{name}=...")).collect::<Vec<_>>().join(";+")
     };
     let [agent, cookie, referer] = ["user-agent", "cookie", "referer"].map(|name| header(arrival, name));
@@ -102,11 +105,8 @@ fn header(arrival: &Arrival, name: &str) -> String {
 
 /// A value as one word: a blank is a plus, what would end the line is left out, and nothing is a dash.
 fn word(value: &str) -> String {
-    let word: String = value
-        .chars()
-        .filter(|c| !c.is_control())
-        .map(|c| if c.is_whitespace() { '+' } else { c })
-        .collect();
+    let word: String =
+        value.chars().filter(|c| !c.is_control()).map(|c| if c.is_whitespace() { '+' } else { c }).collect();
     if word.is_empty() { "-".to_owned() } else { word }
 }
 
@@ -138,7 +138,14 @@ mod tests {
             parent: None,
             case: None,
             claimed_by: Claim::Nobody,
-            answer: Some(Answered { status: 401, substatus: 2, win32: 5, sent: 293, received: 194, took: 31 }),
+            answer: Some(Answered {
+                status: 401,
+                substatus: 2,
+                win32: 5,
+                sent: 293,
+                received: 194,
+                took: 31,
+            }),
         }
     }
 
@@ -146,7 +153,8 @@ mod tests {
     #[test]
     fn a_ping_is_logged_as_the_article_shows_it() {
         let target = "/Microsoft-Server-ActiveSync/default.eas";
-        let head = format!("HEAD {target} HTTP/1.1\r\nUser-Agent: HttpProxy.ClientAccessServer2010Ping\r\n\r\n");
+        let head =
+            format!("HEAD {target} HTTP/1.1\r\nUser-Agent: HttpProxy.ClientAccessServer2010Ping\r\n\r\n");
         let began = time::macros::datetime!(2014-03-11 14:00:00 UTC);
         let log = log("7.5", &[Arc::new(pinged(&head, target))], "157.54.7.76", began);
         let lines: Vec<&str> = log.lines().collect();

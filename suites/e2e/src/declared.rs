@@ -1,13 +1,16 @@
 //! What a subject declares, held against what it does: cases of another reading are not for it, and where it says how it
 //! speaks for users, it is heard.
 
+use std::time::Duration;
+
 use ledger::{Arrival, Claim, Conveyed};
-use model::case::{Case, spelled_out};
+use model::case::{Awaited, Case, Steering, spelled_out};
 use model::subject::{Declares, LocalSite, Size, Subject, ToServers};
 use model::verdict::Difference;
 use model::{Protocol, Role};
 
 use crate::judge::Trace;
+use crate::judge::pings::{Paces, tolerance};
 use crate::suite::Suite;
 
 /// Rules whose cases depend on whom a front end answers 451 (rule X-EAS-1).
@@ -15,7 +18,31 @@ const OF_451: [&str; 4] = ["PRE-EAS-4B", "PRE-EAS-4C", "X-EAS-1", "X-EAS-4"];
 
 /// Why a case is not for a subject that declares another behaviour than the one it is about.
 pub fn not_for(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
-    other_site(case, subject).or_else(|| other_451(suite, case, subject)).or_else(|| too_large(case, subject))
+    other_site(case, subject)
+        .or_else(|| other_451(suite, case, subject))
+        .or_else(|| too_large(case, subject))
+        .or_else(|| too_late(case, subject))
+}
+
+/// The longest that a case waits for a subject to learn of a change.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A change may be seen as late as the subject declares (rule X-OOS-1): of one that declares nothing nobody knows how long
+/// to wait.
+fn too_late(case: &Case, subject: &Subject) -> Option<String> {
+    let waits = Steering::WaitsFor(Awaited::DiscoveryTtl);
+    if !case.steps.iter().any(|step| step.before.contains(&waits)) {
+        return None;
+    }
+    match subject.declares.discovery_ttl {
+        None => Some(format!("{} declares no discovery-ttl", subject.name)),
+        Some(ttl) => (ttl.0 > PATIENCE).then(|| {
+            format!(
+                "{} declares a discovery-ttl of {:?}; a case waits {PATIENCE:?} at most",
+                subject.name, ttl.0
+            )
+        }),
+    }
 }
 
 /// Of two readings of the local site a subject has one: the article's own, unless it declares the other.
@@ -110,9 +137,35 @@ pub fn heard(declares: &Declares, trace: &Trace) -> Heard {
     heard
 }
 
+/// How a declared interval between health rounds was kept.
+fn rounds(subject: &Subject, paces: &Paces) -> Option<String> {
+    let interval = subject.declares.health_interval?.0;
+    let millis = |time: Option<&Duration>| time.map_or(0, |time| time.as_millis());
+    let (first, last) = (millis(paces.between.first()), millis(paces.between.last()));
+    let middle = millis(paces.middle().as_ref());
+    let tolerance = tolerance(interval).as_millis();
+    Some(format!(
+        "health-interval = {} ms: {} times from one round to the next, {first} to {last} ms, in the middle {middle} \
+         (tolerance of that: {tolerance} ms); {} retries, after at most {} ms",
+        interval.as_millis(),
+        paces.between.len(),
+        paces.retries.len(),
+        millis(paces.retries.last()),
+    ))
+}
+
 /// What was held to what is declared, one line each; `held` counts requests that spoke for a user.
-pub fn lines(subject: &Subject, held: usize, ran: impl Fn(&str) -> usize) -> Vec<String> {
-    let mut lines = vec![];
+pub(crate) fn lines(
+    subject: &Subject,
+    held: usize,
+    paces: &Paces,
+    ran: impl Fn(&str) -> usize,
+) -> Vec<String> {
+    let mut lines: Vec<String> = rounds(subject, paces).into_iter().collect();
+    if let Some(ttl) = subject.declares.discovery_ttl {
+        let cases = ran("X-OOS-1");
+        lines.push(format!("discovery-ttl = {ttl}: {cases} cases of X-OOS-1 (tolerance: none after it)"));
+    }
     if let Some(way) =
         subject.declares.to_servers.filter(|way| matches!(way, ToServers::Basic | ToServers::Ticket))
     {

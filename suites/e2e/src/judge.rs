@@ -14,7 +14,7 @@ use model::{HostName, Protocol, Role, ServerName, Topology, Version};
 
 mod carried;
 mod evidence;
-mod pings;
+pub(crate) mod pings;
 mod secrets;
 pub(crate) mod strangers;
 

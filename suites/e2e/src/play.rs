@@ -8,7 +8,7 @@ use clients::{Limits, Network, Person, Tickets};
 use lab::{Lab, LabError};
 use ledger::Arrival;
 use model::case::{Case, Resolves, Steering, Step, Told};
-use model::journal::{ClientLeg, Exchange};
+use model::journal::{ClientLeg, Exchange, Order};
 use model::verdict::{Difference, Outcome, Verdict};
 use model::{CaseId, HostName, MailboxName, ServerName, Topology, View};
 
@@ -30,9 +30,11 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
     let mut staying = vec![];
     let mut not_steered = None;
     let mut not_come = vec![];
+    // Of what comes by itself, a case that has done nothing yet may have missed the beginning.
+    let mut since = Order(0);
     for step in &case.steps {
-        match steer(lab, step).await {
-            Ok(()) => {}
+        match steer(lab, step, since).await {
+            Ok(()) => since = lab.ledger().mark(),
             // The subject's own affair: the case goes on, and says what came of it.
             Err((steering, why @ LabError::NoHealthRound { .. })) => {
                 let says = format!("{steering}: {why}");
@@ -109,9 +111,10 @@ fn pings(lab: &Lab, case: &Case) -> Vec<Arc<Arrival>> {
 }
 
 /// Does to the lab what the case says before a client's step.
-async fn steer<'s>(lab: &Lab, step: &'s Step) -> Result<(), (&'s Steering, LabError)> {
+async fn steer<'s>(lab: &Lab, step: &'s Step, mut since: Order) -> Result<(), (&'s Steering, LabError)> {
     for steering in &step.before {
-        lab.steer(steering).await.map_err(|error| (steering, error))?;
+        lab.steer(steering, since).await.map_err(|error| (steering, error))?;
+        since = lab.ledger().mark();
     }
     Ok(())
 }
@@ -283,7 +286,7 @@ mod tests {
     use std::path::Path;
 
     use model::case::{Reached, SignsIn};
-    use model::journal::{Journal, Order, RawAnswer};
+    use model::journal::{Journal, RawAnswer};
 
     use super::*;
     use crate::suite::Suite;
@@ -318,7 +321,15 @@ mod tests {
         };
         let positions = [(seat, topology.seat.clone()), (other, "cas2010-s2".parse().unwrap())];
         let journals = vec![Journal { legs: vec![leg] }];
-        Trace { topology, positions: positions.into(), journals, arrivals: vec![], strangers: vec![], pings: vec![], interval: Duration::ZERO }
+        Trace {
+            topology,
+            positions: positions.into(),
+            journals,
+            arrivals: vec![],
+            strangers: vec![],
+            pings: vec![],
+            interval: Duration::ZERO,
+        }
     }
 
     #[test]

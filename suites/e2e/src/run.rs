@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::declared;
 use crate::evidence::{Desk, line};
 use crate::exit::Ending;
+use crate::judge::pings::Paces;
 use crate::judge::{Trace, speaks, strangers};
 use crate::lab_of::{self, Group};
 use crate::play;
@@ -89,6 +90,8 @@ pub struct Came {
     pub fired: BTreeSet<CaseId>,
     /// Requests in which a subject spoke for a user as it declares.
     pub spoke_as_declared: usize,
+    /// How health rounds came, in the cases that look at them.
+    pub(crate) paces: Paces,
     /// For each lab whose subject died: the cases that were running then.
     pub deaths: Vec<BTreeSet<CaseId>>,
     /// Subjects that did not end when they were asked to, and in how many labs.
@@ -326,7 +329,11 @@ impl State {
         }
         let mut verdict = played.verdict;
         let heard = declared::heard(&subject.0.declares, &played.trace);
-        self.came.lock().await.spoke_as_declared += heard.held;
+        let paces = Paces::of(&played.trace);
+        let mut came = self.came.lock().await;
+        came.spoke_as_declared += heard.held;
+        came.paces.add(paces);
+        drop(came);
         if !heard.otherwise.is_empty() && matches!(verdict.outcome, Outcome::Pass | Outcome::Fail) {
             verdict.outcome = Outcome::Fail;
             verdict.why.extend(heard.otherwise);

@@ -9,7 +9,8 @@ use e2e::suite::Suite;
 use model::case::{Answer, ClientKind, Hop, Leg, Position, Told};
 use model::subject::LocalSite;
 use model::{Case, Protocol, Topology, When};
-use oracle::{Table, predict_under};
+use oracle::health::Rounds;
+use oracle::{Table, Trouble, predict_under};
 
 /// One step of a literal case, in its topology.
 struct Literal {
@@ -17,6 +18,7 @@ struct Literal {
     topology: Arc<Topology>,
     when: When,
     then: Vec<Leg>,
+    trouble: Trouble,
 }
 
 /// Every step of every case.
@@ -28,14 +30,19 @@ fn literals() -> Vec<Literal> {
     let article = |case: &&Arc<Case>| case.declares.oab_local_site != Some(LocalSite::Mailbox);
     for case in suite.cases.iter().filter(article) {
         let mut topology = suite.topology_of(case).unwrap();
+        let mut rounds = Rounds::begin(&case.given.faults);
         for step in &case.steps {
-            step.before.iter().for_each(|steering| steering.changes(Arc::make_mut(&mut topology)));
+            for steering in &step.before {
+                steering.changes(Arc::make_mut(&mut topology));
+                rounds.steered(steering);
+            }
             // The table has no rows for Outlook Anywhere yet.
             if step.when.protocol() == Protocol::OutlookAnywhere {
                 continue;
             }
             let (when, then) = (step.when.clone(), step.then.clone());
-            all.push(Literal { case: case.clone(), topology: topology.clone(), when, then });
+            let trouble = Trouble { faults: case.given.faults.clone(), down: rounds.down().clone() };
+            all.push(Literal { case: case.clone(), topology: topology.clone(), when, then, trouble });
         }
     }
     assert!(all.len() >= suite.floor / 2, "only {} steps: were cases lost?", all.len());
@@ -45,7 +52,7 @@ fn literals() -> Vec<Literal> {
 /// What differs between a literal and what a table says of it.
 fn difference(table: &Table, literal: &Literal) -> Option<String> {
     let id = &literal.case.id;
-    match predict_under(table, &literal.topology, &literal.when, &literal.case.given.faults) {
+    match predict_under(table, &literal.topology, &literal.when, &literal.trouble) {
         Err(error) => Some(format!("{id}: {error}")),
         Ok(predicted) if is_of_bytes(literal) && same_way(&literal.then, &predicted.legs) => None,
         Ok(predicted) if agree(&literal.then, &predicted.legs) => None,

@@ -13,6 +13,7 @@ use model::{
 };
 
 use crate::Unpredicted;
+use crate::health::Down;
 use crate::outcome::hop;
 
 /// A topology, seen by one mailbox.
@@ -27,6 +28,8 @@ pub(crate) struct Facts<'t> {
     pub(crate) version: Version,
     pub(crate) site: &'t SiteName,
     database: &'t Database,
+    /// What takes no requests by its health.
+    down: Option<&'t Down>,
 }
 
 /// The servers behind a name: alike in version and site, so that it does not matter which one the client gets.
@@ -37,6 +40,15 @@ pub(crate) struct Here<'t> {
     pub(crate) subject: bool,
     /// The edge that the client meets before them.
     pub(crate) edge: Option<(&'t ServerName, &'t Edge)>,
+}
+
+/// Which servers are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Candidates {
+    /// Those that there are.
+    All,
+    /// Those that take requests of this protocol now.
+    Taking(Protocol),
 }
 
 impl Here<'_> {
@@ -69,7 +81,18 @@ impl<'t> Facts<'t> {
             .server(home)
             .ok_or_else(|| Unpredicted::new(format!("mailbox {mailbox} is on no server of it")))?;
         let (version, site) = (server.version, &server.site);
-        Ok(Facts { topology, seat, seat_name, role, home, version, site, database })
+        Ok(Facts { topology, seat, seat_name, role, home, version, site, database, down: None })
+    }
+
+    /// The same, where these take no requests.
+    pub(crate) fn with_down(self, down: &'t Down) -> Facts<'t> {
+        Facts { down: Some(down), ..self }
+    }
+
+    /// Whether a server takes requests of a protocol that are passed on: in service (CX-OOS-1), and up for it (CX-HLT-6).
+    fn takes(&self, name: &ServerName, server: &Server, protocol: Protocol) -> bool {
+        let down = self.down.is_some_and(|down| down.contains(&(name.clone(), protocol)));
+        !server.out_of_service && !down
     }
 
     /// Whether a 2013 front end is in the seat; the rules of the other era claim nothing then.
@@ -117,19 +140,19 @@ impl<'t> Facts<'t> {
         own.cloned().into_iter().collect()
     }
 
-    /// Client Access servers of a version in a site, those out of service left out (CX-OOS-1).
-    pub(crate) fn client_access(&self, version: Version, site: &SiteName) -> Vec<ServerName> {
-        self.in_site(site)
-            .filter(|(_, s)| s.version == version && s.is(ServerRole::ClientAccess) && !s.out_of_service)
-            .map(|(name, _)| name.clone())
-            .collect()
-    }
-
-    /// The candidates for a request that is passed on for this mailbox.
-    pub(crate) fn candidates(&self) -> Result<Position, Unpredicted> {
-        some(self.client_access(self.version, self.site), || {
-            format!("no Client Access server of Exchange {} in {}", self.version, self.site)
-        })
+    /// The candidates for a request that is passed on for this mailbox: Client Access servers of its version in its site, or
+    /// those of them that take it.
+    pub(crate) fn candidates(&self, of: Candidates) -> Result<Position, Unpredicted> {
+        let fits = |(name, s): &(&ServerName, &Server)| {
+            s.version == self.version
+                && s.is(ServerRole::ClientAccess)
+                && match of {
+                    Candidates::All => true,
+                    Candidates::Taking(protocol) => self.takes(name, s, protocol),
+                }
+        };
+        let names = self.in_site(self.site).filter(fits).map(|(name, _)| name.clone()).collect();
+        some(names, || format!("no Client Access server of Exchange {} in {}", self.version, self.site))
     }
 
     /// The 2013 Mailbox servers of a site.
@@ -149,12 +172,20 @@ impl<'t> Facts<'t> {
     }
 
     /// Legacy Client Access servers of a site that distribute the mailbox's Offline Address Book (CX-OAB-1).
-    pub(crate) fn distribution_points(&self, site: &SiteName) -> Result<Position, Unpredicted> {
+    pub(crate) fn distribution_points(
+        &self,
+        site: &SiteName,
+        of: Candidates,
+    ) -> Result<Position, Unpredicted> {
         let oab = self.oab()?;
         let points = self.topology.oabs.get(oab).map(|oab| &oab.distribution_points[..]).unwrap_or_default();
         let here = self
             .in_site(site)
-            .filter(|(name, s)| points.contains(name) && *name != self.seat_name && !s.out_of_service)
+            .filter(|(name, s)| {
+                points.contains(name)
+                    && *name != self.seat_name
+                    && (of == Candidates::All || self.takes(name, s, Protocol::Oab))
+            })
             .map(|(name, _)| name.clone())
             .collect();
         some(here, || format!("no server of {site} distributes {oab}"))

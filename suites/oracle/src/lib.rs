@@ -5,12 +5,15 @@
 //! silent single sign-on are worked out in `facts`, here. `table` decides, `predict` and `answer` turn a decision into
 //! legs.
 //!
-//! Absent: RPC over TCP, Outlook Anywhere, IMAP and POP, health, and every fault but one: it predicts what healthy servers
-//! do.
+//! Of servers that do not answer as they should it knows two things: one fault of ActiveSync (X-EAS-3), and what takes no
+//! requests, out of service or by its health, which `health` works out.
+//!
+//! Absent: RPC over TCP, Outlook Anywhere, IMAP and POP, and every other fault.
 
 mod answer;
 mod columns;
 mod facts;
+pub mod health;
 mod journeys;
 mod outcome;
 mod predict;
@@ -24,7 +27,7 @@ pub use columns::{
     Seat, SingleSignOn, Speaks, Whose,
 };
 pub use journeys::journeys;
-pub use predict::{Prediction, predict, predict_under};
+pub use predict::{Prediction, Trouble, predict, predict_under};
 pub use table::{Row, Table};
 
 /// What the oracle cannot predict, and why.

@@ -6,13 +6,16 @@ use model::{By, Leg, Position, Protocol, ServerName, Version, WebUrl};
 
 use crate::Unpredicted;
 use crate::columns::{Outcome, Whose};
-use crate::facts::{Here, external_url};
+use crate::facts::{Candidates, Here, external_url};
 use crate::predict::{Visit, Walk};
 
 /// A hop by the usual name, over the usual transport.
 pub(crate) fn hop(at: Position) -> Hop {
     Hop { at, by: None, over: None }
 }
+
+/// What a client may be told where every server is down.
+const ERRORS: [u16; 4] = [500, 502, 503, 504];
 
 /// The path that Autodiscover is asked at (wire facts 3.1); a 302 carries its spelling on.
 const AUTODISCOVER: &str = "/autodiscover/autodiscover.xml";
@@ -36,6 +39,20 @@ impl<'a> Walk<'a> {
         here: Here<'_>,
     ) -> Result<Option<Visit>, Unpredicted> {
         let mut hops = here.hops();
+        if self.nobody_is_left(outcome, visit.protocol, here.first) {
+            let (prompts, signs_in) = self.signed_in(&visit, &here);
+            self.legs.push(Leg {
+                dials: visit.host,
+                reached: visit.reached,
+                hops,
+                prompts,
+                signs_in,
+                told: Told::Unavailable(ERRORS.to_vec()),
+                may_refuse: false,
+                carried: vec![],
+            });
+            return Ok(None);
+        }
         hops.extend(self.behind(outcome, visit.protocol, here.first)?);
         let (told, next) = match outcome {
             Outcome::WriteHere
@@ -98,22 +115,36 @@ impl<'a> Walk<'a> {
         Ok(next)
     }
 
+    /// Whether there are servers to which this is passed on, and none of them takes requests now: then the client gets an
+    /// error, and nobody else the request (CX-HLT-7).
+    fn nobody_is_left(&self, outcome: Outcome, protocol: Protocol, here: &Server) -> bool {
+        let facts = &self.facts;
+        let found = |of| match outcome {
+            Outcome::ToCas | Outcome::CasWrites => facts.candidates(of),
+            Outcome::ToDistributionPoint => facts.distribution_points(&here.site, of),
+            _ => Err(Unpredicted::new("it is passed on to no set of servers")),
+        };
+        found(Candidates::All).is_ok() && found(Candidates::Taking(protocol)).is_err()
+    }
+
     /// The hops behind the server reached.
     fn behind(&self, outcome: Outcome, protocol: Protocol, here: &Server) -> Result<Vec<Hop>, Unpredicted> {
         let facts = &self.facts;
         let home = || hop(Position(vec![facts.home.clone()]));
         let by = |at, by| Hop { at, by, over: None };
+        let taking = Candidates::Taking(protocol);
         let mut hops = match outcome {
             Outcome::Serve | Outcome::ToActive2013 => vec![home()],
-            Outcome::ToCas => vec![by(facts.candidates()?, passed_on_by(here.version)), home()],
+            Outcome::ToCas => vec![by(facts.candidates(taking)?, passed_on_by(here.version)), home()],
             Outcome::ViaMailbox2013 => vec![
                 hop(facts.mailbox_2013(&here.site)?),
-                by(facts.candidates()?, Some(By::InternalUrl)),
+                // An MBX2013 asks nobody how he is.
+                by(facts.candidates(Candidates::All)?, Some(By::InternalUrl)),
                 home(),
             ],
-            Outcome::ToDistributionPoint => vec![hop(facts.distribution_points(&here.site)?)],
+            Outcome::ToDistributionPoint => vec![hop(facts.distribution_points(&here.site, taking)?)],
             Outcome::ToOrganizationMailbox => vec![hop(facts.organization_mailbox()?)],
-            Outcome::CasWrites => vec![by(facts.candidates()?, passed_on_by(here.version))],
+            Outcome::CasWrites => vec![by(facts.candidates(taking)?, passed_on_by(here.version))],
             Outcome::AnyMailbox2013Writes => vec![hop(facts.mailbox_2013(&here.site)?)],
             Outcome::Active2013Writes => vec![home()],
             _ => vec![],

@@ -15,6 +15,7 @@ use crate::facts::{
     Facts, Here, bound_by, cross_site_redirect, fault, legacy_redirect, moves, signs_in_by_forms, speaks,
     takes_scheme, takes_the_silent_form,
 };
+use crate::health::Down;
 use crate::table::Table;
 
 /// What the rule book says a client sees.
@@ -34,24 +35,37 @@ pub struct Prediction {
 /// What the table has no row for: a protocol or role that is not in it yet, a name that does not resolve, a server that
 /// the rules send the client to and the topology lacks.
 pub fn predict(table: &Table, topology: &Topology, when: &When) -> Result<Prediction, Unpredicted> {
-    predict_under(table, topology, when, &BTreeMap::new())
+    predict_under(table, topology, when, &Trouble::default())
 }
 
-/// The same under a case's faults, of which rules speak of one alone: ActiveSync's `451-without-location` (X-EAS-3).
+/// What is wrong with the servers behind while a client asks.
+#[derive(Debug, Clone, Default)]
+pub struct Trouble {
+    /// A case's faults, of which rules speak of one alone: ActiveSync's `451-without-location` (X-EAS-3). What is answered to
+    /// pings is no client's affair.
+    pub faults: BTreeMap<String, Vec<String>>,
+    /// What takes no requests by its health.
+    pub down: Down,
+}
+
+/// The same in trouble.
 ///
 /// # Errors
-/// As `predict`, and every other fault.
+/// As `predict`, and every fault that no rule speaks of.
 pub fn predict_under(
     table: &Table,
     topology: &Topology,
     when: &When,
-    faults: &BTreeMap<String, Vec<String>>,
+    trouble: &Trouble,
 ) -> Result<Prediction, Unpredicted> {
-    let known = |at: &str, script: &[String]| at.ends_with("/eas") && script == ["451-without-location"];
-    if let Some((at, script)) = faults.iter().find(|(at, script)| !known(at, script)) {
+    let known = |at: &str, script: &[String]| {
+        at.starts_with("pings ") || (at.ends_with("/eas") && script == ["451-without-location"])
+    };
+    if let Some((at, script)) = trouble.faults.iter().find(|(at, script)| !known(at, script)) {
         return Err(Unpredicted::new(format!("no rule of the table speaks of the fault {at} = {script:?}")));
     }
-    let facts = Facts::of(topology, &when.mailbox)?;
+    let facts = Facts::of(topology, &when.mailbox)?.with_down(&trouble.down);
+    let faults = &trouble.faults;
     let mut walk = Walk { table, facts, when, faults, legs: vec![], rows: vec![], unclaimed: None };
     let mut next = Some(walk.enter()?);
     while let Some(visit) = next {

@@ -10,7 +10,7 @@ use model::case::{Action, ClientKind, Device, Lookup, Opens, Password, QueryForm
 use model::problem::Source;
 use model::topology::{Setting, TopologyFiles};
 use model::{Leg, Topology, View, When};
-use oracle::{Table, predict, predict_under};
+use oracle::{Table, Trouble, predict, predict_under};
 
 fn topology(name: &str, settings: &str) -> Topology {
     let read = |file: &str| {
@@ -350,7 +350,10 @@ fn port_80_is_asked_when_https_is_not_and_moves_the_client_to_tls_before_it_sign
 
 #[test]
 fn a_451_without_an_address_sends_the_device_to_autodiscover() {
-    let fault = |word: &str| [("cas2007-s1/eas".to_owned(), vec![word.to_owned()])].into();
+    let fault = |word: &str| Trouble {
+        faults: [("cas2007-s1/eas".to_owned(), vec![word.to_owned()])].into(),
+        ..Trouble::default()
+    };
     let when = device("red", "https://legacy.contoso.com/Microsoft-Server-ActiveSync", "14.1", true);
     let under = |word| predict_under(&Table::standard(), &topology("coexistence", ""), &when, &fault(word));
     let legs = under("451-without-location").unwrap().legs;

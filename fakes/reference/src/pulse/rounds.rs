@@ -52,7 +52,7 @@ impl Watch {
         let mut health = self.health();
         let at = (server.clone(), protocol);
         let before = health.get(&at).copied().unwrap_or_default();
-        let after = self.pulse.carried(before, took);
+        let after = self.pulse.carried(before, protocol, took);
         if after != before {
             health.insert(at, after);
         }

@@ -37,9 +37,10 @@ impl Lab {
         let topology = self.directory.topology();
         let seat = FrontEnd { server: topology.seat.clone(), role: topology.role };
         let from = self.ledger.mark();
-        let asks = subject.as_ref().filter(|(subject, _)| subject.run.ready.pings).map(|(subject, _)| {
-            (self.rounds.come_of(subject), subject.run.ready.within.0)
-        });
+        let asks = subject
+            .as_ref()
+            .filter(|(subject, _)| subject.run.ready.pings)
+            .map(|(subject, _)| (self.rounds.come_of(subject), subject.run.ready.within.0));
         let subject = subject.map(|who| self.place(who, seat, self.folder.clone(), None)).transpose()?;
         let behind = front_end.zip(topology.front_end.clone());
         let front_end = behind
@@ -81,13 +82,18 @@ impl Lab {
         };
         let listen = SeatListeners { https: reserve(443)?.real, http: reserve(80)?.real };
         // Nobody looks at the health rounds of a front end behind the seat.
-        let health_interval = if server == self.directory.topology().seat { self.rounds.told() } else { rounds::NEVER.to_owned() };
+        let health_interval = if server == self.directory.topology().seat {
+            self.rounds.told()
+        } else {
+            rounds::NEVER.to_owned()
+        };
         Ok(Place { subject, folder, server, role, work, request_log, health_interval, listen })
     }
 
     /// What a subject is told in its place.
     fn seat(&self, place: Place) -> Result<Seat, LabError> {
-        let Place { subject, folder, server: position, role, work, request_log, health_interval, listen } = place;
+        let Place { subject, folder, server: position, role, work, request_log, health_interval, listen } =
+            place;
         let topology = self.directory.topology();
         let address = self.addresses[&position];
         // A topology whose seat is in no site is refused when it is read.

@@ -56,12 +56,12 @@ impl Lab {
         self.rounds.interval
     }
 
-    /// Waits until every server of an older version has been asked once more.
-    pub(super) async fn health_round(&self) -> Result<(), LabError> {
-        self.round_from(self.ledger.mark(), self.rounds.interval * 3 + PATIENCE).await
+    /// Waits until every server of an older version has been asked once since a moment.
+    pub(super) async fn health_round(&self, since: Order) -> Result<(), LabError> {
+        self.round_from(since, self.rounds.interval * 3 + PATIENCE).await
     }
 
-    /// Waits for a whole round from a moment on.
+    /// The same within a limit.
     pub(super) async fn round_from(&self, from: Order, within: Duration) -> Result<(), LabError> {
         let topology = self.directory.topology();
         let come = self.ledger.until_answers(from, |arrivals| missing(&topology, arrivals).is_empty());
@@ -98,9 +98,10 @@ fn missing(topology: &Topology, arrivals: &[Arc<Arrival>]) -> Vec<(ServerName, P
             _ => false,
         }
     };
-    let all = topology.servers.iter().filter(|(_, server)| {
-        server.is(ServerRole::ClientAccess) && server.version != Version::Exchange2013
-    });
+    let all = topology
+        .servers
+        .iter()
+        .filter(|(_, server)| server.is(ServerRole::ClientAccess) && server.version != Version::Exchange2013);
     let places = all.flat_map(|(name, server)| {
         let pinged = [Protocol::Owa, Protocol::Ecp, Protocol::Ews, Protocol::Eas, Protocol::Oab];
         let has = pinged.into_iter().filter(|protocol| server.directory(*protocol).is_some());

@@ -2,16 +2,18 @@
 
 use exchange::Script;
 use model::case::{Awaited, FaultAt, Steering};
+use model::journal::Order;
 
 use super::{Lab, LabError};
 use crate::clock;
 
 impl Lab {
-    /// Does one thing to the lab, and returns once it is done.
+    /// Does one thing to the lab, and returns once it is done. What comes by itself, a health round, has come where it came since
+    /// this moment.
     ///
     /// # Errors
     /// A server for which no other address is held; a health round that does not come.
-    pub async fn steer(&self, steering: &Steering) -> Result<(), LabError> {
+    pub async fn steer(&self, steering: &Steering, since: Order) -> Result<(), LabError> {
         match steering {
             Steering::MovesAddress(server) => {
                 let was = self.addresses.get(server).copied();
@@ -50,7 +52,7 @@ impl Lab {
                 self.discovery_ttl().await;
                 Ok(())
             }
-            Steering::WaitsFor(Awaited::HealthRound) => self.health_round().await,
+            Steering::WaitsFor(Awaited::HealthRound) => self.health_round(since).await,
         }
     }
 }

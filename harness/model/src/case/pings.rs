@@ -95,7 +95,9 @@ impl FromStr for FaultAt {
             None => (Askers::Clients, written),
         };
         let (server, protocol) = place.split_once('/').ok_or_else(|| {
-            format!("`{written}` is no place of a fault; a right one: cas2007-s1/eas, or pings cas2007-s1/eas")
+            format!(
+                "`{written}` is no place of a fault; a right one: cas2007-s1/eas, or pings cas2007-s1/eas"
+            )
         })?;
         let server = server.parse().map_err(|error: BadName| error.to_string())?;
         let protocol = protocol.parse().map_err(|error: BadName| error.to_string())?;
@@ -116,7 +118,8 @@ pub(super) fn verify(rows: &[Pings], source: &Source) -> Result<(), Problem> {
         if row.rounds == 0 || usize::from(row.rounds) < row.answers.len() {
             return wrong("rounds", "there are at least as many rounds as kinds of them", "rounds = 2");
         }
-        let Some(last) = row.answers.last().filter(|_| row.answers.iter().all(|kind| !kind.is_empty())) else {
+        let Some(last) = row.answers.last().filter(|_| row.answers.iter().all(|kind| !kind.is_empty()))
+        else {
             let help = "answers = [[\"401\"]], or [[\"503\", \"503\"], [\"401\"]]";
             return wrong("answers", "a round has at least one answer", help);
         };

@@ -158,7 +158,8 @@ impl std::fmt::Display for Steering {
             Steering::OutOfService(server) => write!(f, "{server} is taken out of service"),
             Steering::InService(server) => write!(f, "{server} is back in service"),
             Steering::Fails(scripts) => {
-                let each = scripts.iter().map(|(at, script)| format!("{at} answers {}", script.join(", then ")));
+                let each =
+                    scripts.iter().map(|(at, script)| format!("{at} answers {}", script.join(", then ")));
                 f.write_str(&each.collect::<Vec<_>>().join("; "))
             }
             Steering::Mends(at) => write!(f, "{at} has no fault any more"),

@@ -215,6 +215,7 @@ fn joined(mut all: Came, came: Came) -> Came {
     ending.unclaimed += came.ending.unclaimed;
     all.traces = came.traces;
     all.spoke_as_declared += came.spoke_as_declared;
+    all.paces.add(came.paces);
     all.evidence.extend(came.evidence);
     for (subject, labs) in came.killed {
         *all.killed.entry(subject).or_default() += labs;
@@ -277,7 +278,7 @@ fn report(
                 .filter(|v| v.outcome != Outcome::Skip && v.rules.iter().any(|rule| rule.as_str() == id))
                 .count()
         };
-        declared::lines(&work.subject.0, came.spoke_as_declared, ran)
+        declared::lines(&work.subject.0, came.spoke_as_declared, &came.paces, ran)
     }) {
         println!("  declared   {line}");
     }

@@ -96,7 +96,11 @@ fn explain_case(case: &Case) {
     }
     for row in &case.pings {
         let at: Vec<&str> = row.at.iter().map(|server| server.as_str()).collect();
-        let kinds: Vec<String> = row.answers.iter().map(|kind| kind.iter().map(|status| status.0.to_string()).collect::<Vec<_>>().join(" ")).collect();
+        let kinds: Vec<String> = row
+            .answers
+            .iter()
+            .map(|kind| kind.iter().map(|status| status.0.to_string()).collect::<Vec<_>>().join(" "))
+            .collect();
         println!(
             "\n  pings    {} over {}: at least {} rounds, answered {}; then {}",
             at.join(", "),

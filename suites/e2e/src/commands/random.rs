@@ -154,7 +154,7 @@ impl One {
                 given: Given::default(),
                 steps: vec![Step { before: vec![], when: when.clone(), then: then.clone() }],
                 resolves: vec![],
-            pings: vec![],
+                pings: vec![],
             };
             Some((self.role, Arc::new(case)))
         };

@@ -47,7 +47,8 @@ fn difference(row: &Pings, rounds: &[Round<'_>], trace: &Trace, server: &ServerN
     let wanted: Vec<Vec<u16>> =
         row.answers.iter().map(|kind| kind.iter().map(|status| status.0).collect()).collect();
     if kinds != wanted && without_seams(kinds.clone()) != wanted {
-        let retries = late(rounds, trace).map(|gap| format!("; asked again after {gap:?}")).unwrap_or_default();
+        let retries =
+            late(rounds, trace).map(|gap| format!("; asked again after {gap:?}")).unwrap_or_default();
         return Some(format!("rounds answered {}, expected {}{retries}", shown(&kinds), shown(&wanted)));
     }
     let wanted = row.logged.as_ref()?.replace("{fqdn}", trace.topology.fqdn(server).as_str());
@@ -65,7 +66,9 @@ fn rounds<'t>(trace: &'t Trace, server: &ServerName, of: Protocol) -> Vec<Round<
     });
     for ping in pings {
         let last = rounds.last_mut().filter(|round| {
-            round.last().is_some_and(|before| is_failure(status(before)) && gap(before, ping) * 2 < trace.interval)
+            round
+                .last()
+                .is_some_and(|before| is_failure(status(before)) && gap(before, ping) * 2 < trace.interval)
         });
         match last {
             Some(round) => round.push(ping),
@@ -129,16 +132,16 @@ pub(crate) fn tolerance(interval: Duration) -> Duration {
 
 /// The times between rounds, and between a failure and its retry, over every server and protocol.
 #[derive(Debug, Clone, Default)]
-pub struct Paces {
+pub(crate) struct Paces {
     /// Between the beginnings of two rounds.
-    pub between: Vec<Duration>,
+    pub(crate) between: Vec<Duration>,
     /// Between a failure and what was asked because of it.
-    pub retries: Vec<Duration>,
+    pub(crate) retries: Vec<Duration>,
 }
 
 impl Paces {
     /// Those of a case.
-    pub fn of(trace: &Trace) -> Paces {
+    pub(crate) fn of(trace: &Trace) -> Paces {
         let mut paces = Paces::default();
         let mut places: Vec<(&ServerName, Protocol)> = trace
             .pings
@@ -158,8 +161,16 @@ impl Paces {
         paces
     }
 
+    /// Those of another case beside them.
+    pub(crate) fn add(&mut self, other: Paces) {
+        self.between.extend(other.between);
+        self.retries.extend(other.retries);
+        self.between.sort();
+        self.retries.sort();
+    }
+
     /// The middle of all gaps between rounds.
-    pub fn middle(&self) -> Option<Duration> {
+    pub(crate) fn middle(&self) -> Option<Duration> {
         self.between.get(self.between.len() / 2).copied()
     }
 }

@@ -180,14 +180,16 @@ fn served_or_not(server: &ServerName, path: &[&str], topology: &Topology, found:
     match topology.server(server) {
         Some(known) if known.version == Version::Exchange2010 => {}
         Some(known) => {
-            let message = format!("{server} cannot be out of service: Exchange {} has no such setting", known.version);
+            let message =
+                format!("{server} cannot be out of service: Exchange {} has no such setting", known.version);
             found.add(path, message, "a right one: steers = { out-of-service = \"cas2010-s3\" }");
         }
         None => server_is_known(server, path, topology, found),
     }
 }
 
-const RIGHT_FAULT: &str = "a right one: \"cas2007-s1/eas\" = [\"503\"], or \"pings cas2007-s1/eas\" = [\"503\", \"...\"]";
+const RIGHT_FAULT: &str =
+    "a right one: \"cas2007-s1/eas\" = [\"503\"], or \"pings cas2007-s1/eas\" = [\"503\", \"...\"]";
 
 /// A fault at a place that there is not would never show, and the case would pass without it.
 fn faults(case: &Case, topology: &Topology, found: &mut Found<'_>) {
@@ -196,7 +198,12 @@ fn faults(case: &Case, topology: &Topology, found: &mut Found<'_>) {
     }
 }
 
-fn faulty((place, script): (&String, &Vec<String>), path: &[&str], topology: &Topology, found: &mut Found<'_>) {
+fn faulty(
+    (place, script): (&String, &Vec<String>),
+    path: &[&str],
+    topology: &Topology,
+    found: &mut Found<'_>,
+) {
     let path = [path, &[place]].concat();
     place_of_fault(place, &path, topology, found);
     let of = place.parse::<FaultAt>().map_or(Askers::Clients, |at| at.of);
@@ -222,7 +229,8 @@ fn pings(case: &Case, topology: &Topology, found: &mut Found<'_>) {
         for (at, server) in row.at.iter().enumerate() {
             let path = ["pings", &number.to_string(), "at", &at.to_string()];
             match topology.server(server) {
-                Some(known) if known.version != Version::Exchange2013 && known.is(ServerRole::ClientAccess) => {}
+                Some(known)
+                    if known.version != Version::Exchange2013 && known.is(ServerRole::ClientAccess) => {}
                 Some(_) => {
                     let message = format!("{server} is not asked for its health");
                     found.add(&path, message, "a Client Access server of Exchange 2007 or 2010");

@@ -40,14 +40,13 @@ impl Sound {
         let beside = lab.with_file_name("behind.json");
         std::fs::write(&beside, facts.to_string()).with_context(|| beside.display().to_string())?;
         let stop = Box::pin(std::future::pending());
-        let running =
-            tokio::spawn(reference::run(reference::Options {
-                role,
-                lab: beside,
-                spoil: None,
-                health_interval: None,
-                stop,
-            }));
+        let running = tokio::spawn(reference::run(reference::Options {
+            role,
+            lab: beside,
+            spoil: None,
+            health_interval: None,
+            stop,
+        }));
         let sound = Sound { https: at[0], http: at[1], running };
         let up = async {
             while dial(sound.https).await.is_err() || dial(sound.http).await.is_err() {

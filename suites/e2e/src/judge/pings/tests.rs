@@ -11,8 +11,7 @@ use model::topology::TopologyFiles;
 use super::*;
 
 const HEAD: &str = "HEAD /EWS HTTP/1.1\r\nUser-Agent: HttpProxy.ClientAccessServer2010Ping\r\n\r\n";
-const LOGGED: &str =
-    "HEAD /EWS - 443 - HTTP/1.1 HttpProxy.ClientAccessServer2010Ping - - {fqdn} 401 0 0";
+const LOGGED: &str = "HEAD /EWS - 443 - HTTP/1.1 HttpProxy.ClientAccessServer2010Ping - - {fqdn} 401 0 0";
 
 /// Pings of one place, each by when it came and what was answered.
 fn trace(pings: &[(u64, u16)]) -> Trace {
@@ -77,7 +76,8 @@ fn a_failure_and_its_retry_are_one_round_and_rounds_of_a_kind_are_one_kind() {
 
 #[test]
 fn a_retry_that_comes_late_is_a_round_of_its_own_and_its_gap_is_told() {
-    let late = says(&[(0, 503), (600, 503), (605, 503), (1200, 401)], 2, &[&[503, 503], &[401]], None).unwrap();
+    let late =
+        says(&[(0, 503), (600, 503), (605, 503), (1200, 401)], 2, &[&[503, 503], &[401]], None).unwrap();
     assert!(late.ends_with("; asked again after 600ms"), "{late}");
 }
 
