@@ -4,10 +4,12 @@ mod certificates;
 mod heads;
 mod pages;
 mod requests;
+mod sessions;
 mod versions;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Response, header, request, response};
@@ -31,6 +33,8 @@ pub(crate) enum Lie {
     Instead(fn(&mut Asked, &mut request::Parts) -> bool, fn() -> Response<Flow>),
     /// An answer's head is changed.
     Head(fn(&Asked, &mut response::Parts) -> bool),
+    /// A session lives another time than the front end was told.
+    Session(fn(Duration) -> Duration),
     /// An answer is rewritten, where the first says that it is one for it.
     Page(fn(&Asked, &response::Parts) -> bool, fn(&Asked, &mut response::Parts, &[u8]) -> Option<Vec<u8>>),
 }
@@ -49,7 +53,10 @@ pub(crate) fn lie(id: &str) -> Option<(&'static str, Lie)> {
 }
 
 fn all() -> impl Iterator<Item = (&'static str, Lie)> {
-    [certificates::LIES, heads::LIES, pages::LIES, requests::LIES].into_iter().flatten().copied()
+    [certificates::LIES, heads::LIES, pages::LIES, requests::LIES, sessions::LIES]
+        .into_iter()
+        .flatten()
+        .copied()
 }
 
 /// Every id.
@@ -139,6 +146,13 @@ impl Front for Spoiled {
             }
             Response::from_parts(head, body)
         })
+    }
+
+    fn session_life(&self, client: Client, told: Duration) -> Duration {
+        let truth = self.truth.session_life(client, told);
+        let Lie::Session(lie) = self.lie else { return truth };
+        self.fired.lied(self.id, client.socket);
+        lie(truth)
     }
 }
 

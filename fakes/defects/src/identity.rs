@@ -71,6 +71,10 @@ impl Front for Same<dyn Front> {
     fn answer<'a>(&'a self, asked: &'a Asked, answer: Response<Flow>) -> Waiting<'a, Response<Flow>> {
         self.0.answer(asked, answer)
     }
+
+    fn session_life(&self, client: Client, told: Duration) -> Duration {
+        self.0.session_life(client, told)
+    }
 }
 
 impl Back for Same<dyn Back> {

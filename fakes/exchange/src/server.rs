@@ -286,9 +286,11 @@ impl Server {
         }
     }
 
-    /// The logon pages of 2007 and 2010 ask whether the computer is public or private (rule X-OWA-5).
+    /// Whether the logon page asks if the computer is public or private: unless set, those of 2007 and 2010 do (rule X-OWA-5).
     fn asks_public(&self) -> bool {
-        self.version != Version::Exchange2013
+        let topology = self.world.directory.topology();
+        let owa = topology.servers.get(&self.name).and_then(|own| own.directory(Protocol::Owa));
+        owa.and_then(|owa| owa.public_private_selection).unwrap_or(self.version != Version::Exchange2013)
     }
 
     async fn authenticated(

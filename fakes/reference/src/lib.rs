@@ -40,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 use protocols::eas::DeviceState;
 use protocols::ews::Subscriptions;
+use protocols::fba::Sessions;
 
 use back::{Behind, Dial, Speaker, Way};
 use choose::InTurn;
@@ -69,6 +70,8 @@ pub struct Options {
     pub spoil: Option<Spoil>,
     /// Between two health rounds; none are held where `None`.
     pub health_interval: Option<Duration>,
+    /// How long a browser's session lives; 60 minutes where it is not told (rule CX-OWA-7).
+    pub owa_timeout: Option<Duration>,
     /// When to stop.
     pub stop: Waiting<'static, ()>,
 }
@@ -79,7 +82,7 @@ pub struct Options {
 /// A `lab.json` or certificate that cannot be read, a listener that is taken, a directory that does not answer, and a role
 /// that has no front end yet.
 pub async fn run(options: Options) -> anyhow::Result<()> {
-    let Options { role, lab, spoil, health_interval, stop } = options;
+    let Options { role, lab, spoil, health_interval, owa_timeout, stop } = options;
     let version = match role {
         Role::FrontEnd2013 => Version::Exchange2013,
         Role::FrontEnd2010 => Version::Exchange2010,
@@ -123,7 +126,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         dial,
         log,
         kept,
-        porter: Porter::new(version),
+        porter: Porter::new(match owa_timeout {
+            Some(life) => Sessions::living(version, life),
+            None => Sessions::new(version),
+        }),
         watch,
         standing,
         devices: DeviceState::default(),

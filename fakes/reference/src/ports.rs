@@ -162,6 +162,8 @@ pub trait Front: Send + Sync {
     fn request(&self, client: Client, tls: bool, head: &mut http::request::Parts) -> Asked;
     /// Finishes an answer.
     fn answer<'a>(&'a self, asked: &'a Asked, answer: Response<Flow>) -> Waiting<'a, Response<Flow>>;
+    /// How long the session lives that this browser begins now, where the front end was told so.
+    fn session_life(&self, client: Client, told: Duration) -> Duration;
 }
 
 /// One request's way to a server behind.

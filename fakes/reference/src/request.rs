@@ -136,7 +136,8 @@ impl FrontEnd {
         if fba::is_logon_page(path) {
             let (wanted, reason) = fba::wanted(query);
             let wanted = wanted.unwrap_or(home);
-            return self.own(fba::logon_page(self.version, build, &wanted, reason.unwrap_or(0), false));
+            let asks = self.asks_public_or_private();
+            return self.own(fba::logon_page(self.version, build, &wanted, reason.unwrap_or(0), asks));
         }
         if let Some(answer) = owa::unauthenticated(self.version, build, path) {
             return self.own(answer);
@@ -162,9 +163,10 @@ impl FrontEnd {
         }
         let identity = self.porter.session(request.headers());
         let wanted = format!("https://{host}{}", asked.target);
+        let reason = self.porter.reason(request.headers());
         let logon = || {
             self.own(match asked.verb == Method::GET || asked.verb == Method::HEAD {
-                true => fba::to_logon(self.version, host, &wanted, 0),
+                true => fba::to_logon(self.version, host, &wanted, reason),
                 false => fba::login_timeout(),
             })
         };
@@ -254,7 +256,11 @@ impl FrontEnd {
                 let host = visit.asked.host.as_ref().unwrap_or(&self.seat.fqdn);
                 let cookies = match visit.how {
                     SignIn::Not => vec![],
-                    _ => self.porter.sessions.open(&visit.form.username, &visit.form.password),
+                    _ => {
+                        let told = self.porter.sessions.life();
+                        let life = self.ports.front.session_life(visit.asked.client, told);
+                        self.porter.sessions.open_for(life, &visit.form.username, &visit.form.password)
+                    }
                 };
                 let Ok(destination) = WebUrl::folded(&format!("https://{host}{}", visit.wanted)) else {
                     return answers::status(400);
@@ -319,6 +325,12 @@ impl FrontEnd {
 
     pub(crate) fn own_server(&self) -> Option<&Server> {
         self.standing.server(&self.seat.server)
+    }
+
+    /// A setting of OWA's virtual directory; where it is not set, 2013 asks nothing (CX-OWA-8, X-OWA-5).
+    fn asks_public_or_private(&self) -> bool {
+        let owa = self.own_server().and_then(|server| server.directory(Protocol::Owa));
+        owa.and_then(|owa| owa.public_private_selection).unwrap_or(self.version != Version::Exchange2013)
     }
 
     fn directory_down(&self, down: &DirectoryDown) -> Response<Flow> {

@@ -5,7 +5,7 @@ mod bound;
 
 use http::{HeaderMap, header};
 use model::topology::{Authentication, Server};
-use model::{HostName, Protocol, Version};
+use model::{HostName, Protocol};
 use protocols::answer::Answer;
 use protocols::fba::{LogonForm, Sessions};
 use protocols::iis;
@@ -51,8 +51,8 @@ pub(crate) struct Porter {
 }
 
 impl Porter {
-    pub(crate) fn new(version: Version) -> Porter {
-        Porter { sessions: Sessions::new(version), connections: Connections::default() }
+    pub(crate) fn new(sessions: Sessions) -> Porter {
+        Porter { sessions, connections: Connections::default() }
     }
 
     /// What was typed into the logon page.
@@ -73,6 +73,11 @@ impl Porter {
             }
             None => Identity::None,
         }
+    }
+
+    /// Why a browser that is not signed in comes to the logon page (wire facts 1.2): its session is over, or nothing.
+    pub(crate) fn reason(&self, headers: &HeaderMap) -> u8 {
+        if self.sessions.is_over(cookies(headers).as_deref()) { 3 } else { 0 }
     }
 
     /// Credentials that came with the request, or the connection's own, where the virtual directory takes them.

@@ -3,7 +3,7 @@
 
 use http::Method;
 use model::WebUrl;
-use model::case::{Opens, Reached, SignsIn, Told, When};
+use model::case::{Computer, Opens, Reached, SignsIn, Told, When};
 use model::journal::ClientLeg;
 
 use crate::cookies::Jar;
@@ -17,14 +17,14 @@ const MOST_LEGS: usize = 10;
 const MOST_REQUESTS: usize = 20;
 const USER_AGENT: &str = "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko";
 
-/// Opens the address until a mailbox is read, or somebody gives up.
-pub(crate) async fn play(wire: &mut Wire<'_>, when: &When, person: &Person) -> Vec<ClientLeg> {
+/// Opens the address until a mailbox is read, or somebody gives up. The jar holds the cookies that it has, then and after.
+pub(crate) async fn play(wire: &mut Wire<'_>, when: &When, person: &Person, jar: &mut Jar) -> Vec<ClientLeg> {
     let Opens::Url(url) = &when.opens else {
         let leg = Leg::new(&person.domain, Reached::Typed);
         return vec![leg.tells_because(Told::Failed(0), "a browser opens an address")];
     };
     let left = usize::from(when.times.max(1));
-    let mut browser = Browser { when, person, password: password(when, person), jar: Jar::default(), left };
+    let mut browser = Browser { when, person, password: password(when, person), jar, left };
     let mut legs = vec![];
     let mut next = Some((Ask::Get(url.clone()), Reached::Typed));
     while let Some((ask, reached)) = next.take().filter(|_| legs.len() < MOST_LEGS) {
@@ -72,7 +72,7 @@ struct Browser<'a> {
     when: &'a When,
     person: &'a Person,
     password: Option<String>,
-    jar: Jar,
+    jar: &'a mut Jar,
     /// How often the mailbox is still to be seen.
     left: usize,
 }
@@ -87,9 +87,9 @@ struct Typed {
 impl Browser<'_> {
     async fn converse(&mut self, wire: &mut Wire<'_>, mut leg: Leg, first: Ask) -> (ClientLeg, Option<Ask>) {
         // A form that submitted itself brought the person here: whoever signs them in now does it without a prompt.
-        let silent = matches!(first, Ask::Post(..));
-        if silent {
+        if let Ask::Post(_, fields) = &first {
             leg.signed_in = SignsIn::Silent;
+            leg.computer = Some(said_of_the_computer(fields));
         }
         let mut typed = Typed::default();
         let mut ask = first;
@@ -182,6 +182,7 @@ impl Browser<'_> {
     }
 
     fn asked_to_sign_in(&mut self, leg: &mut Leg, typed: &mut Typed, here: &WebUrl, form: &Form) -> Turn {
+        leg.computer = Some(taken_for(form));
         let page = Told::LogonPage(reason(here));
         let Some(password) = self.password.clone().filter(|_| !typed.form) else { return end(page) };
         // 1.1: an empty action is the endpoint of 2010 and later.
@@ -267,6 +268,20 @@ fn leave(told: Told, target: &WebUrl, ask: Ask) -> Turn {
     match ask {
         Ask::Post(..) if !target.tls => end_because(told, "what the user typed would travel over plain HTTP"),
         ask => Turn::End(Ending::told(told), Some(ask)),
+    }
+}
+
+/// Whose computer a logon page takes this for: it asks where there is something to choose (wire facts 1.1: `trusted`).
+fn taken_for(form: &Form) -> Computer {
+    let choices = form.inputs.iter().filter(|input| input.kind == "radio" && input.name == "trusted").count();
+    if choices > 1 { Computer::Asked } else { said_of_the_computer(&form.fields()) }
+}
+
+/// What a form says of the computer that it is posted from; private where it says nothing (rule CX-OWA-8).
+fn said_of_the_computer(fields: &[(String, String)]) -> Computer {
+    match fields.iter().find(|(name, _)| name == "trusted") {
+        Some((_, value)) if value == "0" => Computer::Public,
+        _ => Computer::Private,
     }
 }
 

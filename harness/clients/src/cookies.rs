@@ -9,8 +9,12 @@ use model::{HostName, WebUrl};
 const MOST_COOKIES: usize = 3000;
 const MOST_BYTES: usize = 4096;
 
+/// The cookies of a browser that is done for now.
+#[derive(Debug, Clone, Default)]
+pub struct Cookies(pub(crate) Jar);
+
 /// The cookies of one browser.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Jar(Vec<Cookie>);
 
 #[derive(Debug, Clone, PartialEq)]

@@ -1,7 +1,7 @@
 //! Legs as they are being held, and the journal made of them.
 
 use model::HostName;
-use model::case::{CertificateFault, Reached, SignsIn, Told};
+use model::case::{CertificateFault, Computer, Reached, SignsIn, Told};
 use model::journal::{ClientLeg, Exchange, Journal};
 
 use crate::network::Person;
@@ -15,6 +15,7 @@ pub(crate) struct Leg {
     pub(crate) prompts: u8,
     faults: Vec<CertificateFault>,
     pub(crate) signed_in: SignsIn,
+    pub(crate) computer: Option<Computer>,
 }
 
 impl Leg {
@@ -26,6 +27,7 @@ impl Leg {
             prompts: 0,
             faults: vec![],
             signed_in: SignsIn::None,
+            computer: None,
         }
     }
 
@@ -74,6 +76,7 @@ impl Leg {
             credential_prompts: self.prompts,
             certificate_prompts: self.faults,
             signed_in: self.signed_in,
+            computer: self.computer,
             told,
             note,
         }

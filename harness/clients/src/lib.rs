@@ -39,6 +39,7 @@ use model::case::{ClientKind, Opens, When};
 use model::journal::Journal;
 use tokio::sync::Barrier;
 
+pub use cookies::Cookies;
 pub use network::{Limits, Network, Person, Ports, ResolveError, Tickets, resolve};
 pub use session::percent;
 
@@ -48,24 +49,35 @@ pub use wire::Staying;
 
 /// Plays one client of a case through, and says what it saw. What goes wrong on the way is in the journal, in words.
 pub async fn play(network: &Network, case: &CaseId, when: &When, person: &Person) -> Journal {
-    let (journal, staying) = visit(network, case, when, person, None).await;
-    staying.close().await;
-    journal
+    let visited = visit(network, case, when, person, None, &Cookies::default()).await;
+    visited.open.close().await;
+    visited.journal
+}
+
+/// What came of one client's part.
+pub struct Visited {
+    /// What it saw.
+    pub journal: Journal,
+    /// Its connections, still open.
+    pub open: Staying,
+    /// What a browser keeps until it comes back.
+    pub cookies: Cookies,
 }
 
 /// Plays as many such clients at once as the case wants, each with connections of its own, which stay open. Each that is
-/// challenged waits with its response until all have been.
+/// challenged waits with its response until all have been. A browser that comes back has these cookies.
 pub async fn play_at_once(
     network: &Network,
     case: &CaseId,
     when: &When,
     person: &Person,
-) -> Vec<(Journal, Staying)> {
+    cookies: &Cookies,
+) -> Vec<Visited> {
     let many = usize::from(when.at_once.max(1));
     let meeting = (many > 1).then(|| Arc::new(Barrier::new(many)));
-    let visits = (0..many).map(|_| Box::pin(visit(network, case, when, person, meeting.clone())));
+    let visits = (0..many).map(|_| Box::pin(visit(network, case, when, person, meeting.clone(), cookies)));
     let mut open: Vec<_> = visits.collect();
-    let mut done: Vec<Option<(Journal, Staying)>> = open.iter().map(|_| None).collect();
+    let mut done: Vec<Option<Visited>> = open.iter().map(|_| None).collect();
     poll_fn(|waker| {
         for (visit, done) in open.iter_mut().zip(&mut done).filter(|(_, done)| done.is_none()) {
             if let Poll::Ready(seen) = visit.as_mut().poll(waker) {
@@ -84,11 +96,13 @@ async fn visit(
     when: &When,
     person: &Person,
     meeting: Option<Arc<Barrier>>,
-) -> (Journal, Staying) {
+    cookies: &Cookies,
+) -> Visited {
     let mut wire = Wire::new(network, case, person);
     wire.meeting = meeting;
+    let mut cookies = when.comes_back.map(|_| cookies.clone()).unwrap_or_default();
     let legs = match when.client {
-        ClientKind::Browser => browser::play(&mut wire, when, person).await,
+        ClientKind::Browser => browser::play(&mut wire, when, person, &mut cookies.0).await,
         ClientKind::Outlook => outlook::play(&mut wire, when, person).await,
         ClientKind::Device => device::play(&mut wire, when, person).await,
         ClientKind::Raw => match &when.opens {
@@ -96,5 +110,5 @@ async fn visit(
             Opens::Outlook(_) | Opens::Device(_) => vec![],
         },
     };
-    (legs::journal(legs), wire.stay())
+    Visited { journal: legs::journal(legs), open: wire.stay(), cookies }
 }

@@ -33,6 +33,21 @@ pub(crate) async fn answers_expire() {
     pass(ANSWERS_KEPT + ON_ITS_WAY).await;
 }
 
+/// How much later than declared a session may end: a tenth, and 250 ms at least.
+pub fn owa_tolerance(timeout: Duration) -> Duration {
+    (timeout / 10).max(Duration::from_millis(250))
+}
+
+/// Waits until every session that has begun so far is over.
+pub(crate) async fn sessions_end(timeout: Duration) {
+    pass(timeout + owa_tolerance(timeout)).await;
+}
+
+/// Waits for half of a session's time.
+pub(crate) async fn half_a_session(timeout: Duration) {
+    pass(timeout / 2).await;
+}
+
 /// Paces attempts at what gives no event; the first one is due at once.
 pub(crate) fn attempts() -> Interval {
     let mut attempts = tokio::time::interval(BETWEEN_ATTEMPTS);

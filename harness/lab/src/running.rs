@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use directory::{Account, Directory};
 use exchange::{BACK_END_PORT, Dictated, Listener, Machine, RPC_PORT, Script, Stores, World};
@@ -107,6 +108,9 @@ pub enum LabError {
     /// A server that was to move, and for which no other address was held, or no longer.
     #[error("no other address is held for {0}")]
     NotMoved(ServerName),
+    /// The end of sessions was to be waited for, and nobody says when that is.
+    #[error("who serves the logon page declares no owa-timeout")]
+    NoOwaTimeout,
     /// A socket, a file, a folder.
     #[error("{what}: {error}")]
     Io {
@@ -147,6 +151,8 @@ pub struct Lab {
     rounds: Rounds,
     subject: Option<seat::Running>,
     front_end: Option<seat::Running>,
+    /// What the front end, in the seat or behind it, declares of its sessions.
+    owa_timeout: Option<Duration>,
     machines: Machines,
     tasks: JoinSet<()>,
     stop: CancellationToken,
@@ -224,6 +230,8 @@ impl Lab {
             }
         }
         let rounds = Rounds::of(plan.subject.as_ref().map(|(subject, _)| subject), plan.health_rounds);
+        let logon_page = plan.front_end.as_ref().or(plan.subject.as_ref());
+        let owa_timeout = logon_page.and_then(|(subject, _)| subject.declares.owa_timeout);
         let mut lab = Lab {
             ledger: plan.ledger,
             directory,
@@ -238,6 +246,7 @@ impl Lab {
             rounds,
             subject: None,
             front_end: None,
+            owa_timeout: owa_timeout.map(|span| span.0),
             machines,
             tasks,
             stop,

@@ -99,6 +99,10 @@ pub struct When {
     /// Whether its connections stay open, idle, until the case is over (rule X-SEC-4).
     #[serde(default)]
     pub stays: bool,
+    /// Whether it is the browser of an earlier step, with the cookies that it has since: what that says of its session
+    /// (rule CX-OWA-7).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comes_back: Option<ComesBack>,
     /// How many such clients do it at once, each on connections of its own; the legs must be so for each (rule X-SEC-4).
     #[serde(default = "once")]
     pub at_once: u16,
@@ -142,6 +146,28 @@ words! {
     Device = "device",
     /// No program that a person uses: it sends exactly what a case says, byte for byte.
     Raw = "raw",
+}
+
+words! {
+    /// When a browser comes back to where it signed in before.
+    ComesBack, "time to come back", "in-session (or too-late, without-session)";
+    /// Its session there has not ended.
+    InSession = "in-session",
+    /// Its session there is over.
+    TooLate = "too-late",
+    /// It never had one there.
+    WithoutSession = "without-session",
+}
+
+words! {
+    /// Whose computer a logon page takes a browser's for (rule X-OWA-5).
+    Computer, "kind of computer", "private (or asked, public)";
+    /// The user's own, without asking.
+    Private = "private",
+    /// The user is asked.
+    Asked = "asked",
+    /// Anybody's, without asking.
+    Public = "public",
 }
 
 words! {
@@ -256,6 +282,9 @@ pub struct Leg {
     pub prompts: Prompts,
     /// How the client signed in, where a rule speaks of it.
     pub signs_in: Option<SignsIn>,
+    /// Whose computer the logon page took it for, where a rule speaks of it; of a form that submitted itself, what it said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub computer: Option<Computer>,
     /// What it was told at the end.
     pub told: Told,
     /// Whether the server that the client dialled may as well refuse, by a 4xx, by 501 or by ending the connection: then
@@ -460,6 +489,15 @@ impl Case {
         }
         if steps.iter().any(|step| step.then.is_empty()) {
             return wrong(&["when"], "no leg is expected", "[[then]]\ndials = \"mail.contoso.com\"\n…");
+        }
+        if let Some(at) = steps::never_there(&steps) {
+            let row = steps[..=at].iter().map(|step| step.before.len() + 1).sum::<usize>() - 1;
+            let place = source.locate(&["step", &row.to_string(), "when", "comes-back"]);
+            let place = place.or_else(|| source.locate(&["when", "comes-back"]));
+            let message =
+                "a browser comes back that was never there: no earlier step is one of this mailbox, alone";
+            let help = "comes-back = \"in-session\", in a step after the one in which the browser signs in";
+            return Err(source.problem(place, message, Some(help.to_owned())));
         }
         for step in &steps {
             if step.when.client != ClientKind::Outlook && step.when.sign_in != Scheme::Basic {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::case::{AnswerFraming, CertificateFault, Reached, SignsIn, Told};
+use crate::case::{AnswerFraming, CertificateFault, Computer, Reached, SignsIn, Told};
 use crate::digest::Digest;
 use crate::names::HostName;
 
@@ -34,6 +34,8 @@ pub struct ClientLeg {
     pub certificate_prompts: Vec<CertificateFault>,
     /// How it signed in, in the end, or tried to: who was refused has given a password away too.
     pub signed_in: SignsIn,
+    /// Whose computer the last logon page took it for, or a form that submitted itself; none where there was neither.
+    pub computer: Option<Computer>,
     /// What it was told at the end; `by` of an Autodiscover answer is left empty, the ledger knows it.
     pub told: Told,
     /// Why it ended so, where a sentence helps: `FolderSync answered with WBXML that ends early`.

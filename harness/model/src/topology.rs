@@ -216,6 +216,9 @@ pub struct VirtualDirectory {
     pub cross_site_redirect: Option<RedirectType>,
     /// LegacyRedirectType: OWA of Exchange 2010. Silent unless set.
     pub legacy_redirect: Option<RedirectType>,
+    /// LogonPagePublicPrivateSelectionEnabled: whether OWA's logon page asks if the computer is a public or a private one.
+    /// Where unset, Exchange 2013 asks nothing, and older versions do (rule X-OWA-5).
+    pub public_private_selection: Option<bool>,
     /// Whom it answers 451: ActiveSync of Exchange 2010.
     pub devices_451: Option<Devices451>,
     /// The name users sign in with: `DOMAIN\user` unless set.

@@ -76,6 +76,7 @@ pub(crate) fn leg(dials: &str, hops: &[&str], told: Told) -> Leg {
             .collect(),
         prompts: Prompts { credentials: 1, certificate: 0, reason: None },
         signs_in: None,
+        computer: None,
         told,
         may_refuse: false,
         carried: vec![],

@@ -229,6 +229,13 @@ pub struct Reference {
     /// Where a defect says that it lied, one line a lie.
     #[arg(long, value_name = "PATH")]
     fired: Option<PathBuf>,
+    /// How long a browser's session lives, like 500ms; an hour where it is not given.
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    owa_timeout: Option<std::time::Duration>,
+}
+
+fn span(given: &str) -> Result<std::time::Duration, String> {
+    model::subject::Span::try_from(given.to_owned()).map(|span| span.0).map_err(|error| error.to_string())
 }
 
 /// A time between rounds, if there are any.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ledger::{Arrival, Claim, Conveyed};
 use model::case::{Awaited, Case, Steering, spelled_out};
-use model::subject::{Declares, LocalSite, Size, Subject, ToServers};
+use model::subject::{Declares, LocalSite, Size, Span, Subject, ToServers};
 use model::verdict::Difference;
 use model::{Protocol, Role};
 
@@ -22,6 +22,7 @@ pub fn not_for(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> 
         .or_else(|| other_451(suite, case, subject))
         .or_else(|| too_large(case, subject))
         .or_else(|| too_late(case, subject))
+        .or_else(|| too_long(case, subject))
 }
 
 /// The longest that a case waits for a subject to learn of a change.
@@ -42,6 +43,31 @@ fn too_late(case: &Case, subject: &Subject) -> Option<String> {
                 subject.name, ttl.0
             )
         }),
+    }
+}
+
+/// The longest session whose end a run waits for.
+const LONGEST_SESSION: Span = Span(Duration::from_secs(30));
+
+/// The end of a session is waited for where it is declared, and near (rule CX-OWA-7). Behind an edge our own front end says it.
+fn too_long(case: &Case, subject: &Subject) -> Option<String> {
+    let ends =
+        |done: &Steering| matches!(done, Steering::WaitsFor(Awaited::OwaTimeout | Awaited::HalfOfOwaTimeout));
+    let waits = case.steps.iter().flat_map(|step| &step.before).any(ends);
+    if !waits || subject.role == Role::Edge {
+        return None;
+    }
+    match subject.declares.owa_timeout {
+        None => Some(format!(
+            "{} declares no owa-timeout, so the end of a session is not waited for",
+            subject.name
+        )),
+        Some(timeout) if timeout.0 > LONGEST_SESSION.0 => Some(format!(
+            "{} declares owa-timeout = \"{timeout}\"; at most {LONGEST_SESSION} are waited for: declare the shorter one of a \
+             configuration for tests",
+            subject.name
+        )),
+        Some(_) => None,
     }
 }
 
@@ -183,6 +209,14 @@ pub(crate) fn lines(
         let cases: usize = OF_451.iter().map(|rule| ran(rule)).sum();
         lines.push(format!(
             "eas-451 = \"{preset}\": {cases} cases of it (tolerance: none; those of another are skipped)"
+        ));
+    }
+    if let Some(timeout) = subject.declares.owa_timeout {
+        lines.push(format!(
+            "owa-timeout = \"{timeout}\": {} cases of it (tolerance: after half of it the mailbox, {} ms after it the \
+             logon page)",
+            ran("CX-OWA-7") + ran("CX-OWA-9"),
+            lab::clock::owa_tolerance(timeout.0).as_millis()
         ));
     }
     for (key, limit) in

@@ -275,6 +275,12 @@ fn compare(
     {
         differs("signs-in", format!("signed in by {}, expected {way}", seen.signed_in));
     }
+    if let Some(computer) = expected.computer
+        && Some(computer) != seen.computer
+    {
+        let was = seen.computer.map_or("nothing is known of".to_owned(), |seen| seen.to_string());
+        differs("computer", format!("the computer at the logon page: {was}, expected {computer}"));
+    }
     let told = with_writer(&seen.told, counts(ways));
     if !fits(&expected.told, &told) {
         let note = seen.note.as_ref().map(|note| format!(" ({note})")).unwrap_or_default();

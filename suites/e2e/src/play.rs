@@ -1,13 +1,14 @@
 //! One case in a running lab: its clients, its trace, its verdict.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clients::{Limits, Network, Person, Tickets};
+use clients::{Cookies, Limits, Network, Person, Tickets};
 use lab::{Lab, LabError};
 use ledger::Arrival;
-use model::case::{Case, Resolves, Steering, Step, Told};
+use model::case::{Case, ClientKind, Resolves, Steering, Step, Told};
 use model::journal::{ClientLeg, Exchange, Order};
 use model::verdict::{Difference, Outcome, Verdict};
 use model::{CaseId, HostName, MailboxName, ServerName, Topology, View};
@@ -28,6 +29,7 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
     let started = Instant::now();
     let mut journals = vec![];
     let mut staying = vec![];
+    let mut cookies: BTreeMap<MailboxName, Cookies> = BTreeMap::new();
     let mut not_steered = None;
     let mut not_come = vec![];
     // Of what comes by itself, a case that has done nothing yet may have missed the beginning.
@@ -47,11 +49,15 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
         }
         let network = network(lab, step.when.view);
         let Some(person) = person(lab, case, &step.when.mailbox) else { break };
-        for (journal, open) in clients::play_at_once(&network, &case.id, &step.when, &person).await {
-            journals.push(journal);
+        let kept = cookies.entry(step.when.mailbox.clone()).or_default();
+        for visited in clients::play_at_once(&network, &case.id, &step.when, &person, kept).await {
+            journals.push(visited.journal);
+            if step.when.client == ClientKind::Browser {
+                *kept = visited.cookies;
+            }
             match step.when.stays {
-                true => staying.push(open),
-                false => open.close().await,
+                true => staying.push(visited.open),
+                false => visited.open.close().await,
             }
         }
     }
@@ -316,6 +322,7 @@ mod tests {
             credential_prompts: 0,
             certificate_prompts: vec![],
             signed_in: SignsIn::Basic,
+            computer: None,
             told,
             note: None,
         };

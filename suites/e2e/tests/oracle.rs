@@ -125,7 +125,13 @@ fn same_leg(expected: &Leg, predicted: &Leg) -> bool {
         }
         (a, b) => a == b,
     };
+    let computer = match (expected.computer, predicted.computer) {
+        (Some(a), Some(b)) => a == b,
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
     same_hops
+        && computer
         && signs_in
         && told
         && expected.dials == predicted.dials

@@ -62,6 +62,8 @@ column! {
     Oab = "oab",
     /// MAPI over HTTP
     Mapi = "mapi over http",
+    /// What the logon page asks of a browser's computer.
+    LogonPage = "logon page",
     /// How a browser is moved, once it is to be moved.
     Redirect = "how to redirect",
     /// Which host the answer names for Outlook Anywhere.
@@ -184,6 +186,10 @@ column! {
     Right = "right",
     /// Wrong, or none
     Bad = "wrong or none",
+    /// The cookies of a session that lives
+    Session = "a session",
+    /// Those of one that is over
+    SessionOver = "a session that is over",
 }
 
 column! {
@@ -193,6 +199,17 @@ column! {
     Open = "open",
     /// They do not.
     Closed = "closed",
+}
+
+column! {
+    /// Whether the logon page is to ask for a public or private computer.
+    Selection;
+    /// The setting is on.
+    On = "on",
+    /// It is off.
+    Off = "off",
+    /// It is not set.
+    Unset = "not set",
 }
 
 macro_rules! conditions {
@@ -259,6 +276,8 @@ conditions! {
     credentials: Credentials = "credentials",
     /// The gate before what not every client knows.
     gate: Gate = "gate",
+    /// LogonPagePublicPrivateSelectionEnabled.
+    selection: Selection = "public or private",
 }
 
 /// Whose ExternalURL (or external host) is meant.
@@ -337,6 +356,10 @@ pub enum Outcome {
     ByLink,
     /// The answer names this one's host.
     Name(Whose),
+    /// The logon page asks whether the computer is a public or a private one.
+    AsksWhose,
+    /// It does not ask, and takes it for a private one.
+    TakesForPrivate,
     /// ExHTTP: the internal host, then the external one.
     ExHttpPair,
     /// No ExHTTP.
@@ -364,6 +387,8 @@ impl Outcome {
             O::Plainly => O::ByLink,
             O::Name(Whose::Nobody) => O::Name(Whose::Subject),
             O::Name(_) => O::Name(Whose::Nobody),
+            O::AsksWhose => O::TakesForPrivate,
+            O::TakesForPrivate => O::AsksWhose,
             O::ExHttpPair => O::NoExHttp,
             O::NoExHttp => O::ExHttpPair,
         }
@@ -398,6 +423,8 @@ impl fmt::Display for Outcome {
             Outcome::Plainly => f.write_str("a plain 302, and a second sign-in"),
             Outcome::ByLink => f.write_str("a page with a link, and a second sign-in"),
             Outcome::Name(whose) => write!(f, "name the host of {whose}"),
+            Outcome::AsksWhose => f.write_str("ask whether the computer is public or private"),
+            Outcome::TakesForPrivate => f.write_str("ask nothing, the computer is private"),
             Outcome::ExHttpPair => f.write_str("internal host first, external host second"),
             Outcome::NoExHttp => f.write_str("none"),
         }

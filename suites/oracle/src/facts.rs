@@ -272,6 +272,11 @@ pub(crate) fn signs_in_by_forms(server: &Server) -> bool {
     server.directory(Protocol::Owa).is_some_and(|owa| owa.forms)
 }
 
+/// Whether its logon page is to ask for a public or private computer, where that is set; ECP's logon page is OWA's.
+pub(crate) fn public_private_selection(server: &Server) -> Option<bool> {
+    server.directory(Protocol::Owa)?.public_private_selection
+}
+
 /// Whether a target takes the silent form: Fba among its ExternalAuthenticationMethods, and forms on (X-OWA-1).
 pub(crate) fn takes_the_silent_form(target: &Server) -> bool {
     let fit =

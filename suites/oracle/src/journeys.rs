@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use model::case::{Action, ClientKind, Device, Lookup, Opens, Password, QueryForm};
+use model::case::{Action, ClientKind, ComesBack, Device, Lookup, Opens, Password, QueryForm};
 use model::{MailboxName, Protocol, ServerName, Topology, Version, View, WebUrl, When};
 
-use crate::facts::{Facts, external_url};
+use crate::facts::{Facts, external_url, signs_in_by_forms};
 
 /// The usual journeys of a topology. What a rule does not reach (a 2013 mailbox at a 2010 namespace) is not usual.
 pub fn journeys(topology: &Topology) -> Vec<When> {
@@ -49,7 +49,15 @@ impl Usual<'_> {
         if let Some(url) = external_url(self.facts.seat, Protocol::Owa).filter(|url| self.resolves(url)) {
             let right =
                 self.when(ClientKind::Browser, Opens::Url(url.virtual_directory()), Action::OpenMailbox);
-            all.push(When { password: Password::Wrong, ..right });
+            all.push(When { password: Password::Wrong, ..right.clone() });
+            // Who is served here has a session here (CX-OWA-7); whoever is redirected has none.
+            let facts = self.facts;
+            let served = facts.version == Version::Exchange2013
+                || (facts.version == Version::Exchange2010 && *facts.site == facts.seat.site);
+            let later = [ComesBack::InSession, ComesBack::TooLate].map(Some);
+            for comes_back in later.into_iter().filter(|_| served && signs_in_by_forms(facts.seat)) {
+                all.push(When { password: Password::None, comes_back, ..right.clone() });
+            }
         }
     }
 
@@ -154,6 +162,7 @@ impl Usual<'_> {
             password: Password::Right,
             sign_in: Default::default(),
             stays: false,
+            comes_back: None,
             at_once: 1,
             types: None,
             device: None,

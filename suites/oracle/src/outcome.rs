@@ -47,6 +47,7 @@ impl<'a> Walk<'a> {
                 hops,
                 prompts,
                 signs_in,
+                computer: None,
                 told: Told::Unavailable(ERRORS.to_vec()),
                 may_refuse: false,
                 carried: vec![],
@@ -102,12 +103,14 @@ impl<'a> Walk<'a> {
             other => return Err(Unpredicted::new(format!("`{other}` is no end of a leg"))),
         };
         let (prompts, signs_in) = self.signed_in(&visit, &here);
+        let computer = if visit.plain { None } else { self.computer(&visit, &here)? };
         self.legs.push(Leg {
             dials: visit.host,
             reached: visit.reached,
             hops,
             prompts,
             signs_in,
+            computer,
             told,
             may_refuse: false,
             carried: vec![],

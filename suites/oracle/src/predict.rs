@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use model::case::{Action, Answer, Cell, ClientKind, Lookup, Opens, Password, Scheme, SignsIn};
+use model::case::{
+    Action, Answer, Cell, ClientKind, ComesBack, Computer, Lookup, Opens, Password, Scheme, SignsIn,
+};
 use model::topology::{RedirectType, Server};
 use model::{HostName, Leg, Prompts, Protocol, ServerName, Told, Topology, Version, When};
 
 use crate::Unpredicted;
 use crate::columns::{
     Asks, Conditions, Credentials, CrossSite, Device, Holds, Outcome, Place, PlainRedirect, Reached, Seat,
-    SingleSignOn, Speaks,
+    Selection, SingleSignOn, Speaks,
 };
 use crate::facts::{
-    Facts, Here, bound_by, cross_site_redirect, fault, legacy_redirect, moves, signs_in_by_forms, speaks,
-    takes_scheme, takes_the_silent_form,
+    Facts, Here, bound_by, cross_site_redirect, fault, legacy_redirect, moves, public_private_selection,
+    signs_in_by_forms, speaks, takes_scheme, takes_the_silent_form,
 };
 use crate::health::Down;
 use crate::table::Table;
@@ -174,6 +176,7 @@ impl<'a> Walk<'a> {
                 hops: here.hops(),
                 prompts,
                 signs_in: None,
+                computer: None,
                 told: Told::Failed(404),
                 may_refuse: false,
                 carried: vec![],
@@ -212,17 +215,23 @@ impl<'a> Walk<'a> {
         if let Some(next) = self.fault_answers(&visit, &here)? {
             return Ok(Some(next));
         }
-        let credentials = match self.when.password {
-            Password::Right if self.is_taken(&visit, &here) => Credentials::Right,
-            Password::Right | Password::Wrong | Password::None => Credentials::Bad,
+        let credentials = match (self.when.comes_back, self.when.password) {
+            (Some(ComesBack::InSession), _) => Credentials::Session,
+            (Some(ComesBack::TooLate), Password::None) => Credentials::SessionOver,
+            (_, Password::Right) if self.is_taken(&visit, &here) => Credentials::Right,
+            (_, Password::Right | Password::Wrong | Password::None) => Credentials::Bad,
         };
         let so = Conditions { asks: Asks::SignIn, credentials, ..Conditions::ANY };
-        if let Some(row) = self.table.row(&so) {
-            self.rows.push(row.id);
-            if row.then == Outcome::Refuse {
-                self.refuse(visit, here);
-                return Ok(None);
+        match self.table.row(&so) {
+            Some(row) => {
+                self.rows.push(row.id);
+                if row.then == Outcome::Refuse {
+                    self.refuse(visit, here)?;
+                    return Ok(None);
+                }
             }
+            None if credentials == Credentials::Right => {}
+            None => return Err(Unpredicted::new(format!("no row for: {so}"))),
         }
         let so = self.situation(&visit, &here)?;
         let outcome = self.decide(&so)?;
@@ -236,15 +245,19 @@ impl<'a> Walk<'a> {
     }
 
     /// With wrong or no credentials the answer is the same whatever the mailbox (GEN-1).
-    fn refuse(&mut self, visit: Visit, here: Here<'_>) {
+    fn refuse(&mut self, visit: Visit, here: Here<'_>) -> Result<(), Unpredicted> {
         let page = self.when.client == ClientKind::Browser && signs_in_by_forms(here.first);
+        let late = self.when.comes_back == Some(ComesBack::TooLate);
         let (told, signs_in) = match (page, self.when.password) {
-            (true, Password::None) => (Told::LogonPage(0), None),
+            // Wire facts 1.2: 3 is a session that timed out.
+            (true, Password::None) => (Told::LogonPage(if late { 3 } else { 0 }), None),
             (true, _) => (Told::LogonPage(2), Some(SignsIn::Forms)),
             (false, _) => (Told::Refused(401), None),
         };
         // Who leaves a logon page as it is was asked for nothing that he typed.
-        let prompts = self.prompts(&here, u8::from(told != Told::LogonPage(0)));
+        let left = page && self.when.password == Password::None;
+        let prompts = self.prompts(&here, u8::from(!left));
+        let computer = self.computer(&visit, &here)?;
         let hops = here.hops();
         self.legs.push(Leg {
             dials: visit.host,
@@ -252,10 +265,44 @@ impl<'a> Walk<'a> {
             hops,
             prompts,
             signs_in,
+            computer,
             told,
             may_refuse: false,
             carried: vec![],
         });
+        Ok(())
+    }
+
+    /// Whose computer the logon page takes the browser's for, where a rule says so; a form that submits itself repeats it.
+    pub(crate) fn computer(
+        &mut self,
+        visit: &Visit,
+        here: &Here<'_>,
+    ) -> Result<Option<Computer>, Unpredicted> {
+        let in_session = self.when.comes_back == Some(ComesBack::InSession);
+        if self.when.client != ClientKind::Browser || in_session {
+            return Ok(None);
+        }
+        if visit.silent {
+            let before = self.legs.last().and_then(|leg| leg.computer);
+            return Ok(before.filter(|computer| *computer == Computer::Private));
+        }
+        let selection = match public_private_selection(here.first) {
+            Some(true) => Selection::On,
+            Some(false) => Selection::Off,
+            None => Selection::Unset,
+        };
+        let silent = selection == Selection::Unset && here.first.version != Version::Exchange2013;
+        if silent || !signs_in_by_forms(here.first) {
+            return Ok(None);
+        }
+        let at = reached(here.first);
+        let so = Conditions { asks: Asks::LogonPage, at, selection, ..Conditions::ANY };
+        Ok(match self.decide(&so)? {
+            Outcome::TakesForPrivate => Some(Computer::Private),
+            Outcome::AsksWhose => Some(Computer::Asked),
+            other => return Err(Unpredicted::new(format!("`{other}` is nothing that a logon page asks"))),
+        })
     }
 
     /// A scripted 451 without an address: the device runs Autodiscover again (X-EAS-3). Told once; a script is one word
@@ -275,6 +322,7 @@ impl<'a> Walk<'a> {
             hops,
             prompts,
             signs_in: None,
+            computer: None,
             told,
             may_refuse: false,
             carried: vec![],
@@ -294,11 +342,7 @@ impl<'a> Walk<'a> {
         };
         let mut so = Conditions {
             asks,
-            at: match here.first.version {
-                Version::Exchange2007 => Reached::Cas2007,
-                Version::Exchange2010 => Reached::Cas2010,
-                Version::Exchange2013 => Reached::Cas2013,
-            },
+            at: reached(here.first),
             seat: if here.subject { Seat::Subject } else { Seat::Elsewhere },
             mailbox: self.holds(),
             place: self.place(here.first, visit.protocol),
@@ -395,6 +439,9 @@ impl<'a> Walk<'a> {
             return (Prompts { credentials: 0, certificate: 0, reason: None }, None);
         }
         match self.when.client {
+            ClientKind::Browser if self.when.comes_back == Some(ComesBack::InSession) => {
+                (self.prompts(here, 0), Some(SignsIn::None))
+            }
             ClientKind::Browser if visit.silent => (self.prompts(here, 0), Some(SignsIn::Silent)),
             ClientKind::Browser => {
                 let forms = signs_in_by_forms(here.first).then_some(SignsIn::Forms);
@@ -440,5 +487,14 @@ impl<'a> Walk<'a> {
             Cell::Host(host) => Ok(Some(Visit::told(host.clone(), protocol))),
             Cell::Absent => Err(Unpredicted::new(format!("the answer names no host for {protocol}"))),
         }
+    }
+}
+
+/// A server as a row names it.
+fn reached(server: &Server) -> Reached {
+    match server.version {
+        Version::Exchange2007 => Reached::Cas2007,
+        Version::Exchange2010 => Reached::Cas2010,
+        Version::Exchange2013 => Reached::Cas2013,
     }
 }

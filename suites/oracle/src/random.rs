@@ -69,6 +69,8 @@ struct Plan {
     second_active: bool,
     legacy_distributes_2010: bool,
     seat_forms: bool,
+    /// Whether the logon page is to ask for a public or private computer, where that is set.
+    seat_asks: &'static str,
     sites: u8,
     farms: Vec<Farm>,
 }
@@ -149,6 +151,7 @@ impl Plan {
             second_active: dice.chance(1, 2),
             legacy_distributes_2010: dice.chance(1, 4),
             seat_forms: dice.chance(7, 8),
+            seat_asks: dice.pick(&["", "true", "false"]),
             sites,
             farms,
         }
@@ -234,7 +237,11 @@ impl File<'_> {
         };
         let fba = web(if self.plan.seat_forms { "fba" } else { "basic" });
         for (directory, path) in [("owa", "/owa/"), ("ecp", "/ecp/")] {
-            self.directory(seat, directory, path, &fba, Some(("mail", "mail")));
+            let asks = match directory == "owa" && !self.plan.seat_asks.is_empty() {
+                true => format!("\npublic-private-selection = {}", self.plan.seat_asks),
+                false => String::new(),
+            };
+            self.directory(seat, directory, path, &format!("{fba}{asks}"), Some(("mail", "mail")));
         }
         for (directory, path) in PLAIN.into_iter().chain([("mapi", "/mapi")]) {
             self.directory(seat, directory, path, "", Some(("mail", "mail")));

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::columns::{
     Asks, Conditions, Credentials, CrossSite, Device, Gate, Holds, Outcome, Place, PlainRedirect, Reached,
-    Seat, SingleSignOn, Speaks, Whose,
+    Seat, Selection, SingleSignOn, Speaks, Whose,
 };
 
 /// One decision.
@@ -50,10 +50,19 @@ pub struct Table {
 impl Table {
     /// The rule book.
     pub fn standard() -> Table {
-        Table {
-            rows: [sign_in(), autodiscover(), names(), owa(), redirects(), eas(), ews(), oab(), mapi()]
-                .concat(),
-        }
+        let rows = [
+            sign_in(),
+            logon_page(),
+            autodiscover(),
+            names(),
+            owa(),
+            redirects(),
+            eas(),
+            ews(),
+            oab(),
+            mapi(),
+        ];
+        Table { rows: rows.concat() }
     }
 
     /// Its rows, in order.
@@ -116,7 +125,23 @@ fn asked(asks: Asks, at: Reached, mailbox: Holds, place: Place) -> Conditions {
 
 fn sign_in() -> Vec<Row> {
     let bad = Conditions { asks: Asks::SignIn, credentials: Credentials::Bad, ..ANY };
-    vec![row("GEN-1", bad, Outcome::Refuse, &["GEN-1"])]
+    let with = |credentials| Conditions { asks: Asks::SignIn, credentials, ..ANY };
+    vec![
+        row("GEN-1", bad, Outcome::Refuse, &["GEN-1"]),
+        row("session", with(Credentials::Session), Outcome::Proceed, &["CX-OWA-7", "CX-OWA-9"]),
+        row("session-over", with(Credentials::SessionOver), Outcome::Refuse, &["CX-OWA-7"]),
+    ]
+}
+
+/// What the logon page asks. Of older versions where nothing is set, the article says nothing.
+fn logon_page() -> Vec<Row> {
+    let set = |selection| Conditions { asks: Asks::LogonPage, selection, ..ANY };
+    let unset = Conditions { at: Reached::Cas2013, ..set(Selection::Unset) };
+    vec![
+        row("CX-OWA-8", unset, Outcome::TakesForPrivate, &["CX-OWA-8"]),
+        row("X-OWA-5-on", set(Selection::On), Outcome::AsksWhose, &["X-OWA-5", "CX-OWA-8"]),
+        row("X-OWA-5-off", set(Selection::Off), Outcome::TakesForPrivate, &["X-OWA-5"]),
+    ]
 }
 
 fn autodiscover() -> Vec<Row> {

@@ -37,6 +37,7 @@ fn when(mailbox: &str, client: ClientKind, opens: &str, does: Action) -> When {
         password: Password::Right,
         sign_in: Default::default(),
         stays: false,
+        comes_back: None,
         at_once: 1,
         types: None,
         device: None,

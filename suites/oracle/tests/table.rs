@@ -44,6 +44,7 @@ fn no_two_rows_apply_at_once() {
             && a.speaks.meets(b.speaks)
             && a.credentials.meets(b.credentials)
             && a.gate.meets(b.gate)
+            && a.selection.meets(b.selection)
     };
     for (at, row) in rows.iter().enumerate() {
         for other in &rows[at + 1..] {

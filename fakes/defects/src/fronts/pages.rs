@@ -12,6 +12,7 @@ pub(super) const LIES: &[(&str, Lie)] = &[
     ("hands-out-one-name", Lie::Page(is_autodiscover_answer, hands_out_one_name)),
     ("breaks-special-characters", Lie::Page(is_page, breaks_special_characters)),
     ("password-in-url", Lie::Page(is_page, password_in_url)),
+    ("asks-private-or-public", Lie::Page(is_logon_page, other_question)),
     ("replaces-soap-fault", Lie::Page(is_soap_fault, own_page)),
     ("451-as-error-page", Lie::Page(is_451, error_page)),
     ("compresses-again", Lie::Page(is_document, compressed)),
@@ -44,6 +45,24 @@ fn hands_out_one_name(asked: &Asked, _: &mut response::Parts, body: &[u8]) -> Op
 
 fn is_page(_: &Asked, head: &response::Parts) -> bool {
     head.status == StatusCode::OK && media_type(head).starts_with("text/html")
+}
+
+fn is_logon_page(asked: &Asked, head: &response::Parts) -> bool {
+    is_page(asked, head) && asked.target.to_ascii_lowercase().starts_with("/owa/auth/logon.aspx")
+}
+
+/// Asks where it does not, and does not where it asks.
+fn other_question(_: &Asked, _: &mut response::Parts, body: &[u8]) -> Option<Vec<u8>> {
+    const UNASKED: &str = "<input type=\"hidden\" name=\"trusted\" value=\"4\">";
+    const ASKED: &str = "<input type=\"radio\" name=\"trusted\" value=\"0\" checked>\
+                         <input type=\"radio\" name=\"trusted\" value=\"4\">";
+    const RADIO: &str = "type=\"radio\"";
+    let page = std::str::from_utf8(body).ok()?;
+    match page.contains(RADIO) {
+        // Of several fields of one name the browser sends each, and the first counts.
+        true => Some(page.replace(RADIO, "type=\"hidden\"").into_bytes()),
+        false => page.contains(UNASKED).then(|| page.replace(UNASKED, ASKED).into_bytes()),
+    }
 }
 
 /// The form of a silent redirect: a page that submits itself, with the password in it.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -64,6 +65,10 @@ impl Front for TellsApart {
             }
             answer
         })
+    }
+
+    fn session_life(&self, client: Client, told: Duration) -> Duration {
+        self.truth.session_life(client, told)
     }
 }
 

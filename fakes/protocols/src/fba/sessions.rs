@@ -56,14 +56,24 @@ impl Sessions {
         Sessions { version, life, open: Mutex::default() }
     }
 
+    /// How long each lives.
+    pub fn life(&self) -> Duration {
+        self.life
+    }
+
     /// Opens a session for a user that was authenticated, and gives the values of its `Set-Cookie` lines.
     pub fn open(&self, user: &str, password: &str) -> Vec<String> {
+        self.open_for(self.life, user, password)
+    }
+
+    /// Opens one that lives this long.
+    pub fn open_for(&self, life: Duration, user: &str, password: &str) -> Vec<String> {
         let values: Vec<String> = names(self.version).iter().map(|_| opaque()).collect();
         let lines = names(self.version).iter().zip(&values).map(|(name, value)| line(name, value)).collect();
         let session = Session {
             user: user.to_owned(),
             password: password.to_owned(),
-            ends: clock::after(self.life),
+            ends: clock::after(life),
             values,
         };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,19 +92,25 @@ impl Sessions {
     /// User and password of the session that a request's `Cookie` header names; `None` where it names none that is
     /// open, where a cookie of it is missing or another one's, and when its time is over.
     pub fn find(&self, cookie_header: Option<&str>) -> Option<(String, String)> {
+        self.named(cookie_header, |session| {
+            let lives = session.ends > clock::now();
+            lives.then(|| (session.user.clone(), session.password.clone()))
+        })?
+    }
+
+    /// Whether a request's `Cookie` header names a session whose time is over (wire facts 1.2, reason 3). One that was
+    /// closed, or pushed out by many newer ones, is not known any more.
+    pub fn is_over(&self, cookie_header: Option<&str>) -> bool {
+        self.named(cookie_header, |session| session.ends <= clock::now()).unwrap_or(false)
+    }
+
+    /// What is so of the session that all its cookies name.
+    fn named<T>(&self, cookie_header: Option<&str>, so: impl FnOnce(&Session) -> T) -> Option<T> {
         let cookies = cookie_header?;
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = cookie(cookies, names(self.version)[0])?;
-        let session = open.get(key)?;
-        if session.ends <= clock::now() {
-            open.remove(key);
-            return None;
-        }
-        let whole = names(self.version)
-            .iter()
-            .zip(&session.values)
-            .all(|(name, value)| cookie(cookies, name) == Some(value.as_str()));
-        whole.then(|| (session.user.clone(), session.password.clone()))
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = open.get(cookie(cookies, names(self.version)[0])?)?;
+        let mut all = names(self.version).iter().zip(&session.values);
+        all.all(|(name, value)| cookie(cookies, name) == Some(value.as_str())).then(|| so(session))
     }
 
     /// Ends the session that a request's `Cookie` header names, and gives the `Set-Cookie` lines that clear it.
@@ -177,6 +193,11 @@ mod tests {
     fn a_session_ends_by_itself() {
         let sessions = Sessions::living(Version::Exchange2010, Duration::ZERO);
         let mine = header(&sessions.open("red", "secret"));
-        assert_eq!(sessions.find(Some(&mine)), None);
+        assert_eq!((sessions.find(Some(&mine)), sessions.is_over(Some(&mine))), (None, true));
+        assert!(!sessions.is_over(mine.split(';').next()) && !sessions.is_over(None));
+        let kept = header(&sessions.open_for(LIFE, "red", "secret"));
+        assert!(sessions.find(Some(&kept)).is_some() && !sessions.is_over(Some(&kept)));
+        sessions.close(Some(&kept));
+        assert!(!sessions.is_over(Some(&kept)), "who signed out was not timed out");
     }
 }

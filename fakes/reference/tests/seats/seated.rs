@@ -118,6 +118,7 @@ impl Seated {
             lab,
             spoil: None,
             health_interval: None,
+            owa_timeout: None,
             stop: Box::pin(stopped),
         }));
         // Ready when the port takes a connection.

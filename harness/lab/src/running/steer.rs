@@ -53,6 +53,14 @@ impl Lab {
                 Ok(())
             }
             Steering::WaitsFor(Awaited::HealthRound) => self.health_round(since).await,
+            Steering::WaitsFor(Awaited::HalfOfOwaTimeout) => {
+                clock::half_a_session(self.owa_timeout.ok_or(LabError::NoOwaTimeout)?).await;
+                Ok(())
+            }
+            Steering::WaitsFor(Awaited::OwaTimeout) => {
+                clock::sessions_end(self.owa_timeout.ok_or(LabError::NoOwaTimeout)?).await;
+                Ok(())
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Leg, When};
+use super::{ClientKind, Leg, When};
 use crate::names::{DatabaseName, MailboxName, ServerName};
 use crate::problem::{Problem, Source};
 use crate::protocol::words;
@@ -68,7 +68,7 @@ pub struct MailboxMove {
 
 words! {
     /// What a case waits for between two of its clients.
-    Awaited, "thing to wait for", "dns-expiry (or discovery-ttl, health-round)";
+    Awaited, "thing to wait for", "dns-expiry (or discovery-ttl, health-round, owa-timeout, half-of-owa-timeout)";
     /// Every DNS answer that was given so far has expired.
     DnsExpiry = "dns-expiry",
     /// The time has passed in which the subject declares to have learnt of every change (rule X-OOS-1).
@@ -76,6 +76,10 @@ words! {
     /// Every server of an older version has been asked for its health once more, over every protocol that it has, and its
     /// failures twice. Where that does not happen, the case fails.
     HealthRound = "health-round",
+    /// Half of the time that the subject declares for a session at Outlook Web App: no session that has just begun is over.
+    HalfOfOwaTimeout = "half-of-owa-timeout",
+    /// The whole of it, and a tolerance: every session that has begun so far is over, if nobody used it (rule CX-OWA-7).
+    OwaTimeout = "owa-timeout",
 }
 
 /// A step as its file has it.
@@ -111,6 +115,16 @@ pub(super) fn in_order(rows: Vec<Row>, source: &Source) -> Result<Vec<Step>, Pro
         true => Ok(steps),
         false => wrong(last - 1, "nothing looks at what comes of this step: a client's must follow"),
     }
+}
+
+/// A browser that comes back, and was never there: its place in the case, from 0.
+pub(super) fn never_there(steps: &[Step]) -> Option<usize> {
+    let browser = |step: &Step| step.when.client == ClientKind::Browser && step.when.at_once == 1;
+    let returns = |step: &Step| step.when.comes_back.is_some();
+    steps.iter().enumerate().find_map(|(at, step)| {
+        let was_there = |earlier: &Step| browser(earlier) && earlier.when.mailbox == step.when.mailbox;
+        (returns(step) && !(browser(step) && steps[..at].iter().any(was_there))).then_some(at)
+    })
 }
 
 const RIGHT: &str =
@@ -170,6 +184,8 @@ impl std::fmt::Display for Steering {
             Steering::WaitsFor(Awaited::HealthRound) => {
                 f.write_str("every older server is asked for its health once more")
             }
+            Steering::WaitsFor(Awaited::HalfOfOwaTimeout) => f.write_str("half of the OWA time-out passes"),
+            Steering::WaitsFor(Awaited::OwaTimeout) => f.write_str("the OWA time-out passes"),
         }
     }
 }
@@ -214,6 +230,11 @@ then = [{ dials = "mail.contoso.com", reached = "typed", hops = ["cas2013-s1"], 
             assert!(refused.starts_with(place) && refused.contains(says), "{refused}");
             assert!(refused.contains("steers = { moves-address = \"cas2010-s1\" }"), "{refused}");
         }
+        let comes_back =
+            CLIENT.replace("mailbox = \"red\",", "mailbox = \"red\", comes-back = \"in-session\",");
+        let refused = read(&[&comes_back, CLIENT]).unwrap_err();
+        assert!(refused.starts_with("case.toml:7:") && refused.contains("was never there"), "{refused}");
+        assert!(read(&[CLIENT, &comes_back]).is_ok());
         let unknown = read(&["[[step]]\nsteers = { waits-for = \"tea\" }\n", CLIENT]).unwrap_err();
         assert!(unknown.starts_with("case.toml:6:") && unknown.contains("dns-expiry"), "{unknown}");
     }

@@ -75,8 +75,12 @@ fn explain_case(case: &Case) {
         let when = &step.when;
         let opens = String::from(when.opens.clone());
         println!(
-            "\n  when     {} of {}, {}, opens {opens} to {}",
-            when.client, when.mailbox, when.view, when.does
+            "\n  when     {} of {}, {}, {}opens {opens} to {}",
+            when.client,
+            when.mailbox,
+            when.view,
+            when.comes_back.map(|time| format!("comes back {time}, ")).unwrap_or_default(),
+            when.does
         );
         for send in &when.sends {
             println!("  sends    {} {}", send.verb, send.target);

@@ -92,6 +92,9 @@ pub(super) fn asked(when: &When) -> String {
     if when.password != Password::Right {
         line.push_str(&format!(", password {}", when.password));
     }
+    if let Some(time) = when.comes_back {
+        line.push_str(&format!(", comes back {time}"));
+    }
     if let Some(device) = &when.device {
         let listed = if device.on_451_list { "" } else { "not " };
         let autodiscover = if device.autodiscover { "" } else { ", without Autodiscover" };

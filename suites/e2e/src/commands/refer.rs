@@ -21,6 +21,7 @@ pub(super) fn reference(options: Reference) -> Exit {
             lab: options.lab,
             spoil,
             health_interval: options.health_interval.0,
+            owa_timeout: options.owa_timeout,
             stop: Box::pin(async move { stop.cancelled().await }),
         })
         .await

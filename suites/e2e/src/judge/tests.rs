@@ -83,6 +83,7 @@ impl Made {
             credential_prompts: case.steps[0].then[0].prompts.credentials,
             certificate_prompts: vec![],
             signed_in: SignsIn::Basic,
+            computer: None,
             told: Told::Mailbox("purple".parse().unwrap()),
             note: None,
         };

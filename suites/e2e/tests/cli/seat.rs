@@ -168,6 +168,24 @@ fn what_is_beyond_a_declared_limit_need_not_pass() {
     run("head-limit = \"8k\"", "coexistence/wire/red-head-without-end").check(0, &["1 passed; 1 selected"]);
 }
 
+/// Nobody waits for an hour; what is declared is waited for and kept to (rule CX-OWA-7).
+#[test]
+fn the_end_of_a_session_is_waited_for_where_it_is_declared_and_near() {
+    let scratch = Scratch::new();
+    let run = |declares: &str| {
+        let own = reference(None).replace("--lab", "--owa-timeout\", \"400ms\", \"--lab");
+        let file = scratch.write("stub.toml", &subject(&own, declares));
+        let case = "coexistence/owa/orange-moves-to-site2";
+        scratch.run(&["e2e", "--ground", "mapped", "--subject", &file, "--case", case])
+    };
+    run("").check(3, &["stub declares no owa-timeout, so the end of a session is not waited for"]);
+    run("[declares]\nowa-timeout = \"60m\"").check(3, &["at most 30000ms are waited for"]);
+    run("[declares]\nowa-timeout = \"400ms\"").check(
+        0,
+        &["declared   owa-timeout = \"400ms\": 1 cases of it (tolerance: after half of it the mailbox, 250 ms after it"],
+    );
+}
+
 /// The reference reads the local site as the article does; with this defect it reads it as the mailbox's.
 #[test]
 fn of_two_readings_of_the_local_site_a_subject_is_held_to_the_one_it_declares() {

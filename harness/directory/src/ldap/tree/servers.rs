@@ -128,6 +128,7 @@ fn virtual_directory(entry: Entry, facts: &VirtualDirectory, path: &str, fqdn: &
         .text("coexistIisAuthentication", words(&facts.authentication))
         .texts("coexistCrossSiteRedirectType", facts.cross_site_redirect.map(redirect))
         .texts("coexistLegacyRedirectType", facts.legacy_redirect.map(redirect))
+        .texts("coexistPublicPrivateSelection", facts.public_private_selection.map(truth))
         .texts("coexistDevices451", facts.devices_451);
     let entry = match facts.external_authentication.is_empty() {
         true => entry,
@@ -141,7 +142,6 @@ fn virtual_directory(entry: Entry, facts: &VirtualDirectory, path: &str, fqdn: &
 }
 
 fn outlook_anywhere(entry: Entry, facts: &OutlookAnywhere, path: &str, fqdn: &HostName) -> Entry {
-    let truth = |yes: bool| if yes { "TRUE" } else { "FALSE" };
     let entry = entry
         .text("msExchMetabasePath", metabase(fqdn, path))
         .texts("msExchExternalHostName", &facts.external_host)
@@ -155,6 +155,10 @@ fn outlook_anywhere(entry: Entry, facts: &OutlookAnywhere, path: &str, fqdn: &Ho
             .text("coexistInternalClientsRequireSsl", truth(facts.internal_ssl)),
         None => entry,
     }
+}
+
+fn truth(yes: bool) -> &'static str {
+    if yes { "TRUE" } else { "FALSE" }
 }
 
 fn redirect(kind: RedirectType) -> &'static str {

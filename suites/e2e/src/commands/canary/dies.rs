@@ -45,6 +45,7 @@ impl Sound {
             lab: beside,
             spoil: None,
             health_interval: None,
+            owa_timeout: None,
             stop,
         }));
         let sound = Sound { https: at[0], http: at[1], running };

@@ -32,6 +32,7 @@ fn journal(received: &str) -> Journal {
         credential_prompts: 1,
         certificate_prompts: vec![],
         signed_in: SignsIn::Forms,
+        computer: None,
         told: Told::Failed(302),
         note: None,
     };

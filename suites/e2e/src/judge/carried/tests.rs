@@ -119,6 +119,7 @@ impl Made {
                 credential_prompts: 0,
                 certificate_prompts: vec![],
                 signed_in: model::case::SignsIn::None,
+                computer: None,
                 told: Told::Answered(vec![200]),
                 note: None,
             },
