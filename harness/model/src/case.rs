@@ -14,12 +14,14 @@ use crate::url::WebUrl;
 
 mod action;
 mod each;
+mod finding;
 mod pings;
 mod scheme;
 mod steps;
 mod told;
 mod wire;
 pub use action::Action;
+pub use finding::{FindingLevel, Finds, Listed};
 pub use pings::{Askers, FaultAt, Health, Pings, Status, is_failure};
 pub use scheme::Scheme;
 pub use steps::{Awaited, CopyMove, MailboxMove, Steering, Step};
@@ -55,6 +57,9 @@ pub struct Case {
     /// How servers must have been asked for their health (rules CX-HLT-1 to 10).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pings: Vec<Pings>,
+    /// What `check` must say of its topology: then it has no client, and needs no lab.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finds: Option<Finds>,
 }
 
 /// What is changed about the base topology.
@@ -539,6 +544,7 @@ impl Case {
             steps,
             resolves: file.resolves,
             pings: file.pings,
+            finds: None,
         })
     }
 

@@ -48,6 +48,8 @@ pub struct Ending {
     pub subject_answered: bool,
     /// Arrivals and DNS queries recorded.
     pub recorded: u64,
+    /// Topologies that `check` looked at: cases that need no lab.
+    pub looked_at: usize,
     /// Arrivals that belong to nobody.
     pub unclaimed: u64,
 }
@@ -104,7 +106,8 @@ fn nothing_checked(ending: &Ending, counts: &Counts) -> Option<String> {
     if !ending.subject_answered {
         return Some("the subject never answered: nothing it does was seen".to_owned());
     }
-    (ending.recorded == 0).then(|| "nothing was recorded: no arrival, no DNS query".to_owned())
+    (ending.recorded == 0 && counts.judged() > ending.looked_at)
+        .then(|| "nothing was recorded: no arrival, no DNS query".to_owned())
 }
 
 /// Whether an outcome needs a person's attention.
@@ -150,6 +153,9 @@ mod tests {
         assert_eq!(ended(1, &[Outcome::Pass], |e| e.subject_answered = false), Exit::NothingChecked);
         assert_eq!(ended(1, &[Outcome::Pass], |e| e.recorded = 0), Exit::NothingChecked);
         assert_eq!(ended(1, &[Outcome::Pass], nothing), Exit::AsExpected);
+        let looked_at = |e: &mut Ending| (e.recorded, e.looked_at) = (0, 1);
+        assert_eq!(ended(1, &[Outcome::Pass], looked_at), Exit::AsExpected);
+        assert_eq!(ended(2, &[Outcome::Pass, Outcome::Pass], looked_at), Exit::NothingChecked);
     }
 
     #[test]

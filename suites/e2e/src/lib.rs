@@ -5,6 +5,7 @@ pub mod commands;
 pub mod declared;
 pub mod evidence;
 pub mod exit;
+mod findings;
 pub mod hint;
 pub mod judge;
 pub mod lab_fault;

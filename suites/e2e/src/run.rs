@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::declared;
 use crate::evidence::{Desk, line};
 use crate::exit::Ending;
+use crate::findings;
 use crate::judge::pings::Paces;
 use crate::judge::{Trace, speaks, strangers};
 use crate::lab_of::{self, Group};
@@ -133,6 +134,7 @@ pub async fn run(
         let mut wanted = vec![];
         for case in work.cases {
             match not_for(&state.suite, &case, &subject.0) {
+                None if case.finds.is_some() => state.look_at(&case).await,
                 None => wanted.push(case),
                 Some(why) => state.add(skip(&case, why, &state.how), None).await,
             }
@@ -263,6 +265,15 @@ impl State {
             says: error.to_string(),
             of_subject: matches!(error, LabError::Seat(ref why) if why.is_of_the_program()),
         })
+    }
+
+    /// Judges what `check` says of a topology.
+    async fn look_at(&self, case: &Case) {
+        let verdict = findings::verdict(&self.suite, case, self.again(&case.id));
+        let verdict =
+            verdict.unwrap_or_else(|error| play::unplayed(case, error.to_string(), self.again(&case.id)));
+        self.came.lock().await.ending.looked_at += 1;
+        self.add(verdict, None).await;
     }
 
     /// The first case of a lab that is not there says why, and the others point to it.

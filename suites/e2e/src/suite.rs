@@ -110,6 +110,22 @@ impl Suite {
                 Err(problem) => problems.push(problem),
             }
         }
+        // A suite of cases alone has none.
+        let listed = match root.join("topologies/findings").is_dir() {
+            true => toml_files(root, "topologies/findings", false)?,
+            false => vec![],
+        };
+        for path in listed {
+            let read = source(root, &path)?;
+            texts.push(read.text.clone());
+            match Case::read_findings(&read) {
+                Ok(case) => {
+                    case_files.insert(case.id.clone(), read);
+                    cases.push(Arc::new(case));
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
         let floor_source = source(root, "floor")?;
         let floor = floor_source.text.trim().parse().unwrap_or_else(|_| {
             let help = Some("the fewest cases of a whole run: 150".to_owned());
@@ -137,6 +153,12 @@ impl Suite {
 
     /// The file of a case.
     pub fn file_of(&self, case: &CaseId) -> PathBuf {
+        let is_looked_at = |known: &&Arc<Case>| known.id == *case && known.finds.is_some();
+        if let (true, Some(name)) =
+            (self.cases.iter().any(|known| is_looked_at(&known)), case.as_str().rsplit('/').next())
+        {
+            return self.root.join("topologies/findings").join(format!("{name}.toml"));
+        }
         self.root.join("cases").join(format!("{case}.toml"))
     }
 
@@ -171,7 +193,8 @@ impl Suite {
     /// topology's own files.
     fn misplaced(&self, case: &Case, file: &Source, error: SuiteError) -> Vec<Problem> {
         let SuiteError::Wrong(wrong) = error else {
-            return vec![file.problem(file.locate(&["given", "variants"]), error.to_string(), None)];
+            let place = file.locate(&["given", "variants"]).or_else(|| file.locate(&["topology"]));
+            return vec![file.problem(place, error.to_string(), None)];
         };
         let name = case.topology_name();
         if self.topology(&name, &Setting::new()).is_err() {
@@ -182,7 +205,9 @@ impl Suite {
             so_far.insert((*place).clone(), (*fields).clone());
             self.topology(&name, &so_far).is_err()
         });
-        let span = blamed.and_then(|(place, _)| file.locate(&["given", "settings", place]));
+        let span = blamed.and_then(|(place, _)| {
+            file.locate(&["given", "settings", place]).or_else(|| file.locate(&["settings", place]))
+        });
         wrong.into_iter().map(|problem| file.problem(span.clone(), problem.message, problem.help)).collect()
     }
 
@@ -219,11 +244,18 @@ impl Suite {
     /// # Errors
     /// What is unknown or wrong about it.
     pub fn topology(&self, name: &str, settings: &Setting) -> Result<Topology, SuiteError> {
-        let wrong = |problem| SuiteError::Wrong(vec![problem]);
+        self.topology_files(name)?.build(settings).map_err(|problem| SuiteError::Wrong(vec![problem]))
+    }
+
+    /// The files of a topology, by name or by path.
+    ///
+    /// # Errors
+    /// What is unknown or unreadable.
+    pub fn topology_files(&self, name: &str) -> Result<TopologyFiles, SuiteError> {
         if name.ends_with(".toml") {
             let text = std::fs::read_to_string(name)
                 .map_err(|error| SuiteError::Unreadable { path: name.into(), error })?;
-            return TopologyFiles::base(Source::new(name, text)).build(settings).map_err(wrong);
+            return Ok(TopologyFiles::base(Source::new(name, text)));
         }
         let mut parts = name.split('+');
         let base = parts.next().unwrap_or_default();
@@ -241,9 +273,10 @@ impl Suite {
                     known.join(", ")
                 ))
             })?;
-            files = files.with_overlay(&variant, overlay.clone()).map_err(wrong)?;
+            let laid_over = files.with_overlay(&variant, overlay.clone());
+            files = laid_over.map_err(|problem| SuiteError::Wrong(vec![problem]))?;
         }
-        files.build(settings).map_err(wrong)
+        Ok(files)
     }
 
     /// The base topologies, and the variants.

@@ -24,7 +24,7 @@ use std::fmt;
 
 pub use columns::{
     Asks, Conditions, Credentials, CrossSite, Device, Gate, Holds, Outcome, Place, PlainRedirect, Reached,
-    Seat, SingleSignOn, Speaks, Whose,
+    Seat, Selection, SingleSignOn, Speaks, Whose,
 };
 pub use journeys::journeys;
 pub use predict::{Prediction, Trouble, predict, predict_under};

@@ -23,6 +23,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether it speaks of a browser that comes back: then it takes a client who was there before.
+    pub fn is_of_a_return(&self) -> bool {
+        matches!(self.when.credentials, Credentials::Session | Credentials::SessionOver)
+    }
+
     /// A rule of the article, before (`PRE-`) or with (`CX-`) Exchange 2013, or of another source (`X-`, `GEN-`), that
     /// claims this row where a 2013 front end is in the seat, or where none is.
     pub fn claimed(&self, with_2013: bool) -> bool {

@@ -17,6 +17,7 @@ pub type Setting = BTreeMap<String, Table>;
 pub struct TopologyFiles {
     name: String,
     sources: Vec<Source>,
+    set_in: Option<Source>,
 }
 
 /// The head of an overlay: which topologies it may be laid over, and what it sets rather than adds.
@@ -35,7 +36,7 @@ impl TopologyFiles {
     /// A topology from its base file. Its name is the file's, without path and `.toml`.
     pub fn base(source: Source) -> TopologyFiles {
         let name = source.file.rsplit('/').next().unwrap_or_default().trim_end_matches(".toml").to_owned();
-        TopologyFiles { name, sources: vec![source] }
+        TopologyFiles { name, sources: vec![source], set_in: None }
     }
 
     /// Lays a variant (`+pairs`) over what is there. Tables are joined, lists appended to, other values replaced; its
@@ -109,6 +110,32 @@ impl TopologyFiles {
             }
             None => source.problem(None, error.message(), Some(FILE_HELP.into())),
         }
+    }
+
+    /// Where a server, virtual directory, site, namespace, database or mailbox is written that a finding names,
+    /// `cas2010-s1/owa`: `FILE:LINE:COLUMN`. What a later file says of it comes before an earlier one.
+    pub fn place(&self, at: &str) -> Option<String> {
+        let (first, second) = at.split_once('/').unwrap_or((at, ""));
+        let kinds = ["servers", "sites", "namespaces", "databases", "mailboxes", "oabs", "edges"];
+        let own = path_of(at);
+        let own: Vec<&str> = own.iter().map(String::as_str).collect();
+        let set: Vec<String> =
+            ["site", "namespace", "database", "oab"].map(|kind| format!("{kind}/{at}")).into();
+        let whole = [&["settings", at][..], &["settings", first, second], &own];
+        let whole =
+            whole.into_iter().map(<[&str]>::to_vec).chain(set.iter().map(|set| vec!["settings", set]));
+        let kinds = kinds.iter().flat_map(|kind| [vec![*kind, at], vec![*kind, first]]);
+        let paths: Vec<Vec<&str>> = whole.chain(kinds).collect();
+        paths.iter().find_map(|path| {
+            let mut sources = self.set_in.iter().chain(self.sources.iter().rev());
+            sources.find_map(|source| Some(source.problem(Some(source.locate(path)?), "", None).location))
+        })
+    }
+
+    /// Where else fields are set: a file with `[settings]`, which says where a finding's place is before all others.
+    pub fn with_settings_of(mut self, source: Source) -> TopologyFiles {
+        self.set_in = Some(source);
+        self
     }
 
     fn blame(&self, path: &[&str], message: String, help: String) -> Problem {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::case::Case;
+use model::case::{Case, FindingLevel};
 use model::problem::{Problem, Source};
 use model::subject::Subject;
 use model::topology::TopologyFiles;
@@ -10,29 +10,31 @@ use model::{CaseId, Topology};
 
 use super::say;
 use crate::exit::Exit;
+use crate::findings::{self, Finding};
 use crate::suite::{Suite, SuiteError};
-use findings::{Finding, Level};
 
 mod case;
-mod findings;
 mod subject;
-mod topology;
 
 pub(super) fn check(root: &Path, files: &[String]) -> Exit {
     inner(root, files).unwrap_or_else(|exit| exit)
 }
 
 fn inner(root: &Path, files: &[String]) -> Result<Exit, Exit> {
+    let files = &within(files)?;
     let read = read_all(root, files)?;
-    let mut lines = vec![];
-    for (place, one) in &read {
-        lines.extend(one.findings(root)?.into_iter().map(|finding| (place, finding)));
+    let mut found = vec![];
+    for (file, one) in &read {
+        let suite = one.needs_the_suite().then(|| say::suite(root)).transpose()?;
+        for finding in one.findings(suite.as_ref())? {
+            let place = one.place(&finding.at).unwrap_or_else(|| file.clone());
+            let label = if one.lists(&finding) { "listed" } else { finding.level.as_str() };
+            println!("{}", finding.line(label, &place));
+            found.push((label, finding));
+        }
     }
-    let of = |level| lines.iter().filter(|(_, finding)| finding.level == level).count();
-    let (errors, warnings) = (of(Level::Error), of(Level::Warning));
-    for (place, finding) in &lines {
-        println!("{}", finding.line(place));
-    }
+    let of = |level: FindingLevel| found.iter().filter(|(label, _)| *label == level.as_str()).count();
+    let (errors, warnings) = (of(FindingLevel::Error), of(FindingLevel::Warning));
     println!(
         "{}, {}, {}",
         counted(files.len(), "file"),
@@ -46,28 +48,85 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
+/// The files that are named, and those of the folders that are.
+fn within(named: &[String]) -> Result<Vec<String>, Exit> {
+    let mut files = vec![];
+    for name in named {
+        if !Path::new(name).is_dir() {
+            files.push(name.clone());
+            continue;
+        }
+        let entries = std::fs::read_dir(name).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+        let entries = entries.map_err(|error| {
+            say::error(format!("{name}: {error}"));
+            Exit::BadInput
+        })?;
+        let mut below: Vec<String> = entries
+            .iter()
+            .map(|entry| entry.path().display().to_string())
+            .filter(|path| path.ends_with(".toml"))
+            .collect();
+        if below.is_empty() {
+            say::error(format!(
+                "{name}: there is no .toml file in it; a right one: suites/topologies/findings"
+            ));
+            return Err(Exit::BadInput);
+        }
+        below.sort();
+        files.append(&mut below);
+    }
+    Ok(files)
+}
+
 /// One thing that was read without a problem.
 enum Read {
-    Topology(Box<Topology>),
+    /// With the files that it is written in.
+    Topology(Box<Topology>, Box<TopologyFiles>),
     Case(Box<Case>),
+    /// A topology with the list of its findings.
+    Listed(Box<Case>, Box<Topology>, Box<TopologyFiles>),
     /// With the folder that its paths are relative to.
     Subject(Box<Subject>, PathBuf),
 }
 
 impl Read {
-    fn findings(&self, root: &Path) -> Result<Vec<Finding>, Exit> {
-        Ok(match self {
-            Read::Topology(topology) => topology::findings(topology),
-            Read::Case(case) => {
-                let suite = say::suite(root)?;
+    fn needs_the_suite(&self) -> bool {
+        matches!(self, Read::Case(_) | Read::Subject(..))
+    }
+
+    fn findings(&self, suite: Option<&Suite>) -> Result<Vec<Finding>, Exit> {
+        Ok(match (self, suite) {
+            (Read::Topology(topology, _), _) => findings::of(topology),
+            (Read::Listed(case, topology, _), _) => {
+                let found = findings::of(topology);
+                let finds = case.finds.iter();
+                let wrong = finds.flat_map(|finds| findings::differences(finds, &found));
+                let wrong: Vec<Finding> = wrong.map(|says| Finding::error("-", "finding", says)).collect();
+                found.into_iter().filter(|finding| self.lists(finding)).chain(wrong).collect()
+            }
+            (Read::Case(case), Some(suite)) => {
                 let topology = suite.topology_of(case).map_err(|error| say::suite_error(&error))?;
                 case::findings(case, &topology, &suite.rules)
             }
-            Read::Subject(subject, folder) => {
-                let suite = say::suite(root)?;
-                subject::findings(subject, folder, &subject::Known::of(&suite)?, &crate::clock::today())
+            (Read::Subject(subject, folder), Some(suite)) => {
+                subject::findings(subject, folder, &subject::Known::of(suite)?, &crate::clock::today())
             }
+            (Read::Case(_) | Read::Subject(..), None) => vec![],
         })
+    }
+
+    /// Whether its file has this finding in its list: then it is as it must be.
+    fn lists(&self, finding: &Finding) -> bool {
+        let Read::Listed(case, ..) = self else { return false };
+        case.finds.iter().flat_map(|finds| &finds.list).any(|listed| finding.is(listed))
+    }
+
+    /// Where what a finding names is written.
+    fn place(&self, at: &str) -> Option<String> {
+        match self {
+            Read::Topology(_, files) | Read::Listed(_, _, files) => files.place(at),
+            Read::Case(_) | Read::Subject(..) => None,
+        }
     }
 }
 
@@ -96,14 +155,21 @@ fn read_all(root: &Path, files: &[String]) -> Result<Vec<(String, Read)>, Exit> 
 fn read_one(root: &Path, file: &str) -> Result<Vec<(String, Read)>, SuiteError> {
     let one = |read| vec![(file.to_owned(), read)];
     if !file.ends_with(".toml") {
-        let topology = Suite::read(root)?.topology(file, &Default::default())?;
-        return Ok(one(Read::Topology(Box::new(topology))));
+        let files = Suite::read(root)?.topology_files(file)?;
+        return Ok(one(built(files)?));
     }
     let source = source(Path::new(file))?;
     if let Some(id) = case_id(file) {
         let id: CaseId = id.parse().map_err(|error| wrong(source.problem(None, format!("{error}"), None)))?;
         let made = Case::read_each(&id, &source).map_err(wrong)?.into_iter();
         return Ok(made.map(|(case, _)| (file.to_owned(), Read::Case(Box::new(case)))).collect());
+    }
+    if file.contains("topologies/findings/") {
+        let case = Case::read_findings(&source).map_err(wrong)?;
+        let files = Suite::read(root)?.topology_files(&case.topology_name())?;
+        let topology = files.build(&case.given.settings).map_err(wrong)?;
+        let files = Box::new(files.with_settings_of(source));
+        return Ok(one(Read::Listed(Box::new(case), Box::new(topology), files)));
     }
     let table: toml::Table = source.read("compare with suites/topologies/coexistence.toml").map_err(wrong)?;
     if table.contains_key("run") || table.contains_key("contract") {
@@ -115,16 +181,17 @@ fn read_one(root: &Path, file: &str) -> Result<Vec<(String, Read)>, SuiteError> 
         let mut read = vec![];
         for base in bases.iter().filter_map(toml::Value::as_str) {
             let under = self::source(&root.join("topologies").join(format!("{base}.toml")))?;
-            let built = TopologyFiles::base(under)
-                .with_overlay(variant, source.clone())
-                .and_then(|files| files.build(&Default::default()))
-                .map_err(wrong)?;
-            read.push((built.name.clone(), Read::Topology(Box::new(built))));
+            let files = TopologyFiles::base(under).with_overlay(variant, source.clone()).map_err(wrong)?;
+            read.push((format!("{base}{variant}"), built(files)?));
         }
         return Ok(read);
     }
-    let topology = TopologyFiles::base(source).build(&Default::default()).map_err(wrong)?;
-    Ok(one(Read::Topology(Box::new(topology))))
+    Ok(one(built(TopologyFiles::base(source))?))
+}
+
+fn built(files: TopologyFiles) -> Result<Read, SuiteError> {
+    let topology = files.build(&Default::default()).map_err(wrong)?;
+    Ok(Read::Topology(Box::new(topology), Box::new(files)))
 }
 
 /// The id of a case file, from its path below `cases/`.
@@ -174,7 +241,7 @@ mod tests {
         let read = read_all(&root, &names).unwrap_or_else(|exit| panic!("{exit:?}"));
         assert!(read.len() > names.len(), "an overlay is checked over every base that it is made for");
         for (place, one) in read {
-            let found = one.findings(&root).unwrap();
+            let found = one.findings(Some(suite)).unwrap();
             assert!(found.is_empty(), "{place}: {found:#?}");
         }
     }

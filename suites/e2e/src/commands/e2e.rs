@@ -156,7 +156,9 @@ fn failed_in(path: &Path) -> Result<BTreeSet<String>, String> {
 fn work(suite: &Suite, options: &E2e, filter: &Filter) -> Result<Vec<Work>, Exit> {
     let role_of = |case: &Case| suite.topology_of(case).map(|topology| topology.role);
     let mut by_role: BTreeMap<Role, Vec<Arc<Case>>> = BTreeMap::new();
-    for case in filter.select(&suite.cases) {
+    // What `check` says of a topology is no affair of a subject.
+    let of_a_proxy = |case: &Arc<Case>| options.subject.is_none() || case.finds.is_none();
+    for case in filter.select(&suite.cases).into_iter().filter(of_a_proxy) {
         let role = role_of(&case).map_err(|error| say::suite_error(&error))?;
         by_role.entry(role).or_default().push(case);
     }
@@ -212,6 +214,7 @@ fn joined(mut all: Came, came: Came) -> Came {
     ending.interrupted |= came.ending.interrupted;
     ending.selected += came.ending.selected;
     ending.recorded += came.ending.recorded;
+    ending.looked_at += came.ending.looked_at;
     ending.unclaimed += came.ending.unclaimed;
     all.traces = came.traces;
     all.spoke_as_declared += came.spoke_as_declared;
@@ -335,7 +338,8 @@ fn names(work: &[Work]) -> Vec<String> {
 }
 
 fn topologies(suite: &Suite, came: &Came) -> Vec<String> {
-    let ran = |case: &&Arc<Case>| came.verdicts.iter().any(|verdict| verdict.id == case.id);
+    let ran =
+        |case: &&Arc<Case>| case.finds.is_none() && came.verdicts.iter().any(|verdict| verdict.id == case.id);
     let mut names: Vec<String> = suite.cases.iter().filter(ran).map(|case| case.topology_name()).collect();
     names.sort();
     names.dedup();

@@ -6,6 +6,7 @@ use model::case::Case;
 
 use super::say;
 use crate::exit::Exit;
+use crate::findings::fault::CHECK_FAULTS;
 use crate::lab_fault::LAB_FAULTS;
 use crate::suite::Suite;
 
@@ -44,6 +45,12 @@ pub(super) fn explain(root: &Path, id: &str) -> Exit {
     if let Some(fault) = LAB_FAULTS.iter().find(|fault| fault.id == id) {
         println!("{}  (a fault of the lab, not of a proxy)\n  {}", fault.id, fault.title);
         println!("\n  must be caught by {}", fault.rules.join(", "));
+        println!("  again    cargo xtask mutants --defect {id}");
+        return Exit::AsExpected;
+    }
+    if let Some(fault) = CHECK_FAULTS.iter().find(|fault| fault.id == id) {
+        println!("{}  (a fault of `check`, not of a proxy)\n  {}", fault.id, fault.title);
+        println!("\n  must be caught by {}, each", fault.rules.join(", "));
         println!("  again    cargo xtask mutants --defect {id}");
         return Exit::AsExpected;
     }
@@ -92,6 +99,18 @@ fn explain_case(case: &Case) {
                 "           told {}; {} credentials, {} certificate prompts",
                 leg.told, leg.prompts.credentials, leg.prompts.certificate
             );
+        }
+    }
+    if let Some(finds) = &case.finds {
+        println!(
+            "\n  check finds {}",
+            if finds.list.is_empty() { "nothing" } else { "this, and nothing else" }
+        );
+        for listed in &finds.list {
+            println!("    {} {} at {}", listed.level, listed.rule, listed.at);
+        }
+        if let Some(near) = &finds.near {
+            println!("  one setting away from {near}, which shows it");
         }
     }
     for name in &case.resolves {

@@ -8,6 +8,7 @@ use model::{MailboxName, RuleId};
 
 use super::{List, What, say};
 use crate::exit::Exit;
+use crate::findings::fault::CHECK_FAULTS;
 use crate::lab_fault::LAB_FAULTS;
 use crate::suite::Suite;
 
@@ -76,6 +77,9 @@ fn defects() {
         println!("{:<28} {:<22} {}{built}", defect.id, defect.rules.join(" "), defect.title);
     }
     for fault in LAB_FAULTS {
+        println!("{:<28} {:<22} {}", fault.id, fault.rules.join(" "), fault.title);
+    }
+    for fault in CHECK_FAULTS {
         println!("{:<28} {:<22} {}", fault.id, fault.rules.join(" "), fault.title);
     }
 }

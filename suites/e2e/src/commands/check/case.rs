@@ -4,7 +4,7 @@ use model::case::{Position, Told};
 use model::rule::Rule;
 use model::{Case, ServerName, Topology};
 
-use super::findings::Finding;
+use crate::findings::Finding;
 
 /// What is wrong or doubtful about a case in its topology.
 pub(super) fn findings(case: &Case, topology: &Topology, rules: &[Rule]) -> Vec<Finding> {

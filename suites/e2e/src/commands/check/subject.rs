@@ -6,9 +6,9 @@ use std::path::Path;
 use model::subject::{Day, Subject};
 use model::{CaseId, Role};
 
-use super::findings::Finding;
 use crate::commands::say;
 use crate::exit::Exit;
+use crate::findings::Finding;
 use crate::suite::Suite;
 
 /// What a suite has that a subject may name.

@@ -3,6 +3,7 @@
 use defects::{Defect, Port};
 use model::Role;
 
+use crate::findings::fault::{CHECK_FAULTS, CheckFault};
 use crate::lab_fault::{LAB_FAULTS, LabFault};
 
 /// One fault that is tried.
@@ -11,6 +12,8 @@ pub(super) enum Fault {
     Defect(Defect),
     /// The lab is another one than its topology says.
     Lab(&'static LabFault),
+    /// What `check` found is spoiled.
+    Check(&'static CheckFault),
     /// Every port of this role's reference is wrapped, and none lies.
     Identity(Role),
 }
@@ -30,7 +33,8 @@ pub(super) fn all(at_edge: impl Fn(&str) -> bool) -> Vec<Fault> {
         [Some(defect), other].into_iter().flatten()
     });
     let defects = seats.map(Fault::Defect);
-    identities.into_iter().chain(defects).chain(LAB_FAULTS.iter().map(Fault::Lab)).collect()
+    let of_check = CHECK_FAULTS.iter().map(Fault::Check);
+    identities.into_iter().chain(defects).chain(LAB_FAULTS.iter().map(Fault::Lab)).chain(of_check).collect()
 }
 
 impl Fault {
@@ -38,6 +42,7 @@ impl Fault {
         match self {
             Fault::Defect(defect) => defect.id,
             Fault::Lab(fault) => fault.id,
+            Fault::Check(fault) => fault.id,
             Fault::Identity(_) => "identity",
         }
     }
@@ -47,6 +52,7 @@ impl Fault {
         match self {
             Fault::Defect(defect) => defect.rules,
             Fault::Lab(fault) => fault.rules,
+            Fault::Check(fault) => fault.rules,
             Fault::Identity(_) => &[],
         }
     }
@@ -64,6 +70,7 @@ impl Fault {
         match self {
             Fault::Defect(defect) => format!("{:?}", defect.class).to_lowercase(),
             Fault::Lab(_) => "lab".to_owned(),
+            Fault::Check(_) => "check".to_owned(),
             Fault::Identity(_) => "identity".to_owned(),
         }
     }
@@ -76,6 +83,7 @@ impl Fault {
                 (port, _) => port,
             },
             Fault::Lab(_) => "topology".to_owned(),
+            Fault::Check(_) => "findings".to_owned(),
             Fault::Identity(role) => format!("all, {role}"),
         }
     }

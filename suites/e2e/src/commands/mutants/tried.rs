@@ -11,9 +11,10 @@ use model::{CaseId, Role};
 
 use super::Bench;
 use super::fault::Fault;
+use crate::findings::fault::Turn;
 use crate::lab_of::may_share;
 use crate::run::{How, Work, run};
-use crate::suite::Suite;
+use crate::suite::{Suite, SuiteError};
 
 /// What came of one fault.
 pub(super) struct Tried {
@@ -26,13 +27,23 @@ pub(super) struct Tried {
     pub(super) innocent: Vec<CaseId>,
     /// How many cases it was there in.
     pub(super) ran_in: usize,
+    /// Of a fault that is tried in several turns, one that nothing noticed.
+    missed: Option<String>,
     /// The lab broke.
     pub(super) broken: Option<String>,
 }
 
 impl Tried {
     fn new(fault: Fault) -> Tried {
-        Tried { fault, caught_by: vec![], beside: vec![], innocent: vec![], ran_in: 0, broken: None }
+        Tried {
+            fault,
+            caught_by: vec![],
+            beside: vec![],
+            innocent: vec![],
+            ran_in: 0,
+            missed: None,
+            broken: None,
+        }
     }
 
     /// In a sentence, for a person who watches.
@@ -45,6 +56,9 @@ impl Tried {
         }
         if self.fault.is_identity() {
             return format!("nothing shows in {} cases", self.ran_in);
+        }
+        if let Some(missed) = &self.missed {
+            return format!("MISSED by {missed}");
         }
         if self.ran_in == 0 {
             return "NOT EXERCISED: the fault never ran".to_owned();
@@ -60,7 +74,22 @@ impl Tried {
     /// Caught, or for what is no fault: seen nowhere.
     pub(super) fn is_as_it_must_be(&self) -> bool {
         let shows = if self.fault.is_identity() { self.ran_in > 0 } else { !self.caught_by.is_empty() };
-        self.broken.is_none() && self.innocent.is_empty() && shows
+        self.broken.is_none() && self.missed.is_none() && self.innocent.is_empty() && shows
+    }
+
+    /// Each finding is spoiled in its turn, and each turn must be noticed.
+    fn takes_turns(&mut self, turns: Result<Vec<Turn>, SuiteError>) {
+        let turns = match turns {
+            Ok(turns) => turns,
+            Err(error) => return self.broken = Some(error.to_string()),
+        };
+        self.ran_in = turns.len();
+        self.missed = turns
+            .iter()
+            .find(|turn| !turn.caught)
+            .map(|turn| format!("{}, where {} at {} was spoiled", turn.case, turn.rule, turn.at));
+        self.caught_by = turns.into_iter().filter(|turn| turn.caught).map(|turn| turn.case).collect();
+        self.caught_by.dedup();
     }
 
     fn reads(&mut self, verdict: Verdict, was_there: bool) {
@@ -83,6 +112,10 @@ impl Tried {
 /// Plays the cases that a fault concerns.
 pub(super) async fn one(bench: &Bench, fault: Fault, folder: PathBuf) -> Tried {
     let mut tried = Tried::new(fault);
+    if let Fault::Check(fault) = tried.fault {
+        tried.takes_turns(fault.turns(&bench.suite));
+        return tried;
+    }
     let work = match work(bench, &tried.fault) {
         Ok(work) => work,
         Err(why) => {
@@ -111,7 +144,7 @@ pub(super) async fn one(bench: &Bench, fault: Fault, folder: PathBuf) -> Tried {
     let everywhere = matches!(tried.fault, Fault::Lab(_));
     tried.ran_in = match &tried.fault {
         Fault::Defect(_) => came.fired.len(),
-        Fault::Lab(_) | Fault::Identity(_) => selected,
+        Fault::Lab(_) | Fault::Check(_) | Fault::Identity(_) => selected,
     };
     for verdict in came.verdicts {
         let was_there = everywhere || came.fired.contains(&verdict.id);
@@ -132,7 +165,8 @@ fn work(bench: &Bench, fault: &Fault) -> Result<Vec<Work>, String> {
     };
     let of = |role: Role, wanted: &dyn Fn(&Case) -> bool| -> Vec<Arc<Case>> {
         let its = |case: &&Arc<Case>| bench.roles.get(&case.id) == Some(&role);
-        bench.suite.cases.iter().filter(its).filter(|case| wanted(case)).cloned().collect()
+        let of_a_proxy = |case: &&Arc<Case>| case.finds.is_none() && wanted(case);
+        bench.suite.cases.iter().filter(its).filter(of_a_proxy).cloned().collect()
     };
     let names = |case: &Case| case.rules.iter().any(|rule| fault.rules().contains(&rule.as_str()));
     Ok(match fault {
@@ -144,6 +178,8 @@ fn work(bench: &Bench, fault: &Fault) -> Result<Vec<Work>, String> {
         Fault::Identity(role) => {
             vec![Work { subject: spoiled(*role, "identity")?, cases: of(*role, &|_| true) }]
         }
+        // What is found needs no lab.
+        Fault::Check(_) => vec![],
         Fault::Lab(_) => {
             let roles: BTreeSet<Role> = bench.roles.values().copied().collect();
             let mut work = vec![];

@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use model::topology::{Authentication, Certificate, OutlookAnywhere, Server, ServerRole};
 use model::{HostName, Protocol, Role, ServerName, SiteName, Topology, Version, View, WebUrl};
 
-use super::findings::Finding;
+use super::Finding;
 
 /// Everything that is wrong or doubtful about a topology.
-pub(super) fn findings(t: &Topology) -> Vec<Finding> {
+pub(crate) fn findings(t: &Topology) -> Vec<Finding> {
     [
         sites_are_served(t),
         exchange_2007_has_a_way_in(t),
@@ -90,8 +90,8 @@ fn exchange_2007_has_a_way_in(t: &Topology) -> Vec<Finding> {
             let mut there = t.servers.iter().filter(|(_, s)| s.site == *site && of_2007(s));
             let at = there.find(|(_, server)| server.is(ServerRole::ClientAccess)).map(|(name, _)| name);
             let says = format!(
-                "{site} holds Exchange 2007 mailboxes and does not face the internet, and no CAS2007 does elsewhere: {} \
-                 is lost",
+                "{site} holds Exchange 2007 mailboxes, and no Exchange 2007 Client Access server of any site has an \
+                 ExternalUrl for {}: nobody outside reaches it there. Give one in an internet-facing site its ExternalUrl",
                 lost.join(" and ")
             );
             Finding::error("TOP-2", at.map_or(site.as_str(), ServerName::as_str), says)
@@ -108,7 +108,8 @@ fn outlook_anywhere_is_on_everywhere(t: &Topology) -> Vec<Finding> {
     for (name, server) in client_access(t) {
         let at = format!("{name}/outlook-anywhere");
         let Some(own) = &server.outlook_anywhere else {
-            found.push(Finding::error("TOP-3", at, "Outlook Anywhere is off"));
+            let says = "Outlook Anywhere is off, and clients of this server's mailboxes are proxied to it: enable it there";
+            found.push(Finding::error("TOP-3", at, says));
             continue;
         };
         let has = |words: &[Authentication]| words.iter().any(|word| own.iis_authentication.contains(word));
@@ -116,10 +117,13 @@ fn outlook_anywhere_is_on_everywhere(t: &Topology) -> Vec<Finding> {
             continue;
         }
         if !has(&[Authentication::Ntlm, Authentication::Windows]) {
-            let says = "IIS does not allow NTLM, by which the 2013 front end signs in behind";
+            let says = "IISAuthenticationMethods of the Rpc virtual directory has no NTLM, by which the 2013 front end signs \
+                        in there: add it beside Basic";
             found.push(Finding::error("TOP-3", at, says));
         } else if !has(&[Authentication::Basic]) {
-            found.push(Finding::error("TOP-3", at, "IIS does not allow Basic beside NTLM"));
+            let says =
+                "IISAuthenticationMethods of the Rpc virtual directory has no Basic beside NTLM: add it";
+            found.push(Finding::error("TOP-3", at, says));
         }
     }
     found
@@ -137,7 +141,8 @@ fn outlook_anywhere_signs_in_alike(t: &Topology) -> Vec<Finding> {
         .filter(|(_, own)| ambiguous(own))
         .map(|(name, own)| {
             let says = format!(
-                "one name inside and out, signed in to by {} inside and {} outside: Outlook uses the internal way only",
+                "InternalHostname and ExternalHostname are one name, signed in to by {} inside and {} outside: Outlook \
+                 uses the internal way only, outside too. Make the two methods equal, or the names different",
                 own.internal_authentication.map_or("nothing", Authentication::as_str),
                 own.external_authentication
             );
@@ -146,23 +151,42 @@ fn outlook_anywhere_signs_in_alike(t: &Topology) -> Vec<Finding> {
         .collect()
 }
 
-/// AMB-1: an array's name that resolves outside, or that HTTP uses too.
+/// AMB-1: an array's name that resolves outside, or that HTTP uses too. Before 2013 PRE-RPC-3 says whose profiles name it.
 fn arrays_are_not_ambiguous(t: &Topology) -> Vec<Finding> {
     let mut found = vec![];
     for (site, array) in t.sites.iter().filter_map(|(name, site)| Some((name, site.array.as_ref()?))) {
-        if resolves(t, array, View::External) {
-            let says = format!(
-                "the RPC Client Access array {array} resolves outside: Outlook tries RPC there first"
-            );
-            found.push(Finding::error("AMB-1", site.as_str(), says));
-        }
-        let user = used(t).into_iter().find(|used| used.host == array);
-        if let Some(user) = user {
-            let says = format!("the RPC Client Access array {array} is an HTTP namespace too: {}", user.at);
+        for why in ambiguous(t, array) {
+            let says = format!("the RPC Client Access array {array} {why}");
             found.push(Finding::error("AMB-1", site.as_str(), says));
         }
     }
+    let before = !t.servers.values().any(|server| server.version == Version::Exchange2013);
+    for (name, database) in t.databases.iter().filter(|_| before) {
+        let endpoint = database.rpc_client_access_server.iter();
+        for (host, why) in
+            endpoint.flat_map(|host| ambiguous(t, host).into_iter().map(move |why| (host, why)))
+        {
+            let says = format!("Outlook inside connects to its RpcClientAccessServer {host}, which {why}");
+            found.push(Finding::error("PRE-RPC-3", name.as_str(), says));
+        }
+    }
     found
+}
+
+/// Why a name that Outlook connects to by RPC is an ambiguous URL.
+fn ambiguous(t: &Topology, endpoint: &HostName) -> Vec<String> {
+    let outside = resolves(t, endpoint, View::External).then(|| {
+        "resolves outside: there Outlook tries RPC first, and waits until it gives up. Take it out of the external DNS"
+            .to_owned()
+    });
+    let user = used(t).into_iter().find(|used| used.host == endpoint);
+    let http = user.map(|user| {
+        format!(
+            "is the {} of {} too: give the array a name of its own, known inside only",
+            user.what, user.at
+        )
+    });
+    outside.into_iter().chain(http).collect()
 }
 
 /// A name that HTTP clients are given.
@@ -269,12 +293,16 @@ fn connection_points_name_autodiscover(t: &Topology) -> Vec<Finding> {
             let is = named.map_or("nothing".to_owned(), HostName::to_string);
             match t.split_brain {
                 true if named.is_none_or(|host| host.as_str() != own) => {
-                    let says = format!("the service connection point names {is}, not {own}");
+                    let says = format!(
+                        "AutoDiscoverServiceInternalUri, its service connection point, names {is}, not {own}: Outlook inside \
+                         asks there"
+                    );
                     Some(Finding::warning("DNS-3", name.as_str(), says))
                 }
                 false if !named.is_some_and(leads_to_newest) => {
                     let says = format!(
-                        "the service connection point names {is}, which does not lead to the servers of Exchange {newest}"
+                        "AutoDiscoverServiceInternalUri, its service connection point, names {is}, which does not lead to the \
+                         servers of Exchange {newest}: without split-brain it names their load-balanced address"
                     );
                     Some(Finding::warning("DNS-2", name.as_str(), says))
                 }
@@ -324,8 +352,19 @@ mod tests {
 
     use model::topology::Setting;
 
-    use super::super::tests::suite;
+    use std::path::Path;
+    use std::sync::LazyLock;
+
     use super::*;
+    use crate::suite::Suite;
+
+    /// The suite of this tree, read once for all tests.
+    fn suite() -> &'static Suite {
+        static SUITE: LazyLock<Suite> = LazyLock::new(|| {
+            Suite::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).expect("it is right")
+        });
+        &SUITE
+    }
 
     /// Rule and place of every finding of a topology under settings.
     fn found(name: &str, settings: &str) -> Vec<String> {
@@ -379,7 +418,7 @@ mod tests {
     fn an_array_is_known_inside_only_and_is_no_http_namespace() {
         let outside = "\"namespace/outlook-s2.contoso.com\" = { external = [\"cas2010-s2\"] }";
         assert_eq!(found("coexistence", outside), ["AMB-1 Site2"]);
-        assert_eq!(found("pre-e15", outside), ["AMB-1 Site2"]);
+        assert_eq!(found("pre-e15", outside), ["AMB-1 Site2", "PRE-RPC-3 db2010-s2"]);
         let http = "\"site/Site3\" = { array = \"internal2010-s3.contoso.com\" }";
         assert_eq!(found("coexistence", http), ["AMB-1 Site3"]);
         let own = "\"site/Site3\" = { array = \"outlook-s1.contoso.com\" }";
