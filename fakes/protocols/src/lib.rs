@@ -1,4 +1,4 @@
-//! What a server of each Exchange version says once it holds the request: pages, WBXML, SOAP, POX, MS-RPC.
+//! What a server of each Exchange version says once it holds the request: pages, WBXML, SOAP, POX, MS-RPC, RPC over HTTP.
 //!
 //! Pure but for waiting on a mailbox. It chooses no server: whoever calls has decided that the request is to be served
 //! here, and by which mailbox. The fakes and the reference share this crate and nothing else.
@@ -14,5 +14,6 @@ pub mod mapi;
 pub mod msrpc;
 pub mod oab;
 pub mod owa;
+pub mod rpch;
 pub mod wbxml;
 pub mod xml;

@@ -7,9 +7,11 @@
 
 mod client;
 mod emsmdb;
+mod endpoints;
 mod inbox;
-mod ndr;
-mod pdu;
+pub(crate) mod ndr;
+pub(crate) mod pdu;
+mod relay;
 mod rop;
 mod server;
 mod session;
@@ -22,7 +24,9 @@ pub(crate) use ndr::{Reader, Writer};
 pub(crate) use session::Session as RopSession;
 
 pub use client::Session;
+pub use endpoints::{Endpoint, serve_endpoints};
 pub use inbox::{Inbox, Local};
+pub use relay::pass_on;
 pub use server::{Store, serve};
 
 /// Why a conversation in MS-RPC failed.

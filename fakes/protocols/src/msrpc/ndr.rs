@@ -64,6 +64,15 @@ impl<'a> Reader<'a> {
         self.take(count)
     }
 
+    /// A structure that ends in a conformant array, as `twr_t`: how many bytes follow.
+    pub(crate) fn conformant_of(&mut self) -> Result<usize, RpcError> {
+        let (most, length) = (self.long()?, self.long()?);
+        match most == length {
+            true => Ok(length as usize),
+            false => Err(self.malformed()),
+        }
+    }
+
     /// A conformant varying array of bytes, as `[size_is, length_is] unsigned char[]` and strings.
     pub(crate) fn varying(&mut self) -> Result<&'a [u8], RpcError> {
         let (max, offset, actual) = (self.long()?, self.long()?, self.long()?);

@@ -6,7 +6,7 @@ use super::RpcError;
 use super::ndr::{Reader, Writer};
 
 /// The longest fragment sent and taken, what Windows offers over TCP.
-pub(super) const MAX_FRAGMENT: usize = 5840;
+pub(crate) const MAX_FRAGMENT: usize = 5840;
 /// The common header, [C706] 12.6.3.1.
 pub(super) const HEADER: usize = 16;
 /// Header and fixed fields of a request or response: what a fragment holds besides the stub.
@@ -120,7 +120,7 @@ pub(super) struct Unreadable {
 }
 
 /// The length of the fragment that starts with these bytes, once its header is here.
-pub(super) fn fragment_length(start: &[u8]) -> Result<Option<usize>, RpcError> {
+pub(crate) fn fragment_length(start: &[u8]) -> Result<Option<usize>, RpcError> {
     // Garbage is refused as early as it shows, not when sixteen bytes of it are here.
     if start.first().is_some_and(|major| *major != 5) {
         return Err(RpcError::Malformed("PDU: not version 5 of DCE/RPC"));

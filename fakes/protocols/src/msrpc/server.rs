@@ -19,9 +19,9 @@ use super::transport::Transport;
 use super::{Inbox, RpcError, ec};
 
 /// Fault codes, [C706] appendix E and [MS-ERREF].
-const OP_RANGE: u32 = 0x1C01_0002;
-const UNKNOWN_INTERFACE: u32 = 0x1C01_0003;
-const CONTEXT_MISMATCH: u32 = 0x1C00_001A;
+pub(super) const OP_RANGE: u32 = 0x1C01_0002;
+pub(super) const UNKNOWN_INTERFACE: u32 = 0x1C01_0003;
+pub(super) const CONTEXT_MISMATCH: u32 = 0x1C00_001A;
 const BAD_STUB_DATA: u32 = 0x0000_06F7;
 
 /// As many contexts as one connection may gather.
@@ -66,11 +66,11 @@ where
         match pdu {
             Pdu::Bind(bind) => {
                 transport.limit(bind.max_receive);
-                let ack = connection.bind(&bind)?;
+                let ack = accept(&mut connection.contexts, &bind, &[EMSMDB, ASYNC_EMSMDB])?;
                 transport.send(call, Pdu::BindAck(ack)).await?;
             }
             Pdu::AlterContext(bind) => {
-                let ack = connection.bind(&bind)?;
+                let ack = accept(&mut connection.contexts, &bind, &[EMSMDB, ASYNC_EMSMDB])?;
                 transport.send(call, Pdu::AlterContextResp(ack)).await?;
             }
             Pdu::Request { context, opnum, stub } => {
@@ -100,26 +100,6 @@ struct Connection {
 }
 
 impl Connection {
-    fn bind(&mut self, bind: &Bind) -> Result<BindAck, RpcError> {
-        let mut results = Vec::new();
-        for offer in &bind.contexts {
-            results.push(if ![EMSMDB, ASYNC_EMSMDB].contains(&offer.interface) {
-                Err(ABSTRACT_SYNTAX_NOT_SUPPORTED)
-            } else if !offer.encodings.contains(&NDR) {
-                Err(TRANSFER_SYNTAXES_NOT_SUPPORTED)
-            } else {
-                self.contexts.retain(|(id, _)| *id != offer.id);
-                self.contexts.push((offer.id, offer.interface));
-                Ok(())
-            });
-        }
-        if self.contexts.len() > MAX_CONTEXTS {
-            return Err(RpcError::Malformed("bind: too many contexts"));
-        }
-        let max = u16::try_from(MAX_FRAGMENT).expect("5840 fits");
-        Ok(BindAck { max_send: max.min(bind.max_receive), max_receive: max, results })
-    }
-
     fn wait(&mut self) -> Option<(&mut watch::Receiver<usize>, (u32, u16))> {
         let session = self.session.as_mut()?;
         session.waiting.map(|waiting| (&mut session.changed, waiting))
@@ -198,6 +178,31 @@ impl Connection {
     fn session(&mut self, handle: Handle) -> Result<&mut Session, u32> {
         self.session.as_mut().filter(|session| session.handle == handle).ok_or(CONTEXT_MISMATCH)
     }
+}
+
+/// Takes a bind's contexts, as far as they are of these interfaces.
+pub(super) fn accept(
+    contexts: &mut Vec<(u16, Syntax)>,
+    bind: &Bind,
+    interfaces: &[Syntax],
+) -> Result<BindAck, RpcError> {
+    let mut results = Vec::new();
+    for offer in &bind.contexts {
+        results.push(if !interfaces.contains(&offer.interface) {
+            Err(ABSTRACT_SYNTAX_NOT_SUPPORTED)
+        } else if !offer.encodings.contains(&NDR) {
+            Err(TRANSFER_SYNTAXES_NOT_SUPPORTED)
+        } else {
+            contexts.retain(|(id, _)| *id != offer.id);
+            contexts.push((offer.id, offer.interface));
+            Ok(())
+        });
+    }
+    if contexts.len() > MAX_CONTEXTS {
+        return Err(RpcError::Malformed("bind: too many contexts"));
+    }
+    let max = u16::try_from(MAX_FRAGMENT).expect("5840 fits");
+    Ok(BindAck { max_send: max.min(bind.max_receive), max_receive: max, results })
 }
 
 fn new_handle() -> Handle {

@@ -295,3 +295,88 @@ fn a_buffer_of_unknown_rops_is_refused() {
     assert!(Ask::decode_all(&hex("1500")).is_err());
     assert!(rop::Buffer::decode(&hex("0100")).is_err());
 }
+
+/// ept_map as [C706] appendix O lays it out, by hand: no object, a tower of five floors for EMSMDB over TCP.
+#[tokio::test]
+async fn the_endpoint_mapper_says_where_mailboxes_are() {
+    let endpoint = Endpoint { address: [127, 1, 2, 3].into(), port: 6001 };
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let (mut client, server) = duplex(1000);
+    let asked = heard.clone();
+    let served = tokio::spawn(async move {
+        serve_endpoints(server, endpoint, |what| asked.lock().unwrap().push(what.to_owned())).await
+    });
+    let bind = hex(
+        "05000b03 10000000 48000000 01000000 d016d016 00000000 01000000 \
+         00000100 0883afe11f5dc91191a408002b14a0fa 03000000 045d888aeb1cc9119fe808002b104860 02000000",
+    );
+    client.write_all(&bind).await.unwrap();
+    assert_eq!(read_pdu(&mut client).await[2], 12, "bind_ack");
+    let floors = |interface: &str, port: &str, address: &str| {
+        format!(
+            "0500 1300 0d {interface} 0200 5100 1300 0d 045d888aeb1cc9119fe808002b104860 0200 0200 0000 \
+             0100 0b 0200 0000 0100 07 0200 {port} 0100 09 0400 {address}"
+        )
+    };
+    let emsmdb = "00dbf1a447ca6710b31f00dd010662da 0000";
+    let request = |interface: &str| {
+        let tower = hex(&floors(interface, "0000", "00000000"));
+        let length = u32::try_from(tower.len()).unwrap().to_le_bytes();
+        let mut stub = hex("00000000 01000000");
+        stub.extend([length, length].concat());
+        stub.extend(tower);
+        stub.resize(stub.len().next_multiple_of(4), 0);
+        stub.extend([0; 20]);
+        stub.extend(hex("01000000"));
+        let mut pdu = hex("05000003 10000000 0000 0000 02000000 00000000 0000 0300");
+        pdu.extend(stub);
+        let length = u16::try_from(pdu.len()).unwrap().to_le_bytes();
+        pdu[8..10].copy_from_slice(&length);
+        pdu
+    };
+    client.write_all(&request(emsmdb)).await.unwrap();
+    let tower = hex(&floors(emsmdb, "1771", "7f010203"));
+    let answer = read_pdu(&mut client).await;
+    assert_eq!(answer[44..48], [1, 0, 0, 0], "one tower");
+    assert_eq!(answer[72..72 + tower.len()], tower);
+    assert!(answer.ends_with(&[0; 4]), "and no error");
+    client.write_all(&request("ffdbf1a447ca6710b31f00dd010662da 0000")).await.unwrap();
+    assert!(read_pdu(&mut client).await.ends_with(&hex("d6a0c916")), "not registered");
+    assert_eq!(*heard.lock().unwrap(), ["EMSMDB", "ffdbf1a447ca6710b31f00dd010662da"]);
+    client.write_all(&hex("05000003 10000000 1c00 0000 03000000 00000000 0000 0300 ffffffff")).await.unwrap();
+    assert_eq!(read_pdu(&mut client).await[2], 3, "a broken stub is a fault");
+    drop(client);
+    served.await.unwrap().unwrap();
+}
+
+async fn read_pdu(from: &mut DuplexStream) -> Vec<u8> {
+    let mut pdu = vec![0; 16];
+    from.read_exact(&mut pdu).await.unwrap();
+    pdu.resize(usize::from(u16::from_le_bytes([pdu[8], pdu[9]])), 0);
+    from.read_exact(&mut pdu[16..]).await.unwrap();
+    pdu
+}
+
+/// client == pass_on == server: what only the connect says decides where everything goes.
+#[tokio::test]
+async fn a_client_access_server_passes_on_from_the_connect_on() {
+    let store = store();
+    let (client, between) = duplex(1000);
+    let behind = store.clone();
+    let passing = tokio::spawn(async move {
+        let reach = |dn: String| {
+            let behind = behind.clone();
+            async move { dn.eq_ignore_ascii_case(DN).then(|| served(&behind).0) }
+        };
+        pass_on(between, reach).await
+    });
+    let mut session = Session::connect(client, DN).await.unwrap();
+    assert_eq!(session.owner().await.unwrap().address, "purple@contoso.com");
+    assert_eq!(session.messages().await.unwrap().len(), 1);
+    session.close().await.unwrap();
+    passing.await.unwrap().unwrap();
+    let (client, between) = duplex(1000);
+    let passing = tokio::spawn(async move { pass_on(between, |_| async { None::<DuplexStream> }).await });
+    assert!(matches!(Session::connect(client, DN).await, Err(Unreachable::Unknown)));
+    passing.await.unwrap().unwrap();
+}
