@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use protocols::answer::{self, Work};
+use protocols::rpch::OutBody;
 use tokio::sync::mpsc;
 
 /// A body that a fake sends.
@@ -23,6 +24,8 @@ pub(crate) enum Out {
     },
     /// What a server behind sends.
     Carried(Incoming),
+    /// What comes on an OUT channel.
+    Channel(OutBody),
     /// What a case dictates, at its pace.
     Dictated {
         /// All of it, where the length is declared.
@@ -51,6 +54,7 @@ impl Body for Out {
         match &mut *self {
             Out::Whole(whole) => Pin::new(whole).poll_frame(cx).map_err(|never| match never {}),
             Out::Carried(carried) => Pin::new(carried).poll_frame(cx).map_err(io::Error::other),
+            Out::Channel(channel) => Pin::new(channel).poll_frame(cx),
             Out::Pieces { pieces, work } => {
                 drive(work, cx);
                 pieces.poll_recv(cx).map(|piece| piece.map(|piece| Ok(Frame::data(piece))))
@@ -70,7 +74,7 @@ impl Body for Out {
         match self {
             Out::Whole(whole) => whole.is_end_stream(),
             Out::Carried(carried) => carried.is_end_stream(),
-            Out::Pieces { .. } => false,
+            Out::Pieces { .. } | Out::Channel(_) => false,
             Out::Dictated { length, work, .. } => *length == Some(0) && work.is_none(),
         }
     }
@@ -79,6 +83,7 @@ impl Body for Out {
         match self {
             Out::Whole(whole) => whole.size_hint(),
             Out::Carried(carried) => carried.size_hint(),
+            Out::Channel(channel) => channel.size_hint(),
             Out::Pieces { .. } | Out::Dictated { length: None, .. } => SizeHint::new(),
             Out::Dictated { length: Some(length), .. } => SizeHint::with_exact(*length),
         }

@@ -5,8 +5,11 @@ use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use http::StatusCode;
 use model::case::{Answering, Askers, FaultAt};
 use model::{MailboxName, Protocol, ServerName};
+use protocols::answer::Answer;
+use protocols::{eas, iis};
 
 /// One answer gone wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +18,18 @@ pub enum Fault {
     Status(u16),
     /// 451 without `X-MS-Location` (rule X-EAS-3).
     Http451WithoutLocation,
+}
+
+impl Fault {
+    /// What is answered in place of the right answer.
+    pub(crate) fn answer(self) -> Answer {
+        match self {
+            Fault::Status(status) => {
+                iis::status(StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE))
+            }
+            Fault::Http451WithoutLocation => eas::http451(None),
+        }
+    }
 }
 
 impl FromStr for Fault {

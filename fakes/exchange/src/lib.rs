@@ -6,6 +6,7 @@
 mod answered;
 mod autodiscover;
 mod body;
+mod channels;
 mod clock;
 mod dictated;
 pub mod fault;
@@ -13,6 +14,7 @@ mod listen;
 mod mapi;
 mod pass_on;
 pub mod route;
+mod rpc;
 mod server;
 mod sign_in;
 mod spoken;
@@ -35,8 +37,11 @@ pub use store::Stores;
 /// Where a DNS name of the inside and a canonical port really lead.
 pub type Dials = Arc<dyn Fn(&HostName, u16) -> Option<SocketAddr> + Send + Sync>;
 
-/// The port on which Mailbox servers of 2007 and 2010 take MS-RPC. A lab's choice: real ones are dynamic, behind the
-/// endpoint mapper.
+/// The port of the endpoint mapper.
+pub const ENDPOINT_MAPPER_PORT: u16 = 135;
+
+/// The port on which servers of 2007 and 2010 take MS-RPC. A lab's choice: real ones are dynamic, behind the endpoint
+/// mapper.
 pub const RPC_PORT: u16 = 6001;
 
 /// The port of the Exchange 2013 back end (wire facts 8).
@@ -78,8 +83,10 @@ pub enum Listener {
     Http(TcpListener),
     /// The 2013 back end.
     BackEnd(TcpListener, Arc<rustls::ServerConfig>),
-    /// MS-RPC.
+    /// MS-RPC: of a Mailbox server, or of the RPC Client Access service.
     Rpc(TcpListener),
+    /// The endpoint mapper.
+    EndpointMapper(TcpListener),
 }
 
 /// Runs one server until it is told to stop; every task it spawned is joined then. A panic of one is raised again.

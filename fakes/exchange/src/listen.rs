@@ -22,7 +22,7 @@ use crate::clock::{IDLE, LIMIT, relief, within};
 use crate::dictated::Cut;
 use crate::server::Server;
 use crate::spoken::{Speaking, Spoken};
-use crate::store;
+use crate::rpc;
 use crate::tap::{Heard, Tap};
 
 /// The most that a request's head may hold.
@@ -111,6 +111,7 @@ enum Speaks {
     Https(TlsAcceptor, bool),
     Http,
     Rpc,
+    Endpoints,
 }
 
 /// Accepts until told to stop; then its connections end, and are joined.
@@ -120,6 +121,7 @@ pub(crate) async fn accept(server: Arc<Server>, listener: Listener, stop: Cancel
         Listener::BackEnd(listener, tls) => (listener, Speaks::Https(tls.into(), true)),
         Listener::Http(listener) => (listener, Speaks::Http),
         Listener::Rpc(listener) => (listener, Speaks::Rpc),
+        Listener::EndpointMapper(listener) => (listener, Speaks::Endpoints),
     };
     let speaks = Arc::new(speaks);
     let mut connections = JoinSet::new();
@@ -186,7 +188,8 @@ async fn converse(
             let sni = stream.get_ref().1.server_name().map(str::to_owned);
             http(server, stream, connection(true, sni, *back_end)).await;
         }
-        Speaks::Rpc => store::serve(server, stream, connection(false, None, false)).await,
+        Speaks::Rpc => rpc::serve(server, stream, connection(false, None, false)).await,
+        Speaks::Endpoints => rpc::serve_endpoints(&server, stream, &connection(false, None, false)).await,
     }
 }
 

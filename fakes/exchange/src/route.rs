@@ -6,7 +6,7 @@
 use std::fmt;
 
 use directory::Facts;
-use model::topology::{RedirectType, ServerRole, VirtualDirectory};
+use model::topology::{RedirectType, Server, ServerRole, VirtualDirectory};
 use model::{Protocol, ServerName, Topology, Version, WebUrl};
 
 /// One row: at a server of this version, for this protocol and this kind of mailbox.
@@ -52,6 +52,10 @@ pub enum Does {
     Distribute,
     /// Passes it on to a Client Access server of the mailbox's version and site, by its InternalUrl.
     PassOn,
+    /// Unwraps the RPC, and passes it on to the Mailbox server.
+    Unwrap,
+    /// Unwraps the RPC, and passes it on to a Client Access server of the mailbox's version and site.
+    UnwrapThere,
     /// Moves the user to the ExternalUrl of such a server, silently where forms allow.
     Silent,
     /// Shows the user a link to it.
@@ -71,11 +75,15 @@ const EAS: &[Protocol] = &[Protocol::Eas];
 const EWS: &[Protocol] = &[Protocol::Ews];
 const OAB: &[Protocol] = &[Protocol::Oab];
 const MAPI: &[Protocol] = &[Protocol::Mapi];
+const RPC: &[Protocol] = &[Protocol::OutlookAnywhere];
 const AD: &[Protocol] = &[Protocol::Autodiscover];
 
 /// The table. The first row that fits holds.
 pub fn table() -> Vec<Row> {
-    use Does::{BySetting, Distribute, FoundNewer, Manual, Moved, PassOn, Refuse, Serve, Silent, Write};
+    use Does::{
+        BySetting, Distribute, FoundNewer, Manual, Moved, PassOn, Refuse, Serve, Silent, Unwrap, UnwrapThere,
+        Write,
+    };
     use Place::{Any, Facing, Inside, Other, Own};
     use Version::{Exchange2007 as E12, Exchange2010 as E14, Exchange2013 as E15};
     let row =
@@ -93,6 +101,8 @@ pub fn table() -> Vec<Row> {
         row(E12, EWS, Some(E12), Own, Serve, "CX-EWS-2"),
         row(E12, EWS, Some(E12), Other, PassOn, "CX-EWS-5"),
         row(E12, OAB, None, Any, Distribute, "CX-OAB-2, CX-OAB-5"),
+        row(E12, RPC, Some(E12), Any, Unwrap, "CX-OA-2, CX-OA-8"),
+        row(E12, RPC, None, Any, Refuse(503), "2007 serves no newer mailbox"),
         row(E12, OWA, None, Any, Refuse(403), "2007 serves no newer mailbox"),
         row(E12, EWS, None, Any, Refuse(500), "2007 serves no newer mailbox"),
         // Exchange 2010 Client Access
@@ -110,6 +120,10 @@ pub fn table() -> Vec<Row> {
         row(E14, EWS, Some(E14), Other, PassOn, "PRE-EWS-2"),
         row(E14, EWS, Some(E12), Any, Refuse(500), "2010 serves no EWS of 2007 (wire facts 6)"),
         row(E14, OAB, None, Any, Distribute, "CX-OAB-1, CX-OAB-4"),
+        row(E14, RPC, Some(E14), Own, Unwrap, "CX-OA-1, CX-OA-3, CX-OA-4"),
+        row(E14, RPC, Some(E14), Other, UnwrapThere, "PRE-OA-3"),
+        row(E14, RPC, Some(E12), Any, Unwrap, "PRE-OA-2"),
+        row(E14, RPC, None, Any, Refuse(503), "2010 serves no newer mailbox"),
         row(E14, OWA, None, Any, Refuse(403), "2010 serves no newer mailbox"),
         row(E14, EAS, None, Any, Refuse(403), "2010 serves no newer mailbox"),
         row(E14, EWS, None, Any, Refuse(500), "2010 serves no newer mailbox"),
@@ -122,6 +136,8 @@ pub fn table() -> Vec<Row> {
         row(E15, EAS, Some(E15), Own, Serve, "CX-EAS-6"),
         row(E15, EWS, Some(E15), Own, Serve, "CX-EWS-6"),
         row(E15, MAPI, Some(E15), Own, Serve, "X-MAPI-1"),
+        row(E15, RPC, Some(E15), Own, Serve, "CX-OA-5"),
+        row(E15, RPC, None, Any, Refuse(503), "not the server that holds this mailbox"),
         row(E15, AD, None, Any, Refuse(503), "not the server that holds this mailbox"),
         row(E15, OWA, None, Any, Refuse(503), "not the server that holds this mailbox"),
         row(E15, EAS, None, Any, Refuse(503), "not the server that holds this mailbox"),
@@ -141,6 +157,8 @@ pub enum Route {
     Distribute,
     /// Pass it on to this server, dialled by the host of this address.
     PassOn(ServerName, WebUrl),
+    /// Unwrap the RPC, and pass it on to this server.
+    Unwrap(ServerName),
     /// Move the user there silently where forms allow: a server and its ExternalUrl.
     Silent(ServerName, WebUrl),
     /// Show a link.
@@ -198,6 +216,11 @@ pub fn route(
             }
             _ => Route::Refuse(503),
         },
+        Does::Unwrap => Route::Unwrap(facts.server.clone()),
+        Does::UnwrapThere => match client_access(topology, facts).next() {
+            Some((name, _)) => Route::Unwrap(name.clone()),
+            None => Route::Refuse(503),
+        },
         Does::Silent => silent(),
         Does::Manual => manual(),
         Does::BySetting => {
@@ -220,18 +243,20 @@ pub fn route(
 /// The first Client Access server of the mailbox's version and site that has this virtual directory.
 fn sibling<'a>(
     topology: &'a Topology,
-    facts: &Facts,
+    facts: &'a Facts,
     protocol: Protocol,
 ) -> Option<(&'a ServerName, &'a VirtualDirectory)> {
-    topology
-        .servers
-        .iter()
-        .filter(|(_, server)| {
-            server.is(ServerRole::ClientAccess)
-                && server.version == facts.version
-                && server.site == facts.site
-        })
-        .find_map(|(name, server)| Some((name, server.directory(protocol)?)))
+    client_access(topology, facts).find_map(|(name, server)| Some((name, server.directory(protocol)?)))
+}
+
+/// The Client Access servers of the mailbox's version and site.
+fn client_access<'a>(
+    topology: &'a Topology,
+    facts: &'a Facts,
+) -> impl Iterator<Item = (&'a ServerName, &'a Server)> {
+    topology.servers.iter().filter(|(_, server)| {
+        server.is(ServerRole::ClientAccess) && server.version == facts.version && server.site == facts.site
+    })
 }
 
 /// Where a newer Client Access server of this server's own site answers, as a CAS2007 tells clients.

@@ -27,17 +27,17 @@ use protocols::fba::{self, Sessions};
 use protocols::iis::{self, Place};
 use protocols::mailbox::Mailbox;
 use protocols::msrpc::{Local, Session};
+use protocols::rpch::Channels;
 use protocols::{oab, owa};
 use tokio::task::JoinSet;
 
 use crate::body::Out;
 use crate::clock::{LIMIT, within};
 use crate::dictated::{self, Cut};
-use crate::fault::Fault;
 use crate::listen::Connection;
 use crate::route::{self, Route};
 use crate::sign_in::{self, Asker};
-use crate::{RPC_PORT, World, autodiscover, mapi, pass_on, tap};
+use crate::{RPC_PORT, World, autodiscover, channels, mapi, pass_on, tap};
 
 /// The most that a request's body may hold.
 pub(crate) const MOST_BODY_BYTES: usize = 1024 * 1024;
@@ -54,6 +54,8 @@ pub(crate) struct Server {
     pub(crate) build: Build,
     pub(crate) source: IpAddr,
     pub(crate) sessions: Sessions,
+    /// The channels of Outlook Anywhere that its RPC proxy holds.
+    pub(crate) channels: Arc<Channels>,
     devices: DeviceState,
     subscriptions: Subscriptions,
     /// Sessions of MAPI over HTTP.
@@ -91,6 +93,7 @@ impl Server {
             version: facts.version,
             build: facts.build,
             sessions: Sessions::new(facts.version),
+            channels: Arc::default(),
             devices: DeviceState::default(),
             subscriptions: Subscriptions::default(),
             mapi_sessions: Default::default(),
@@ -152,6 +155,9 @@ impl Server {
             let order = self.record(connection, &request, &head, host, Some(wanted.0), &asker);
             return dictated::answer(self, connection, body, &verb, wanted, order).await;
         }
+        if channels::opens(&parts) && (connection.tls || connection.back_end) {
+            return channels::answer(self, connection, parts, body, &head).await;
+        }
         Ok(self.answer_whole(connection, Request::from_parts(parts, body), &head).await)
     }
 
@@ -182,7 +188,7 @@ impl Server {
         let asked = Asked { connection, request: &request, host, protocol };
         let pinged = protocol.filter(|_| is_ping(connection, &request, &asker));
         if let Some(fault) = pinged.and_then(|of| self.world.faults.next(Askers::Pings, &self.name, of)) {
-            return self.dressed(connection, gone_wrong(fault));
+            return self.dressed(connection, fault.answer());
         }
         match self.unauthenticated(&asked) {
             Some(answer) => self.dressed(connection, answer),
@@ -190,7 +196,7 @@ impl Server {
         }
     }
 
-    fn record(
+    pub(crate) fn record(
         &self,
         connection: &Connection,
         request: &Request<Bytes>,
@@ -225,7 +231,7 @@ impl Server {
 
     /// What a virtual directory takes. The back end takes what Exchange servers bring, and Basic for subjects that pass
     /// on what the client gave (a lab's switch; the real one takes Windows authentication alone).
-    fn methods(&self, connection: &Connection, protocol: Option<Protocol>) -> Vec<Authentication> {
+    pub(crate) fn methods(&self, connection: &Connection, protocol: Option<Protocol>) -> Vec<Authentication> {
         if connection.back_end {
             return vec![Authentication::Windows, Authentication::Basic];
         }
@@ -309,7 +315,7 @@ impl Server {
             return self.dressed(connection, answer);
         };
         if let Some(fault) = self.world.faults.next(Askers::Clients, &self.name, protocol) {
-            return self.dressed(connection, gone_wrong(fault));
+            return self.dressed(connection, fault.answer());
         }
         let held = Held { connection, request, protocol, account, form: asker.form, order };
         self.held(held, host).await
@@ -382,6 +388,8 @@ impl Server {
                 }
             }
             Route::Silent(to, url) => self.silent(&topology, typed, &to, &url),
+            // What is no channel at the RPC proxy.
+            Route::Unwrap(_) => iis::status(StatusCode::METHOD_NOT_ALLOWED),
             Route::Manual(url) => fba::manual_page(&url),
             Route::Found(url) => iis::found(&url.to_string()),
             Route::Http451(url) => eas::http451(url.map(|url| url.to_string()).as_deref()),
@@ -470,7 +478,7 @@ impl Server {
         dressed.map(|_| Out::Carried(body))
     }
 
-    fn dressed(&self, connection: &Connection, answer: Answer) -> Response<Out> {
+    pub(crate) fn dressed(&self, connection: &Connection, answer: Answer) -> Response<Out> {
         self.dress(connection, answer).map(Out::from)
     }
 
@@ -493,14 +501,6 @@ fn is_ping(connection: &Connection, request: &Request<Bytes>, asker: &Asker) -> 
     only_asks && of_nobody && connection.opener.is_none() && !request.headers().contains_key(AUTHORIZATION)
 }
 
-fn gone_wrong(fault: Fault) -> Answer {
-    match fault {
-        Fault::Status(status) => {
-            iis::status(StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE))
-        }
-        Fault::Http451WithoutLocation => eas::http451(None),
-    }
-}
 
 /// What the RPC proxy's virtual directory takes. Its settings are Outlook Anywhere's own: `Ntlm` turns IIS's Windows
 /// Authentication on, which offers Negotiate too.

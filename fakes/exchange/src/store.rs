@@ -4,14 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use directory::Account;
-use ledger::{Conveyed, Draft};
-use model::{Build, MailboxName, Protocol};
+use model::MailboxName;
 use protocols::mailbox::{Message, Owner};
-use protocols::msrpc::{Inbox, Store};
-use tokio::net::TcpStream;
-
-use crate::listen::Connection;
-use crate::server::Server;
+use protocols::msrpc::Inbox;
 
 /// The inboxes of a lab, by mailbox: none belongs to a server, since an active copy moves, and a mailbox too.
 #[derive(Default)]
@@ -37,50 +32,4 @@ fn welcome(account: &Account) -> Message {
         from: "postmaster@contoso.com".to_owned(),
         text: format!("This is the mailbox of {}.", account.display_name),
     }
-}
-
-/// The mailboxes of one server, as one connection reaches them.
-struct Reached {
-    server: Arc<Server>,
-    connection: Connection,
-}
-
-impl Store for Reached {
-    async fn open(&self, user_dn: &str) -> Option<Arc<Inbox>> {
-        let world = &self.server.world;
-        let account = world.directory.find(user_dn);
-        world.ledger.record(Draft {
-            server: self.server.name.clone(),
-            protocol: Protocol::Rpc,
-            verb: "connect".to_owned(),
-            target: user_dn.chars().take(256).collect(),
-            host: None,
-            sni: None,
-            tls: false,
-            peer: self.connection.peer,
-            asked: vec![user_dn.to_owned()],
-            believed_to_be: account.as_ref().map(|account| account.name.clone()),
-            conveyed: Conveyed::Rpc,
-            head: vec![],
-            body: None,
-            connection: self.connection.id,
-            request: self.connection.next_request(),
-            opener: self.connection.opener.clone(),
-        });
-        let account = account?;
-        let topology = world.directory.topology();
-        let here = topology.databases.get(&account.database)?.active == self.server.name;
-        here.then(|| world.stores.inbox(&account))
-    }
-
-    fn build(&self) -> Build {
-        self.server.build
-    }
-}
-
-/// Serves one MS-RPC connection to its end.
-pub(crate) async fn serve(server: Arc<Server>, stream: TcpStream, connection: Connection) {
-    // A client that breaks the protocol off, or its connection, has been recorded when it connected.
-    let ended = protocols::msrpc::serve(stream, &Reached { server, connection }).await;
-    drop(ended);
 }

@@ -39,6 +39,7 @@ fn check(at: &str, protocol: &str, mailbox: &str, device: &str, expected: &str) 
         Route::Write => "writes".to_owned(),
         Route::Distribute => "distributes".to_owned(),
         Route::PassOn(to, url) => format!("passes on to {to} by {}", url.host),
+        Route::Unwrap(to) => format!("unwraps RPC to {to}"),
         Route::Silent(to, url) => format!("moves silently to {to} at {url}"),
         Route::Manual(url) => format!("shows {url}"),
         Route::Found(url) => format!("302 {url}"),
@@ -102,4 +103,20 @@ fn an_mbx2013_serves_its_active_copies_and_passes_2007_devices_on_by_internal_ur
     check("mbx2013-s1", "eas", "purple", "12.1", "passes on to cas2007-s1 by internal2007-s1.contoso.com");
     check("mbx2013-s1", "eas", "violet", "12.1", "passes on to cas2007-s3 by internal2007-s3.contoso.com");
     check("mbx2013-s1", "owa", "red", "", "refuses 503");
+}
+
+#[test]
+fn a_legacy_server_unwraps_rpc_and_a_2013_one_answers_it() {
+    let check = |at, mailbox, expected| check(at, "outlook-anywhere", mailbox, "", expected);
+    check("cas2007-s1", "purple", "unwraps RPC to mbx2007-s1");
+    check("cas2007-s3", "violet", "unwraps RPC to mbx2007-s3");
+    check("cas2007-s1", "red", "refuses 503");
+    check("cas2010-s1", "red", "unwraps RPC to mbx2010-s1");
+    check("cas2010-s1", "purple", "unwraps RPC to mbx2007-s1");
+    check("cas2010-s1", "blue", "unwraps RPC to cas2010-s3");
+    check("cas2010-s3", "blue", "unwraps RPC to mbx2010-s3");
+    check("cas2010-s1", "green", "refuses 503");
+    check("mbx2013-s1b", "green", "serves");
+    check("mbx2013-s1", "green", "refuses 503");
+    check("mbx2013-s1", "red", "refuses 503");
 }

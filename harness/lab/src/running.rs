@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use directory::{Account, Directory};
-use exchange::{BACK_END_PORT, Dictated, Listener, Machine, RPC_PORT, Script, Stores, World};
+use exchange::{
+    BACK_END_PORT, Dictated, ENDPOINT_MAPPER_PORT, Listener, Machine, RPC_PORT, Script, Stores, World,
+};
 use ledger::{Lease, Ledger};
 use model::case::{FaultAt, Typed};
 use model::subject::Subject;
@@ -219,6 +221,7 @@ impl Lab {
         let mut machines = Machines::new(world, &stop);
         for (name, server) in &topology.servers {
             if (*name == topology.seat && plan.subject.is_some()) || Some(name) == front_end {
+                machines.start(rpc_service(&block, (name, server), addresses[name])?);
                 continue;
             }
             let machine = |address| machine(&block, &authority, &topology, (name, server), address);
@@ -393,10 +396,22 @@ fn ports(server: &Server) -> Vec<u16> {
     if server.is(ServerRole::ClientAccess) {
         ports.extend([443, 80]);
     }
-    if server.is(ServerRole::Mailbox) {
-        ports.push(if server.version == Version::Exchange2013 { BACK_END_PORT } else { RPC_PORT });
+    if server.is(ServerRole::Mailbox) && server.version == Version::Exchange2013 {
+        ports.push(BACK_END_PORT);
+    }
+    if speaks_rpc(server) {
+        ports.extend([RPC_PORT, ENDPOINT_MAPPER_PORT]);
     }
     ports
+}
+
+/// Mailbox servers of 2007 and 2010 do, and the RPC Client Access service of 2010; no 2013 server does (CX-RPC-3).
+fn speaks_rpc(server: &Server) -> bool {
+    match server.version {
+        Version::Exchange2007 => server.is(ServerRole::Mailbox),
+        Version::Exchange2010 => true,
+        Version::Exchange2013 => false,
+    }
 }
 
 fn lease(
@@ -461,11 +476,28 @@ fn machine(
         listeners.push(Listener::Https(listen(443)?, leaf.server_config()));
         listeners.push(Listener::Http(listen(80)?));
     }
-    if server.is(ServerRole::Mailbox) {
-        listeners.push(match server.version {
-            Version::Exchange2013 => Listener::BackEnd(listen(BACK_END_PORT)?, leaf.server_config()),
-            _ => Listener::Rpc(listen(RPC_PORT)?),
-        });
+    if server.is(ServerRole::Mailbox) && server.version == Version::Exchange2013 {
+        listeners.push(Listener::BackEnd(listen(BACK_END_PORT)?, leaf.server_config()));
     }
+    let Machine { listeners: rpc, source, name } = rpc_service(block, (name, server), address)?;
+    listeners.extend(rpc);
+    Ok(Machine { name, source, listeners })
+}
+
+/// What of a server speaks RPC over TCP. The lab runs it in the seat too: a subject fronts HTTP, IMAP and POP.
+fn rpc_service(
+    block: &Block,
+    (name, server): (&ServerName, &Server),
+    address: IpAddr,
+) -> Result<Machine, LabError> {
+    let listen = |port| {
+        block.listen(address, port).map_err(io(format!("{name} cannot listen on {address} port {port}")))
+    };
+    let listeners = match speaks_rpc(server) {
+        true => {
+            vec![Listener::Rpc(listen(RPC_PORT)?), Listener::EndpointMapper(listen(ENDPOINT_MAPPER_PORT)?)]
+        }
+        false => vec![],
+    };
     Ok(Machine { name: name.clone(), source: block.source(address), listeners })
 }
