@@ -45,6 +45,9 @@ pub struct Account {
     pub site: SiteName,
 }
 
+/// Where servers of 2007 and 2010 take MS-RPC.
+pub const MS_RPC: u16 = 6001;
+
 /// How the client signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignIn {
@@ -98,7 +101,7 @@ pub struct Question {
 pub struct Target {
     /// The name that is dialled, also SNI, Host and ticket.
     pub host: HostName,
-    /// 443, or 444 for the back end of 2013.
+    /// 443; 444 for the back end of 2013; 6001 for MS-RPC.
     pub port: u16,
 }
 
@@ -109,6 +112,8 @@ pub enum Decision {
     Challenge,
     /// Carry the request on to any one of these.
     Proxy(Vec<Target>),
+    /// Take the RPC out of Outlook Anywhere's channels, and pass it on to any one of these.
+    Unwrap(Vec<Target>),
     /// Read the mailbox at this Mailbox server, and answer.
     Serve(HostName),
     /// Write the Autodiscover answer here.

@@ -2,8 +2,7 @@
 //!
 //! Three roles: an Exchange 2013 front end, which proxies and redirects, an Exchange 2010 one, which also serves its own
 //! site, and an edge, a reverse proxy before either, which asks about no mailbox. It lives by the contract of every subject:
-//! `lab.json` in, requests on the seat's listeners, the directory's HTTP/JSON door for facts. Absent: what is said within
-//! Outlook Anywhere's channels, which a 2013 front end carries as they are and a 2010 one refuses; IMAP and POP. A 2013 front
+//! `lab.json` in, requests on the seat's listeners, the directory's HTTP/JSON door for facts. Absent: IMAP and POP. A 2013 front
 //! end alone asks older servers for their health.
 
 mod answers;
@@ -24,6 +23,7 @@ mod request;
 mod request_log;
 mod serve;
 mod sign_in;
+mod unwrap;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -134,6 +134,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         standing,
         devices: DeviceState::default(),
         subscriptions: Subscriptions::default(),
+        channels: Arc::default(),
     });
     let beside = async {
         match rounds {

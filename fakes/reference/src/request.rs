@@ -13,6 +13,7 @@ use protocols::eas::DeviceState;
 use protocols::ews::Subscriptions;
 use protocols::fba::{self, LogonForm};
 use protocols::iis::{self, Place};
+use protocols::rpch::Channels;
 use protocols::{eas, owa};
 
 use crate::answers;
@@ -50,6 +51,8 @@ pub(crate) struct FrontEnd {
     /// What devices and streaming clients left here: a 2010 front end's.
     pub(crate) devices: DeviceState,
     pub(crate) subscriptions: Subscriptions,
+    /// Outlook Anywhere's channels that end here.
+    pub(crate) channels: Arc<Channels>,
 }
 
 /// A client that has signed in, and what it wants.
@@ -252,7 +255,9 @@ impl FrontEnd {
                 self.own(iis::status(StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)))
             }
             // What was typed is right and the mailbox is had from here: the session begins.
-            Decision::Proxy(_) | Decision::Serve(_) | Decision::WriteAutodiscover if request.is_none() => {
+            Decision::Proxy(_) | Decision::Serve(_) | Decision::Unwrap(_) | Decision::WriteAutodiscover
+                if request.is_none() =>
+            {
                 let host = visit.asked.host.as_ref().unwrap_or(&self.seat.fqdn);
                 let cookies = match visit.how {
                     SignIn::Not => vec![],
@@ -270,6 +275,10 @@ impl FrontEnd {
             Decision::Proxy(to) => {
                 let Some(request) = request else { return answers::status(500) };
                 self.pass_on(visit, question, &to, request).await
+            }
+            Decision::Unwrap(to) => {
+                let Some(request) = request else { return answers::status(500) };
+                self.unwrap(&visit.asked, question.account.as_ref(), &to, request).await
             }
             Decision::Serve(mailbox_server) => {
                 let (Some(request), Some(account)) = (request, &question.account) else {

@@ -9,14 +9,12 @@ use protocols::{eas, ews, iis, oab, owa};
 use tokio::net::TcpStream;
 
 use crate::clock;
-use crate::decide::{Account, Question};
+use crate::decide::{Account, MS_RPC, Question};
 use crate::ports::{Client, Flow};
 use crate::request::{FrontEnd, read};
 
 /// The longest request that is served here, in bytes.
 const LONGEST: usize = 4 * 1024 * 1024;
-/// Where Mailbox servers take MS-RPC.
-const MS_RPC: u16 = 6001;
 
 impl FrontEnd {
     /// Serves a request out of this mailbox, read at this Mailbox server.

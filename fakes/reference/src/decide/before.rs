@@ -4,7 +4,7 @@
 use model::topology::{Devices451, RedirectType};
 use model::{Protocol, Version};
 
-use super::{Account, Decision, Question, proxy};
+use super::{Account, Decision, MS_RPC, Question, Target, proxy};
 
 pub(super) fn decide(question: &Question, account: &Account) -> Decision {
     if account.version == Version::Exchange2013 {
@@ -17,6 +17,7 @@ pub(super) fn decide(question: &Question, account: &Account) -> Decision {
         Protocol::Eas => eas(question, account, at_home),
         Protocol::Ews => served_or_proxied(question, account, at_home),
         Protocol::Oab => oab(question, account),
+        Protocol::OutlookAnywhere => unwrapped(question, account, at_home),
         _ => Decision::Refuse(501),
     }
 }
@@ -72,6 +73,18 @@ fn served_or_proxied(question: &Question, account: &Account, at_home: bool) -> D
     match account.version == Version::Exchange2010 && at_home {
         true => Decision::Serve(question.topology.fqdn(&account.server)),
         false => proxy(question.client_access(account.version, &account.site)),
+    }
+}
+
+/// PRE-OA-1 to 3: Mailbox servers of the own site and of 2007 are read from here, others by a Client Access server there.
+fn unwrapped(question: &Question, account: &Account, at_home: bool) -> Decision {
+    if account.version == Version::Exchange2007 || at_home {
+        return Decision::Unwrap(vec![question.at(&account.server, MS_RPC)]);
+    }
+    let there = question.client_access(account.version, &account.site).into_iter();
+    match there.map(|target| Target { port: MS_RPC, ..target }).collect::<Vec<_>>() {
+        nobody if nobody.is_empty() => Decision::Refuse(503),
+        any => Decision::Unwrap(any),
     }
 }
 
