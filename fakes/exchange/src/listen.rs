@@ -20,9 +20,9 @@ use crate::Listener;
 use crate::answered::Answers;
 use crate::clock::{IDLE, LIMIT, relief, within};
 use crate::dictated::Cut;
+use crate::rpc;
 use crate::server::Server;
 use crate::spoken::{Speaking, Spoken};
-use crate::rpc;
 use crate::tap::{Heard, Tap};
 
 /// The most that a request's head may hold.

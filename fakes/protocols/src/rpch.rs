@@ -86,8 +86,16 @@ struct Outward {
 /// A channel that takes over from one of its virtual connection.
 enum Successor {
     /// `begins` lets its answer begin.
-    Out { predecessor: Cookie, channel: Outward, begins: oneshot::Sender<()> },
-    In { predecessor: Cookie, cookie: Cookie, pieces: mpsc::Receiver<Bytes> },
+    Out {
+        predecessor: Cookie,
+        channel: Outward,
+        begins: oneshot::Sender<()>,
+    },
+    In {
+        predecessor: Cookie,
+        cookie: Cookie,
+        pieces: mpsc::Receiver<Bytes>,
+    },
 }
 
 /// An OUT channel that a client opened.
@@ -215,7 +223,10 @@ impl Channels {
         let first = Rts::decode(first)?;
         use Command::{Cookie, ReceiveWindowSize, Version};
         match (first.flags, &first.commands[..]) {
-            (flag::NONE, [Version(1), Cookie(virtual_connection), Cookie(cookie), ReceiveWindowSize(window)]) => {
+            (
+                flag::NONE,
+                [Version(1), Cookie(virtual_connection), Cookie(cookie), ReceiveWindowSize(window)],
+            ) => {
                 let out = Outward { cookie: *cookie, window: *window, pieces };
                 // CONN/A3: the client learns how long this channel may be quiet.
                 let timeout = Rts::new(flag::NONE, [Command::ConnectionTimeout(CONNECTION_TIMEOUT)]);
@@ -302,7 +313,10 @@ impl Channels {
                     waits,
                 }))
             }
-            (flag::RECYCLE, [Version(1), Cookie(virtual_connection), Cookie(predecessor), Cookie(cookie)]) => {
+            (
+                flag::RECYCLE,
+                [Version(1), Cookie(virtual_connection), Cookie(predecessor), Cookie(cookie)],
+            ) => {
                 let (feed, pieces) = mpsc::channel(1);
                 let successor = Successor::In { predecessor: *predecessor, cookie: *cookie, pieces };
                 self.succeed(virtual_connection, successor)?;

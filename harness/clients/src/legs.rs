@@ -36,6 +36,11 @@ impl Leg {
         self.exchanges.push(exchange);
     }
 
+    /// Whether anything was dialled.
+    pub(crate) fn has_dialled(&self) -> bool {
+        self.exchanges.iter().any(|exchange| exchange.dialled.is_some())
+    }
+
     /// Takes over what a second connection of the same conversation saw.
     pub(crate) fn absorb(&mut self, other: Leg) {
         self.exchanges.extend(other.exchanges);

@@ -60,6 +60,8 @@ pub struct Person {
     pub upn: String,
     /// The account's right password.
     pub password: String,
+    /// The mailbox's legacyExchangeDN, as an Outlook profile keeps it.
+    pub legacy_dn: String,
     /// The DeviceId of the person's device: at most 32 letters and digits.
     pub device_id: String,
     /// What Outlook numbers its requests with: a GUID that is nobody else's.

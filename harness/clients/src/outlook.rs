@@ -11,6 +11,7 @@ use crate::mapi::{Endpoints, Mapi};
 use crate::network::Person;
 use crate::oab;
 use crate::pox::{self, Dialect};
+use crate::rpc::{self, Way};
 use crate::session::Stored;
 use crate::wire::Wire;
 
@@ -30,12 +31,31 @@ pub(crate) async fn play(wire: &mut Wire<'_>, when: &When, person: &Person) -> V
             lookups.ask_at(url, person).await;
             return legs;
         }
+        Opens::Rpc(host) => {
+            let ways = vec![Way::Tcp(host.clone())];
+            return rpc::connect(wire, when, person, ways, Reached::Typed).await;
+        }
+        Opens::Url(url) if when.does == Action::Connect => {
+            let ways = vec![Way::Http(url.clone(), None)];
+            return rpc::connect(wire, when, person, ways, Reached::Typed).await;
+        }
         Opens::Url(url) if when.protocol() == Protocol::Mapi => {
             (To::Mapi(Endpoints::typed(url)), Reached::Typed)
         }
         Opens::Url(url) => (To::Url(url.clone()), Reached::Typed),
         Opens::Outlook(_) | Opens::Device(_) => {
             let Some(settings) = lookups.look_up(person).await.filter(|_| !stops_there) else { return legs };
+            if when.does == Action::Connect {
+                wire.hang_up();
+                let ways = rpc::ways(&settings, when.knows_exhttp);
+                if ways.is_empty()
+                    && let Some(answered) = legs.last_mut()
+                {
+                    answered.note = Some("the answer names nowhere to connect to".to_owned());
+                }
+                legs.extend(rpc::connect(wire, when, person, ways, Reached::Told).await);
+                return legs;
+            }
             let to = match when.protocol() {
                 Protocol::Oab => settings.oab.map(To::Url),
                 Protocol::Mapi => mapi(settings.mapi, when.view).map(To::Mapi),

@@ -1,6 +1,6 @@
 //! Autodiscover's bodies as clients write and read them: POX for Outlook, mobilesync for devices, SOAP GetUserSettings.
 
-use model::case::{Answer, Cell};
+use model::case::{Answer, Cell, Scheme};
 use model::{HostName, Position, WebUrl};
 
 use crate::xml::{Element, escaped, read};
@@ -35,6 +35,39 @@ pub(crate) struct Settings {
     pub(crate) eas: Option<WebUrl>,
     /// Where MAPI over HTTP is spoken.
     pub(crate) mapi: Mapi,
+    /// The server of the EXCH block: a host for RPC over TCP, or what stands for the mailbox.
+    pub(crate) rpc_server: Option<String>,
+    /// The EXPR block.
+    pub(crate) expr: Option<Http>,
+    /// The EXHTTP blocks, in their order.
+    pub(crate) exhttp: Vec<Http>,
+}
+
+/// Where Outlook Anywhere is, as a block of the answer says.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Http {
+    pub(crate) host: HostName,
+    /// Whether it goes over TLS.
+    pub(crate) ssl: bool,
+    /// By what it says to sign in.
+    pub(crate) scheme: Option<Scheme>,
+}
+
+impl Http {
+    fn read(protocol: &Element) -> Option<Http> {
+        let host = HostName::folded(protocol.text_of("Server")?).ok()?;
+        // On unless the block says otherwise (wire facts 3.1).
+        let ssl = !protocol.text_of("SSL").is_some_and(|says| says.eq_ignore_ascii_case("off"));
+        let says = protocol.text_of("AuthPackage").unwrap_or_default().to_ascii_lowercase();
+        let scheme = match says.as_str() {
+            "basic" => Some(Scheme::Basic),
+            "ntlm" => Some(Scheme::Ntlm),
+            "negotiate" => Some(Scheme::Negotiate),
+            "nego2" => Some(Scheme::Nego2),
+            _ => None,
+        };
+        Some(Http { host, ssl, scheme })
+    }
 }
 
 /// The addresses of MAPI over HTTP, and the name by which a mailbox is opened there.
@@ -167,7 +200,17 @@ fn outlook(root: &Element) -> Reading {
         exhttp: exhttp.iter().filter_map(|protocol| server(protocol)).collect(),
         mapi_http: cell(mapi.external.as_ref().map(|(mail_store, _)| mail_store)),
     };
-    Reading::Settings(Box::new(Settings { answer, ews, oab, eas: None, mapi }))
+    let exch = of_type("EXCH").next();
+    Reading::Settings(Box::new(Settings {
+        answer,
+        ews,
+        oab,
+        eas: None,
+        mapi,
+        rpc_server: exch.and_then(|exch| exch.text_of("Server")).map(str::to_owned),
+        expr: of_type("EXPR").next().and_then(Http::read),
+        exhttp: exhttp.iter().filter_map(|block| Http::read(block)).collect(),
+    }))
 }
 
 fn mobile(root: &Element) -> Reading {
@@ -194,6 +237,9 @@ fn mobile(root: &Element) -> Reading {
             oab: None,
             eas: Some(eas),
             mapi: Mapi::default(),
+            rpc_server: None,
+            expr: None,
+            exhttp: vec![],
         })),
         None => Reading::Useless("the answer names no MobileSync server".into()),
     }
@@ -224,7 +270,8 @@ fn soap(root: &Element) -> Reading {
         oab: cell(oab.as_ref()),
         ..nothing()
     };
-    Reading::Settings(Box::new(Settings { answer, ews, oab, eas: None, mapi: Mapi::default() }))
+    let (mapi, rpc_server, expr, exhttp) = (Mapi::default(), None, None, vec![]);
+    Reading::Settings(Box::new(Settings { answer, ews, oab, eas: None, mapi, rpc_server, expr, exhttp }))
 }
 
 /// An error element: below Response in POX, below Action for devices (wire facts 3.1, 3.4).

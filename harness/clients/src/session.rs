@@ -201,20 +201,20 @@ impl Stored {
 }
 
 /// A scheme as this client writes it.
-fn spelling(scheme: Scheme) -> &'static str {
+pub(crate) fn spelling(scheme: Scheme) -> &'static str {
     match scheme {
         Scheme::Basic => "Basic",
-        Scheme::Ntlm => "NTLM",
+        Scheme::Ntlm | Scheme::Profile => "NTLM",
         Scheme::NtlmLowerCase => "ntlm",
         Scheme::Negotiate | Scheme::Ticket => "Negotiate",
         Scheme::Nego2 => "Nego2",
     }
 }
 
-fn way(scheme: Scheme) -> SignsIn {
+pub(crate) fn way(scheme: Scheme) -> SignsIn {
     match scheme {
         Scheme::Basic => SignsIn::Basic,
-        Scheme::Ntlm | Scheme::NtlmLowerCase => SignsIn::Ntlm,
+        Scheme::Ntlm | Scheme::NtlmLowerCase | Scheme::Profile => SignsIn::Ntlm,
         Scheme::Negotiate | Scheme::Nego2 | Scheme::Ticket => SignsIn::Negotiate,
     }
 }

@@ -20,6 +20,7 @@ use model::case::{CertificateFault, Sni};
 use model::journal::{Exchange, Heads};
 use model::{CaseId, HostName, WebUrl};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
@@ -216,18 +217,7 @@ impl<'a> Wire<'a> {
         sni: Sni,
         exchange: &mut Exchange,
     ) -> Result<(Stream, SocketAddr, Heard), Broken> {
-        let addresses = match &self.names {
-            Ok(names) => names.addresses(&url.host).await?,
-            Err(why) => {
-                return Err(ResolveError::NoResolver { dns: self.network.dns, why: why.clone() }.into());
-            }
-        };
-        let address = addresses.first().ok_or_else(|| Broken::Unresolved(url.host.clone()))?;
-        let to = (self.network.ports)(*address, url.port());
-        exchange.dialled = Some(to);
-        let opener = Opener::Client(self.case.clone());
-        let dialled = self.network.ledger.dial(self.network.source, to, opener).await;
-        let stream = dialled.map_err(|error| Broken::Dial(to, error))?;
+        let (stream, to) = self.dialled(&url.host, url.port(), exchange).await?;
         let heard = Heard::default();
         if !url.tls {
             return Ok((Box::new(Overheard::new(stream, heard.clone())), to, heard));
@@ -238,6 +228,39 @@ impl<'a> Wire<'a> {
             leg.asks_about(fault);
         }
         Ok((Box::new(Overheard::new(stream, heard.clone())), to, heard))
+    }
+
+    /// A connection to any port of a host, without TLS.
+    pub(crate) async fn reach(
+        &mut self,
+        host: &HostName,
+        port: u16,
+        exchange: &mut Exchange,
+    ) -> Result<(Stream, SocketAddr, Heard), Broken> {
+        let (stream, to) = self.dialled(host, port, exchange).await?;
+        let heard = Heard::default();
+        Ok((Box::new(Overheard::new(stream, heard.clone())), to, heard))
+    }
+
+    /// The first address of a name, dialled.
+    async fn dialled(
+        &self,
+        host: &HostName,
+        port: u16,
+        exchange: &mut Exchange,
+    ) -> Result<(TcpStream, SocketAddr), Broken> {
+        let addresses = match &self.names {
+            Ok(names) => names.addresses(host).await?,
+            Err(why) => {
+                return Err(ResolveError::NoResolver { dns: self.network.dns, why: why.clone() }.into());
+            }
+        };
+        let address = addresses.first().ok_or_else(|| Broken::Unresolved(host.clone()))?;
+        let to = (self.network.ports)(*address, port);
+        exchange.dialled = Some(to);
+        let opener = Opener::Client(self.case.clone());
+        let dialled = self.network.ledger.dial(self.network.source, to, opener).await;
+        Ok((dialled.map_err(|error| Broken::Dial(to, error))?, to))
     }
 
     /// What was heard of an exchange on a connection of the caller's own.

@@ -122,6 +122,9 @@ pub struct When {
     /// goes on to MAPI says so anyway.
     #[serde(default)]
     pub mapi_http: bool,
+    /// Whether it is patched so far that it reads ExHTTP (rule CX-EXHTTP-5): Outlook only.
+    #[serde(default = "patched")]
+    pub knows_exhttp: bool,
     /// Steps of the Autodiscover lookup that policy switches off, as Outlook's Exclude… settings do (rule X-AD-3).
     #[serde(default)]
     pub excludes: Vec<Lookup>,
@@ -134,6 +137,10 @@ pub struct When {
     /// What it sends: a raw client only.
     #[serde(default)]
     pub sends: Vec<Send>,
+}
+
+fn patched() -> bool {
+    true
 }
 
 fn once() -> u16 {
@@ -248,6 +255,8 @@ pub enum Opens {
     Outlook(MailboxName),
     /// A device set up for a mailbox.
     Device(MailboxName),
+    /// A server or array that RPC over TCP is spoken with.
+    Rpc(HostName),
 }
 
 impl TryFrom<String> for Opens {
@@ -259,6 +268,9 @@ impl TryFrom<String> for Opens {
         if let Some(mailbox) = given.strip_prefix("device:") {
             return mailbox.parse().map(Opens::Device).map_err(|e| format!("{e}"));
         }
+        if let Some(host) = given.strip_prefix("rpc:") {
+            return host.parse().map(Opens::Rpc).map_err(|e| format!("{e}"));
+        }
         given.parse().map(Opens::Url).map_err(|error| format!("{error}, or like `outlook:purple`"))
     }
 }
@@ -269,6 +281,7 @@ impl From<Opens> for String {
             Opens::Url(url) => url.to_string(),
             Opens::Outlook(mailbox) => format!("outlook:{mailbox}"),
             Opens::Device(mailbox) => format!("device:{mailbox}"),
+            Opens::Rpc(host) => format!("rpc:{host}"),
         }
     }
 }

@@ -173,12 +173,13 @@ fn broke_off(trace: &Trace) -> bool {
 }
 
 /// An exchange that leaves something behind: a 5xx, or no answer. A request that a client sent again since its kept
-/// connection had been closed under it is none.
+/// connection had been closed under it is none, nor is an IN channel, which is answered only where it fails (wire facts 4.1).
 fn loud(leg: &ClientLeg) -> Option<&Exchange> {
     leg.exchanges.iter().enumerate().find_map(|(at, exchange)| {
         let again = leg.exchanges.get(at + 1);
         let repeated = again.is_some_and(|next| next.verb == exchange.verb && next.target == exchange.target);
-        let unanswered = exchange.dialled.is_some() && exchange.status == 0 && !repeated;
+        let worked = exchange.verb == "RPC_IN_DATA" && matches!(leg.told, Told::Mailbox(_));
+        let unanswered = exchange.dialled.is_some() && exchange.status == 0 && !repeated && !worked;
         (unanswered || exchange.status >= 500).then_some(exchange)
     })
 }
@@ -247,6 +248,7 @@ pub fn person_of(lab: &Lab, case: &CaseId, mailbox: &MailboxName) -> Option<Pers
         address: account.address.clone(),
         account: account.account.clone(),
         upn: account.upn.clone(),
+        legacy_dn: account.legacy_dn.clone(),
         password: account.password.clone(),
         device_id: account.device_id.clone(),
         request_id: account.guid.clone(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use e2e::suite::Suite;
 use model::case::{Answer, ClientKind, Hop, Leg, Position, Told};
 use model::subject::LocalSite;
-use model::{Case, Protocol, Topology, When};
+use model::{Case, Topology, When};
 use oracle::health::Rounds;
 use oracle::{Table, Trouble, predict_under};
 
@@ -35,10 +35,6 @@ fn literals() -> Vec<Literal> {
             for steering in &step.before {
                 steering.changes(Arc::make_mut(&mut topology));
                 rounds.steered(steering);
-            }
-            // The table has no rows for Outlook Anywhere yet.
-            if step.when.protocol() == Protocol::OutlookAnywhere {
-                continue;
             }
             let (when, then) = (step.when.clone(), step.then.clone());
             let trouble = Trouble { faults: case.given.faults.clone(), down: rounds.down().clone() };

@@ -44,7 +44,7 @@ macro_rules! column {
 }
 
 column! {
-    /// What is asked of the table. Later: RPC over TCP, Outlook Anywhere, IMAP and POP.
+    /// What is asked of the table.
     Asks;
     /// Whether the client is let in at all.
     SignIn = "sign-in",
@@ -64,6 +64,10 @@ column! {
     Mapi = "mapi over http",
     /// What the logon page asks of a browser's computer.
     LogonPage = "logon page",
+    /// RPC within Outlook Anywhere's channels
+    OutlookAnywhere = "outlook-anywhere",
+    /// RPC over TCP
+    Rpc = "rpc",
     /// How a browser is moved, once it is to be moved.
     Redirect = "how to redirect",
     /// Which host the answer names for Outlook Anywhere.
@@ -87,7 +91,7 @@ column! {
 }
 
 column! {
-    /// The Client Access server that the client reached.
+    /// The server that the client reached.
     Reached;
     /// Exchange 2007
     Cas2007 = "CAS2007",
@@ -95,6 +99,8 @@ column! {
     Cas2010 = "CAS2010",
     /// Exchange 2013
     Cas2013 = "CAS2013",
+    /// A Mailbox server of Exchange 2007
+    Mbx2007 = "MBX2007",
 }
 
 column! {
@@ -320,6 +326,8 @@ pub enum Outcome {
     ServeAlone,
     /// On to any Client Access server of the mailbox's version in the mailbox's site, which reads the mailbox.
     ToCas,
+    /// The same, with the RPC unwrapped.
+    ToCasByRpc,
     /// On to the 2013 Mailbox server with the active copy.
     ToActive2013,
     /// On to any 2013 Mailbox server of this site, from there to the Client Access server of `ToCas`, by InternalURL.
@@ -374,7 +382,7 @@ impl Outcome {
             O::Proceed => O::Refuse,
             O::Refuse => O::Proceed,
             O::Serve => O::ToCas,
-            O::ServeAlone | O::ToCas => O::Serve,
+            O::ServeAlone | O::ToCas | O::ToCasByRpc => O::Serve,
             O::ToActive2013 | O::ToOrganizationMailbox => O::ServeAlone,
             O::ViaMailbox2013 | O::ToDistributionPoint | O::Redirect(_) => O::ToCas,
             O::LinkTo(whose) => O::Redirect(whose),
@@ -403,6 +411,9 @@ impl fmt::Display for Outcome {
             Outcome::Serve => f.write_str("serve here"),
             Outcome::ServeAlone => f.write_str("serve here, no Mailbox server"),
             Outcome::ToCas => f.write_str("proxy to a CAS of the mailbox's version in its site"),
+            Outcome::ToCasByRpc => {
+                f.write_str("unwrap the RPC, on to a CAS of the mailbox's version in its site")
+            }
             Outcome::ToActive2013 => f.write_str("proxy to the MBX2013 with the active copy"),
             Outcome::ViaMailbox2013 => {
                 f.write_str("proxy to an MBX2013 of this site, by InternalURL to a CAS of the mailbox's version in its site")

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use model::case::{CertificateFault, Device as ClientDevice, Hop, Scheme, SignsIn};
 use model::topology::{
-    Authentication, Certificate, Database, Devices451, Edge, RedirectType, Server, ServerRole,
-    VirtualDirectory,
+    Authentication, Certificate, Database, Devices451, Edge, OutlookAnywhere, RedirectType, Server,
+    ServerRole, VirtualDirectory,
 };
 use model::{
     Build, HostName, MailboxName, OabName, Position, Protocol, Role, ServerName, SiteName, Topology, Version,
@@ -105,8 +105,13 @@ impl<'t> Facts<'t> {
         !self.behind_name(host, view).is_empty()
     }
 
-    /// The servers that a client which dials this name reaches.
-    pub(crate) fn behind(&self, host: &HostName, view: View) -> Result<Here<'t>, Unpredicted> {
+    /// The servers that a client which dials this name for a protocol reaches.
+    pub(crate) fn behind(
+        &self,
+        host: &HostName,
+        view: View,
+        protocol: Protocol,
+    ) -> Result<Here<'t>, Unpredicted> {
         let mut names = self.behind_name(host, view);
         // An edge publishes what leads to it: what the name leads to inside is behind it.
         let edge = names.first().and_then(|name| self.topology.edges.get_key_value(name));
@@ -118,7 +123,8 @@ impl<'t> Facts<'t> {
         let Some((_, first)) = found.first().copied() else {
             return Err(Unpredicted::new(format!("{host} does not resolve in the {view} view")));
         };
-        if !first.is(ServerRole::ClientAccess) {
+        // A 2007 mailbox is had by RPC at its Mailbox server.
+        if !first.is(ServerRole::ClientAccess) && protocol != Protocol::Rpc {
             return Err(Unpredicted::new(format!("{host} leads to a server without Client Access")));
         }
         if found.iter().any(|(_, s)| (s.version, &s.site) != (first.version, &first.site)) {
@@ -223,6 +229,30 @@ impl<'t> Facts<'t> {
         servers.find_map(|(_, server)| server.outlook_anywhere.as_ref()?.external_host.as_ref())
     }
 
+    /// The server that an Outlook profile names for RPC over TCP: the Mailbox server before 2010, the database's
+    /// RpcClientAccessServer in 2010, none in 2013.
+    pub(crate) fn rpc_server(&self) -> Option<HostName> {
+        match self.version {
+            Version::Exchange2007 => Some(self.topology.fqdn(self.home)),
+            Version::Exchange2010 => self.database.rpc_client_access_server.clone(),
+            Version::Exchange2013 => None,
+        }
+    }
+
+    /// The Outlook Anywhere settings that an answer hands out: of the mailbox's site where it is published there, and 2010,
+    /// else the subject's.
+    pub(crate) fn outlook_anywhere(&self) -> Option<&'t OutlookAnywhere> {
+        let own = self.in_site(self.site).filter(|(_, server)| {
+            self.version == Version::Exchange2010
+                && server.version == self.version
+                && server.is(ServerRole::ClientAccess)
+        });
+        let named = |server: &'t Server| {
+            server.outlook_anywhere.as_ref().filter(|settings| settings.external_host.is_some())
+        };
+        own.map(|(_, server)| server).find_map(named).or_else(|| named(self.seat))
+    }
+
     /// Where a browser that entered by this protocol is moved to: 2007 has no `/ecp`, its users are moved to `/owa`.
     pub(crate) fn browser_target(
         &self,
@@ -286,14 +316,17 @@ pub(crate) fn takes_the_silent_form(target: &Server) -> bool {
 
 /// Whether a virtual directory takes what a client would sign in by: Windows stands for Negotiate and NTLM (wire facts 4.5).
 pub(crate) fn takes_scheme(server: &Server, protocol: Protocol, scheme: Scheme) -> bool {
-    let takes = |any: &[Authentication]| {
-        server
-            .directory(protocol)
-            .is_some_and(|directory| directory.authentication.iter().any(|method| any.contains(method)))
+    let methods = match protocol {
+        Protocol::OutlookAnywhere => server.outlook_anywhere.as_ref().map(|own| &own.iis_authentication),
+        _ => server.directory(protocol).map(|directory| &directory.authentication),
     };
+    let takes =
+        |any: &[Authentication]| methods.is_some_and(|own| own.iter().any(|method| any.contains(method)));
     match scheme {
         Scheme::Basic => takes(&[Authentication::Basic]),
-        Scheme::Ntlm | Scheme::NtlmLowerCase => takes(&[Authentication::Windows, Authentication::Ntlm]),
+        Scheme::Ntlm | Scheme::NtlmLowerCase | Scheme::Profile => {
+            takes(&[Authentication::Windows, Authentication::Ntlm])
+        }
         Scheme::Negotiate | Scheme::Ticket => takes(&[Authentication::Windows, Authentication::Negotiate]),
         Scheme::Nego2 => takes(&[Authentication::Nego2]),
     }
@@ -303,8 +336,19 @@ pub(crate) fn takes_scheme(server: &Server, protocol: Protocol, scheme: Scheme) 
 pub(crate) fn bound_by(scheme: Scheme) -> SignsIn {
     match scheme {
         Scheme::Basic => SignsIn::Basic,
-        Scheme::Ntlm | Scheme::NtlmLowerCase => SignsIn::Ntlm,
+        Scheme::Ntlm | Scheme::NtlmLowerCase | Scheme::Profile => SignsIn::Ntlm,
         Scheme::Negotiate | Scheme::Nego2 | Scheme::Ticket => SignsIn::Negotiate,
+    }
+}
+
+/// How a client signs in that is told to by this setting.
+pub(crate) fn scheme_of(authentication: Authentication) -> Option<Scheme> {
+    match authentication {
+        Authentication::Basic => Some(Scheme::Basic),
+        Authentication::Ntlm => Some(Scheme::Ntlm),
+        Authentication::Windows | Authentication::Negotiate => Some(Scheme::Negotiate),
+        Authentication::Nego2 => Some(Scheme::Nego2),
+        Authentication::Fba | Authentication::Anonymous => None,
     }
 }
 

@@ -149,7 +149,9 @@ impl Usual<'_> {
 
     fn resolves(&self, url: &WebUrl) -> bool {
         let reaches = |name: &ServerName| self.facts.topology.server(name).is_some();
-        self.facts.behind(&url.host, self.view).is_ok_and(|here| here.servers.0.iter().all(reaches))
+        self.facts
+            .behind(&url.host, self.view, Protocol::Owa)
+            .is_ok_and(|here| here.servers.0.iter().all(reaches))
     }
 
     fn when(&self, client: ClientKind, opens: Opens, does: Action) -> When {
@@ -168,6 +170,7 @@ impl Usual<'_> {
             device: None,
             can_handle: None,
             mapi_http: false,
+            knows_exhttp: true,
             excludes: vec![],
             follows_link: false,
             times: 1,

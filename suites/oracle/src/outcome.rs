@@ -96,6 +96,7 @@ impl<'a> Walk<'a> {
             Outcome::ServeAlone
             | Outcome::Serve
             | Outcome::ToCas
+            | Outcome::ToCasByRpc
             | Outcome::ToActive2013
             | Outcome::ViaMailbox2013
             | Outcome::ToDistributionPoint
@@ -139,6 +140,7 @@ impl<'a> Walk<'a> {
         let mut hops = match outcome {
             Outcome::Serve | Outcome::ToActive2013 => vec![home()],
             Outcome::ToCas => vec![by(facts.candidates(taking)?, passed_on_by(here.version)), home()],
+            Outcome::ToCasByRpc => vec![by(facts.candidates(taking)?, Some(By::Rpc)), home()],
             Outcome::ViaMailbox2013 => vec![
                 hop(facts.mailbox_2013(&here.site)?),
                 // An MBX2013 asks nobody how he is.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::case::{
     Action, Answer, Cell, ClientKind, ComesBack, Computer, Lookup, Opens, Password, Scheme, SignsIn,
 };
-use model::topology::{RedirectType, Server};
+use model::topology::{RedirectType, Server, ServerRole};
 use model::{HostName, Leg, Prompts, Protocol, ServerName, Told, Topology, Version, When};
 
 use crate::Unpredicted;
@@ -15,7 +15,7 @@ use crate::columns::{
 };
 use crate::facts::{
     Facts, Here, bound_by, cross_site_redirect, fault, legacy_redirect, moves, public_private_selection,
-    signs_in_by_forms, speaks, takes_scheme, takes_the_silent_form,
+    scheme_of, signs_in_by_forms, speaks, takes_scheme, takes_the_silent_form,
 };
 use crate::health::Down;
 use crate::table::Table;
@@ -102,11 +102,21 @@ pub(crate) struct Visit {
     pub(crate) silent: bool,
     /// Over plain HTTP: no certificate is seen, and nobody signs in.
     pub(crate) plain: bool,
+    /// Without TLS, and signed in all the same.
+    pub(crate) clear: bool,
+    /// The scheme that the profile says to sign in by.
+    pub(crate) scheme: Option<Scheme>,
 }
 
 impl Visit {
+    /// To a name that the user typed.
+    pub(crate) fn of(host: HostName, protocol: Protocol) -> Visit {
+        let reached = model::Reached::Typed;
+        Visit { host, protocol, reached, silent: false, plain: false, clear: false, scheme: None }
+    }
+
     pub(crate) fn told(host: HostName, protocol: Protocol) -> Visit {
-        Visit { host, protocol, reached: model::Reached::Told, silent: false, plain: false }
+        Visit { reached: model::Reached::Told, ..Visit::of(host, protocol) }
     }
 }
 
@@ -119,14 +129,9 @@ impl<'a> Walk<'a> {
             Opens::Url(url) => {
                 let protocol = Protocol::of_path(&url.path)
                     .ok_or_else(|| Unpredicted::new(format!("{url} enters no virtual directory")))?;
-                Ok(Visit {
-                    host: url.host.clone(),
-                    protocol,
-                    reached: model::Reached::Typed,
-                    silent: false,
-                    plain: !url.tls,
-                })
+                Ok(Visit { plain: !url.tls, ..Visit::of(url.host.clone(), protocol) })
             }
+            Opens::Rpc(host) => Ok(Visit::of(host.clone(), Protocol::Rpc)),
             Opens::Outlook(mailbox) | Opens::Device(mailbox) if *mailbox != self.when.mailbox => {
                 Err(Unpredicted::new(format!("it is set up for {mailbox}, which is another mailbox")))
             }
@@ -159,15 +164,9 @@ impl<'a> Walk<'a> {
             if !self.facts.resolves(&host, view) {
                 continue;
             }
-            let here = self.facts.behind(&host, view)?;
+            let here = self.facts.behind(&host, view, Protocol::Autodiscover)?;
             if here.first.directory(Protocol::Autodiscover).is_some() {
-                return Ok(Visit {
-                    host,
-                    protocol: Protocol::Autodiscover,
-                    reached,
-                    silent: false,
-                    plain: false,
-                });
+                return Ok(Visit { reached, ..Visit::of(host, Protocol::Autodiscover) });
             }
             let prompts = self.prompts(&here, 0);
             self.legs.push(Leg {
@@ -184,22 +183,13 @@ impl<'a> Walk<'a> {
         }
         if asks(Lookup::HttpRedirect) && self.facts.resolves(&own, view) {
             let reached = model::Reached::Dns;
-            return Ok(Visit {
-                host: own,
-                protocol: Protocol::Autodiscover,
-                reached,
-                silent: false,
-                plain: true,
-            });
+            return Ok(Visit { reached, plain: true, ..Visit::of(own, Protocol::Autodiscover) });
         }
         let service = format!("_autodiscover._tcp.{}", topology.domain).parse().ok();
         match service.and_then(|name: HostName| topology.services.get(&name)).filter(|_| asks(Lookup::Srv)) {
             Some(service) => Ok(Visit {
-                host: service.target.clone(),
-                protocol: Protocol::Autodiscover,
                 reached: model::Reached::Dns,
-                silent: false,
-                plain: false,
+                ..Visit::of(service.target.clone(), Protocol::Autodiscover)
             }),
             None => Err(Unpredicted::new("the lookup of Autodiscover finds no server")),
         }
@@ -207,7 +197,7 @@ impl<'a> Walk<'a> {
 
     /// One leg: signs in, lets the table decide, and says where the client goes next.
     fn leg(&mut self, visit: Visit) -> Result<Option<Visit>, Unpredicted> {
-        let here = self.facts.behind(&visit.host, self.when.view)?;
+        let here = self.facts.behind(&visit.host, self.when.view, visit.protocol)?;
         if visit.plain {
             let outcome = self.decide(&Conditions { asks: Asks::AutodiscoverOverHttp, ..Conditions::ANY })?;
             return self.carry_out(outcome, visit, here);
@@ -218,6 +208,8 @@ impl<'a> Walk<'a> {
         let credentials = match (self.when.comes_back, self.when.password) {
             (Some(ComesBack::InSession), _) => Credentials::Session,
             (Some(ComesBack::TooLate), Password::None) => Credentials::SessionOver,
+            // Whoever connects by RPC has signed in to the domain.
+            (_, Password::Right) if visit.protocol == Protocol::Rpc => Credentials::Right,
             (_, Password::Right) if self.is_taken(&visit, &here) => Credentials::Right,
             (_, Password::Right | Password::Wrong | Password::None) => Credentials::Bad,
         };
@@ -241,7 +233,15 @@ impl<'a> Walk<'a> {
     /// Whether the virtual directory reached takes what the client signs in by, or Basic in its place.
     fn is_taken(&self, visit: &Visit, here: &Here<'_>) -> bool {
         let takes = |scheme| takes_scheme(here.first, visit.protocol, scheme);
-        self.when.client == ClientKind::Browser || takes(self.when.sign_in) || takes(Scheme::Basic)
+        self.when.client == ClientKind::Browser || takes(self.scheme(visit)) || takes(Scheme::Basic)
+    }
+
+    /// What the client signs in by: the case's own, or where it leaves it to the profile, what that says.
+    fn scheme(&self, visit: &Visit) -> Scheme {
+        match self.when.sign_in {
+            Scheme::Profile => visit.scheme.unwrap_or(Scheme::Ntlm),
+            chosen => chosen,
+        }
     }
 
     /// With wrong or no credentials the answer is the same whatever the mailbox (GEN-1).
@@ -338,6 +338,8 @@ impl<'a> Walk<'a> {
             Protocol::Ews => Asks::Ews,
             Protocol::Oab => Asks::Oab,
             Protocol::Mapi => Asks::Mapi,
+            Protocol::OutlookAnywhere => Asks::OutlookAnywhere,
+            Protocol::Rpc => Asks::Rpc,
             other => return Err(Unpredicted::new(format!("the table has no row for {other} yet"))),
         };
         let mut so = Conditions {
@@ -447,6 +449,16 @@ impl<'a> Walk<'a> {
                 let forms = signs_in_by_forms(here.first).then_some(SignsIn::Forms);
                 (self.prompts(here, 1), forms)
             }
+            ClientKind::Outlook if visit.protocol == Protocol::Rpc => {
+                (Prompts { credentials: 0, certificate: 0, reason: None }, Some(SignsIn::None))
+            }
+            ClientKind::Outlook if visit.protocol == Protocol::OutlookAnywhere => {
+                let signs_in = Some(bound_by(self.scheme(visit)));
+                match visit.clear {
+                    true => (Prompts { credentials: 0, certificate: 0, reason: None }, signs_in),
+                    false => (self.prompts(here, 0), signs_in),
+                }
+            }
             ClientKind::Outlook | ClientKind::Device => {
                 let scheme = self.when.sign_in;
                 let takes = takes_scheme(here.first, visit.protocol, scheme);
@@ -466,6 +478,31 @@ impl<'a> Walk<'a> {
         Prompts { credentials, certificate: u8::from(reason.is_some()), reason }
     }
 
+    /// Where Outlook connects to with a profile: ExHTTP in its order, if it knows it; else RPC over TCP where the server
+    /// resolves; else Outlook Anywhere (CX-EXHTTP-1, 5; PRE-RPC, CX-RPC).
+    fn connects(&self, answer: &Answer) -> Option<Visit> {
+        let (facts, view) = (&self.facts, self.when.view);
+        let resolves = |host: &HostName| facts.resolves(host, view);
+        let own = facts.seat.outlook_anywhere.as_ref();
+        if let Some(own) = own.filter(|_| self.when.knows_exhttp && !answer.exhttp.is_empty()) {
+            let host = answer.exhttp.iter().find(|host| resolves(host))?;
+            // One name inside and outside: the first block is the internal one.
+            let inside = own.internal_host.as_ref() == Some(host);
+            let authentication = own.internal_authentication.filter(|_| inside);
+            let scheme = scheme_of(authentication.unwrap_or(own.external_authentication));
+            let clear = !(if inside { own.internal_ssl } else { own.external_ssl });
+            return Some(Visit { clear, scheme, ..Visit::told(host.clone(), Protocol::OutlookAnywhere) });
+        }
+        if let Some(server) = facts.rpc_server().filter(|server| resolves(server)) {
+            return Some(Visit::told(server, Protocol::Rpc));
+        }
+        let Cell::Host(host) = &answer.outlook_anywhere else { return None };
+        let settings = facts.outlook_anywhere()?;
+        let scheme = scheme_of(settings.external_authentication);
+        let clear = !settings.external_ssl;
+        Some(Visit { clear, scheme, ..Visit::told(host.clone(), Protocol::OutlookAnywhere) })
+    }
+
     /// Where a client goes with the answer it was given.
     pub(crate) fn after(&self, answer: &Answer) -> Result<Option<Visit>, Unpredicted> {
         let protocol = self.when.protocol();
@@ -481,6 +518,7 @@ impl<'a> Walk<'a> {
                 return Ok(host.map(|host| Visit::told(host, protocol)));
             }
             Protocol::Mapi => &answer.mapi_http,
+            Protocol::OutlookAnywhere => return Ok(self.connects(answer)),
             other => return Err(Unpredicted::new(format!("no client takes {other} from an answer"))),
         };
         match cell {
@@ -493,6 +531,7 @@ impl<'a> Walk<'a> {
 /// A server as a row names it.
 fn reached(server: &Server) -> Reached {
     match server.version {
+        Version::Exchange2007 if !server.is(ServerRole::ClientAccess) => Reached::Mbx2007,
         Version::Exchange2007 => Reached::Cas2007,
         Version::Exchange2010 => Reached::Cas2010,
         Version::Exchange2013 => Reached::Cas2013,

@@ -66,6 +66,8 @@ impl Table {
             ews(),
             oab(),
             mapi(),
+            outlook_anywhere(),
+            rpc(),
         ];
         Table { rows: rows.concat() }
     }
@@ -338,5 +340,46 @@ fn mapi() -> Vec<Row> {
         row("X-MAPI-1", at(Holds::V2013), Outcome::ToActive2013, &["X-MAPI-1"]),
         // No older version has it, so nobody could be asked.
         as_near("X-MAPI-1", "mapi-older", at(Holds::Older), Outcome::Forbid),
+    ]
+}
+
+fn outlook_anywhere() -> Vec<Row> {
+    let at = |at, mailbox, place| asked(Asks::OutlookAnywhere, at, mailbox, place);
+    let seated = |seat, when| Conditions { seat, ..when };
+    use Holds::{V2007, V2010, V2013};
+    use Outcome::{Serve, ToActive2013, ToCas, ToCasByRpc};
+    use Place::{Any, Facing, Hidden, Other, Same};
+    use Reached::{Cas2010, Cas2013};
+    vec![
+        row("CX-OA-1", at(Cas2013, V2010, Same), ToCas, &["CX-OA-1", "CX-OA-7"]),
+        row("CX-OA-2", at(Cas2013, V2007, Same), ToCas, &["CX-OA-2", "CX-OA-7"]),
+        row("CX-OA-3", at(Cas2013, V2010, Hidden), ToCas, &["CX-OA-3", "CX-OA-7"]),
+        as_near("CX-OA-3", "oa-2010-facing", at(Cas2013, V2010, Facing), ToCas),
+        row("CX-OA-5", at(Cas2013, V2013, Any), ToActive2013, &["CX-OA-5", "CX-OA-7", "CX-RPC-3"]),
+        row("CX-OA-8", at(Cas2013, V2007, Other), ToCas, &["CX-OA-8", "CX-OA-7"]),
+        row("PRE-OA-1", seated(Seat::Subject, at(Cas2010, V2010, Same)), Serve, &["PRE-OA-1"]),
+        row(
+            "oa-at-region",
+            seated(Seat::Elsewhere, at(Cas2010, V2010, Same)),
+            Serve,
+            &["PRE-OA-4", "CX-OA-4"],
+        ),
+        row("PRE-OA-2", at(Cas2010, V2007, Same), Serve, &["PRE-OA-2"]),
+        as_near("PRE-OA-2", "oa-2007-elsewhere", at(Cas2010, V2007, Other), Serve),
+        row("PRE-OA-3", at(Cas2010, V2010, Hidden), ToCasByRpc, &["PRE-OA-3"]),
+        as_near("PRE-OA-3", "oa-2010-facing-before-2013", at(Cas2010, V2010, Facing), ToCasByRpc),
+    ]
+}
+
+fn rpc() -> Vec<Row> {
+    let at = |at, mailbox| asked(Asks::Rpc, at, mailbox, Place::Same);
+    vec![
+        row(
+            "rpc-array",
+            at(Reached::Cas2010, Holds::V2010),
+            Outcome::Serve,
+            &["PRE-RPC-1", "PRE-RPC-4", "CX-RPC-1"],
+        ),
+        row("rpc-2007", at(Reached::Mbx2007, Holds::V2007), Outcome::ServeAlone, &["PRE-RPC-2", "CX-RPC-2"]),
     ]
 }

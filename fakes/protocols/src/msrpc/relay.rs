@@ -41,7 +41,8 @@ where
                     (Ok(connect), Some(bind)) if connects => {
                         if let Some(server) = reach(connect.user_dn).await {
                             let server = bind_again(server, bind).await?;
-                            return carry(client, server, (call, Pdu::Request { context, opnum, stub })).await;
+                            return carry(client, server, (call, Pdu::Request { context, opnum, stub }))
+                                .await;
                         }
                         Pdu::Response { context, stub: Bytes::from(nobody().encode()) }
                     }
@@ -75,7 +76,11 @@ where
     }
 }
 
-async fn carry<C, S>(mut client: Transport<C>, mut server: Transport<S>, first: (u32, Pdu)) -> Result<(), RpcError>
+async fn carry<C, S>(
+    mut client: Transport<C>,
+    mut server: Transport<S>,
+    first: (u32, Pdu),
+) -> Result<(), RpcError>
 where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,

@@ -306,10 +306,8 @@ async fn the_endpoint_mapper_says_where_mailboxes_are() {
     let served = tokio::spawn(async move {
         serve_endpoints(server, endpoint, |what| asked.lock().unwrap().push(what.to_owned())).await
     });
-    let bind = hex(
-        "05000b03 10000000 48000000 01000000 d016d016 00000000 01000000 \
-         00000100 0883afe11f5dc91191a408002b14a0fa 03000000 045d888aeb1cc9119fe808002b104860 02000000",
-    );
+    let bind = hex("05000b03 10000000 48000000 01000000 d016d016 00000000 01000000 \
+         00000100 0883afe11f5dc91191a408002b14a0fa 03000000 045d888aeb1cc9119fe808002b104860 02000000");
     client.write_all(&bind).await.unwrap();
     assert_eq!(read_pdu(&mut client).await[2], 12, "bind_ack");
     let floors = |interface: &str, port: &str, address: &str| {

@@ -32,12 +32,16 @@ impl Body for OutBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         if let Poll::Ready(piece) = self.pieces.poll_recv(cx) {
-            let ended = || io::Error::new(io::ErrorKind::ConnectionAborted, "the virtual connection has ended");
+            let ended =
+                || io::Error::new(io::ErrorKind::ConnectionAborted, "the virtual connection has ended");
             return Poll::Ready(Some(piece.map(Frame::data).ok_or_else(ended)));
         }
         self.waiting.take_if(|(waiting, _)| waiting.is_paired());
         let Some((_, lapse)) = &mut self.waiting else { return Poll::Pending };
-        lapse.as_mut().poll(cx).map(|()| Some(Err(io::Error::new(io::ErrorKind::TimedOut, "no IN channel came"))))
+        lapse
+            .as_mut()
+            .poll(cx)
+            .map(|()| Some(Err(io::Error::new(io::ErrorKind::TimedOut, "no IN channel came"))))
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -79,7 +79,9 @@ where
 }
 
 fn take_pdu(read: &mut BytesMut) -> Result<Option<Bytes>, RpcError> {
-    Ok(fragment_length(read)?.filter(|length| read.len() >= *length).map(|length| read.split_to(length).freeze()))
+    Ok(fragment_length(read)?
+        .filter(|length| read.len() >= *length)
+        .map(|length| read.split_to(length).freeze()))
 }
 
 /// Two channels that found each other.
@@ -152,7 +154,11 @@ impl Virtual {
 
     /// Carries PDUs between the channels and a server until one of the three ends; then all end. `inward` is what comes
     /// on the IN channel.
-    pub(super) async fn carry<S>(mut self, mut inward: mpsc::Receiver<Bytes>, server: S) -> Result<(), RpcError>
+    pub(super) async fn carry<S>(
+        mut self,
+        mut inward: mpsc::Receiver<Bytes>,
+        server: S,
+    ) -> Result<(), RpcError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -325,7 +331,8 @@ impl Outbound {
 
     /// Whether something may be sent: RTS PDUs are not flow-controlled ([MS-RPCH] 3.2.1.4.1.3).
     fn is_ready(&self) -> bool {
-        !self.say.is_empty() || self.held.as_ref().is_some_and(|pdu| self.sent + pdu.len() as u64 <= self.allowed)
+        !self.say.is_empty()
+            || self.held.as_ref().is_some_and(|pdu| self.sent + pdu.len() as u64 <= self.allowed)
     }
 
     fn next(&mut self) -> Option<Bytes> {
@@ -348,7 +355,8 @@ impl Outbound {
     fn ends_with(&mut self, channel: Outward, keepalive: Duration) -> Result<(), RpcError> {
         self.says(flag::EOF, [Command::Ance]);
         for last in self.say.drain(..) {
-            let full = |_| RpcError::TooLong { what: "what waits on the OUT channel", limit: super::WAITING_PIECES };
+            let full =
+                |_| RpcError::TooLong { what: "what waits on the OUT channel", limit: super::WAITING_PIECES };
             self.channel.pieces.try_send(last).map_err(full)?;
         }
         let held = self.held.take();

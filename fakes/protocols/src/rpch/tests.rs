@@ -88,7 +88,8 @@ fn rts_pdus_lie_on_the_wire_as_specified() {
                 ],
             )
             .encode(),
-            "05001403100000002c00000000000000000003000600000001000000000000000000010002000000c0d40100".to_owned(),
+            "05001403100000002c00000000000000000003000600000001000000000000000000010002000000c0d40100"
+                .to_owned(),
         ),
         (Rts::new(flag::PING, []).encode(), "0500140310000000140000000000000001000000".to_owned()),
         (Rts::new(flag::ECHO, []).encode(), "0500140310000000140000000000000040000000".to_owned()),
@@ -101,7 +102,9 @@ fn rts_pdus_lie_on_the_wire_as_specified() {
                 ],
             )
             .encode(),
-            format!("0500140310000000 38000000 00000000 0200 0200 0d00000003000000 010000000500000007000000{zeros}"),
+            format!(
+                "0500140310000000 38000000 00000000 0200 0200 0d00000003000000 010000000500000007000000{zeros}"
+            ),
         ),
     ];
     for (ours, published) in published {
@@ -130,8 +133,8 @@ fn every_command_is_read_as_it_is_written_and_what_is_none_is_refused() {
         format!("{head} 18000000 00000000 0000 0000 07000000"), // more
         format!("{head} 1c000000 00000000 0000 0100 08000000 ffffffff"), // 4 GiB of padding
         format!("{head} 18000000 00000000 0000 ffff 07000000"),
-        format!("{head} 14000000 01000000 0000 0000"),          // a call
-        format!("{head} 15000000 00000000 0000 0000"),          // another length
+        format!("{head} 14000000 01000000 0000 0000"), // a call
+        format!("{head} 15000000 00000000 0000 0000"), // another length
     ] {
         assert!(Rts::decode(&hex(&broken)).is_err(), "{broken}");
     }

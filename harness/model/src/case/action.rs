@@ -5,7 +5,7 @@ use crate::protocol::{Protocol, words};
 
 words! {
     /// What a client does once it is there.
-    Action, "action", "open-mailbox (or autodiscover, autodiscover-soap, folder-sync, options, get-folder, download-oab, …)";
+    Action, "action", "open-mailbox (or autodiscover, autodiscover-soap, folder-sync, options, get-folder, download-oab, connect, …)";
     /// Browser: sign in and see the mailbox.
     OpenMailbox = "open-mailbox",
     /// Read the Autodiscover answer (POX; mobilesync for a device), and stop.
@@ -40,6 +40,8 @@ words! {
     MapiNotificationWait = "mapi-notification-wait",
     /// MAPI over HTTP's address book: Bind, its tables, the user's own entry by name and by DN, Unbind.
     MapiAddressBook = "mapi-address-book",
+    /// Outlook: connect to the mailbox by MS-RPC, over TCP or in Outlook Anywhere's channels, and read whose it is.
+    Connect = "connect",
     /// Raw: what `sends` says.
     Send = "send",
 }
@@ -49,8 +51,12 @@ impl When {
     pub fn protocol(&self) -> Protocol {
         let entered = match &self.opens {
             Opens::Url(url) => Protocol::of_path(&url.path),
+            Opens::Rpc(_) => Some(Protocol::Rpc),
             Opens::Outlook(_) | Opens::Device(_) => None,
         };
+        if self.does == Action::Connect {
+            return entered.unwrap_or(Protocol::OutlookAnywhere);
+        }
         self.does.protocol().or(entered).unwrap_or(Protocol::Owa)
     }
 
@@ -64,7 +70,7 @@ impl Action {
     /// The protocol that an action speaks; none of its own for `send`.
     fn protocol(self) -> Option<Protocol> {
         Some(match self {
-            Action::Send => return None,
+            Action::Send | Action::Connect => return None,
             Action::OpenMailbox => Protocol::Owa,
             Action::Autodiscover | Action::AutodiscoverSoap => Protocol::Autodiscover,
             Action::FolderSync

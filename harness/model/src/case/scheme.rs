@@ -5,7 +5,7 @@ use crate::protocol::words;
 words! {
     /// The scheme of an Authorization header. All but Basic are bound to the connection (MS-NTHT, RFC 4559).
     #[derive(Default)]
-    Scheme, "scheme", "basic (or ntlm, ntlm-lower-case, negotiate, nego2, ticket)";
+    Scheme, "scheme", "basic (or ntlm, ntlm-lower-case, negotiate, nego2, ticket, profile)";
     /// Basic, with every request.
     #[default]
     Basic = "basic",
@@ -19,4 +19,6 @@ words! {
     Nego2 = "nego2",
     /// The lab's stand-in for Kerberos under `Negotiate`: with the first request, and without a challenge.
     Ticket = "ticket",
+    /// What the block of the Autodiscover answer says that leads there; NTLM where none does. Outlook Anywhere only.
+    Profile = "profile",
 }

@@ -85,6 +85,7 @@ fn journey(when: &When, predicted: &Result<Prediction, Unpredicted>) -> String {
 pub(super) fn asked(when: &When) -> String {
     let opens = match &when.opens {
         Opens::Url(url) => url.to_string(),
+        Opens::Rpc(host) => format!("rpc:{host}"),
         Opens::Outlook(_) | Opens::Device(_) => "set up by Autodiscover".to_owned(),
     };
     let mut line =
