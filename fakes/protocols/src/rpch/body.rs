@@ -8,16 +8,16 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::mpsc;
-use tokio::time::Sleep;
 
-use super::{DECLARED, Waiting, clock};
+use super::clock::{self, Lapse};
+use super::{DECLARED, Waiting};
 
 /// The body of an OUT channel's answer, said to be 1 GiB long. Its end is an error: the channel ends, and the connection
 /// with it.
 pub struct OutBody {
     pub(super) pieces: mpsc::Receiver<Bytes>,
     /// While it waits for its other half, and how long it may.
-    pub(super) waiting: Option<(Waiting, Pin<Box<Sleep>>)>,
+    pub(super) waiting: Option<(Waiting, Lapse)>,
 }
 
 impl OutBody {
@@ -41,7 +41,7 @@ impl Body for OutBody {
         lapse
             .as_mut()
             .poll(cx)
-            .map(|()| Some(Err(io::Error::new(io::ErrorKind::TimedOut, "no IN channel came"))))
+            .map(|_| Some(Err(io::Error::new(io::ErrorKind::TimedOut, "no IN channel came"))))
     }
 
     fn size_hint(&self) -> SizeHint {

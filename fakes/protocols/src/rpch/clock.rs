@@ -1,24 +1,27 @@
 //! The one place of RPC over HTTP that looks at the clock.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::Pin;
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Instant, Timeout, timeout, timeout_at};
 
 use crate::msrpc::RpcError;
 
 /// How long a channel may wait for its first PDU, and for its other half.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// Over when a channel has waited long enough.
+pub(super) type Lapse = Pin<Box<Timeout<std::future::Pending<()>>>>;
+
 /// What is not there in time is not there.
 pub(super) async fn within<T>(work: impl Future<Output = Result<T, RpcError>>) -> Result<T, RpcError> {
     timeout(LIMIT, work).await.unwrap_or(Err(RpcError::Closed("what was waited for")))
 }
 
-/// Over when a channel has waited long enough.
-pub(super) fn lapse() -> Pin<Box<Sleep>> {
-    Box::pin(sleep_until(Instant::now() + LIMIT))
+/// From now on.
+pub(super) fn lapse() -> Lapse {
+    Box::pin(timeout(LIMIT, pending()))
 }
 
 /// How long an OUT channel has been quiet.
@@ -40,6 +43,7 @@ impl Quiet {
 
     /// It has been quiet for so long. May be given up and asked again.
     pub(super) async fn too_long(&self) {
-        sleep_until(self.since + self.most).await;
+        let never = timeout_at(self.since + self.most, pending::<()>()).await;
+        debug_assert!(never.is_err(), "nothing ends but the time");
     }
 }
