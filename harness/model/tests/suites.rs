@@ -12,7 +12,7 @@ use model::protocol::{Role, View};
 use model::rule::{Rule, read_rules};
 use model::subject::Subject;
 use model::topology::TopologyFiles;
-use model::{Case, CaseId, HostName, MailboxName, Position, RuleId, ServerName, Told, Topology};
+use model::{Case, CaseId, HostName, MailboxName, Position, RuleId, ServerName, Told, Topology, WebUrl};
 use rstest::rstest;
 
 const BASES: [&str; 2] = ["pre-e15", "coexistence"];
@@ -197,8 +197,8 @@ fn step_fits(id: &CaseId, step: &Step, t: &Topology) {
         Opens::Outlook(name) | Opens::Device(name) => {
             assert_eq!(*name, step.when.mailbox, "{id}: opens another's")
         }
-        Opens::Url(url) => {
-            assert_eq!(step.then[0].dials, url.host, "{id}: the first leg is where the user goes")
+        Opens::Url(WebUrl { host, .. }) | Opens::Rpc(host) => {
+            assert_eq!(step.then[0].dials, *host, "{id}: the first leg is where the user goes")
         }
     }
     for (at, leg) in step.then.iter().enumerate() {

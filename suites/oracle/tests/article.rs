@@ -42,6 +42,7 @@ fn when(mailbox: &str, client: ClientKind, opens: &str, does: Action) -> When {
         types: None,
         device: None,
         can_handle: None,
+        knows_exhttp: true,
         mapi_http: false,
         excludes: vec![],
         follows_link: true,
