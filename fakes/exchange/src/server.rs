@@ -501,7 +501,6 @@ fn is_ping(connection: &Connection, request: &Request<Bytes>, asker: &Asker) -> 
     only_asks && of_nobody && connection.opener.is_none() && !request.headers().contains_key(AUTHORIZATION)
 }
 
-
 /// What the RPC proxy's virtual directory takes. Its settings are Outlook Anywhere's own: `Ntlm` turns IIS's Windows
 /// Authentication on, which offers Negotiate too.
 fn takes(settings: &OutlookAnywhere) -> Vec<Authentication> {

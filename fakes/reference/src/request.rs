@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use model::topology::Server;
+use model::topology::{Authentication, Server};
 use model::{HostName, Protocol, Role, Topology, Version, WebUrl};
 use protocols::answer::Answer;
 use protocols::eas::DeviceState;
@@ -80,7 +80,7 @@ impl Serves for FrontEnd {
         self.log.begin(&asked, &head.headers);
         self.watch.used();
         let request = Request::from_parts(head, body);
-        let answer = match tls {
+        let answer = match tls || self.takes_in_clear(&asked) {
             true => self.answer(&asked, request).await,
             false => self.own(to_tls(&asked)),
         };
@@ -113,7 +113,9 @@ impl FrontEnd {
         }
         match methods {
             Methods::Forms => self.by_forms(asked, protocol, request).await,
-            Methods::Offered(offers) => {
+            Methods::Offered(mut offers) => {
+                // Nobody is asked for a password in clear (X-SEC-5).
+                offers.retain(|offer| asked.tls || *offer != Authentication::Basic);
                 let own = &self.seat.fqdn;
                 let met = self.porter.meet(&self.directory, own, asked.client, request.headers(), &offers);
                 let identity = match met.await {
@@ -128,6 +130,14 @@ impl FrontEnd {
                 self.visit(asked, protocol, asked.target.clone(), identity, Some(request), challenge).await
             }
         }
+    }
+
+    /// Whether a channel of Outlook Anywhere is taken without TLS: where clients inside need no SSL (CX-EXHTTP-3).
+    fn takes_in_clear(&self, asked: &Asked) -> bool {
+        let settings = self.own_server().and_then(|server| server.outlook_anywhere.as_ref());
+        self.role == Role::FrontEnd2013
+            && asked.protocol == Some(Protocol::OutlookAnywhere)
+            && settings.is_some_and(|own| own.internal_host.is_some() && !own.internal_ssl)
     }
 
     /// Browsers: the logon page, its form, its sessions (wire facts 1.1 and 1.2).

@@ -35,7 +35,7 @@ pub(crate) async fn play(wire: &mut Wire<'_>, when: &When, person: &Person) -> V
             let ways = vec![Way::Tcp(host.clone())];
             return rpc::connect(wire, when, person, ways, Reached::Typed).await;
         }
-        Opens::Url(url) if when.does == Action::Connect => {
+        Opens::Url(url) if when.connects() => {
             let ways = vec![Way::Http(url.clone(), None)];
             return rpc::connect(wire, when, person, ways, Reached::Typed).await;
         }
@@ -45,7 +45,7 @@ pub(crate) async fn play(wire: &mut Wire<'_>, when: &When, person: &Person) -> V
         Opens::Url(url) => (To::Url(url.clone()), Reached::Typed),
         Opens::Outlook(_) | Opens::Device(_) => {
             let Some(settings) = lookups.look_up(person).await.filter(|_| !stops_there) else { return legs };
-            if when.does == Action::Connect {
+            if when.connects() {
                 wire.hang_up();
                 let ways = rpc::ways(&settings, when.knows_exhttp);
                 if ways.is_empty()

@@ -17,7 +17,7 @@ mod tcp;
 mod tests;
 
 use bytes::{Bytes, BytesMut};
-use model::case::{Reached, Scheme, Told, When};
+use model::case::{Action, Reached, Scheme, Told, When};
 use model::journal::ClientLeg;
 use model::{HostName, WebUrl};
 
@@ -124,8 +124,7 @@ async fn over_http(
     let conversing = async {
         channels.open().await?;
         let first = converse(&mut channels, person).await?;
-        if when.times > 1 && matches!(first.told, Told::Mailbox(_)) {
-            // Once more on another IN channel.
+        if when.does == Action::RenewChannel && matches!(first.told, Told::Mailbox(_)) {
             channels.renew_in().await?;
             return converse(&mut channels, person).await;
         }

@@ -218,6 +218,15 @@ column! {
     Unset = "not set",
 }
 
+column! {
+    /// Whether the RPC proxies behind the server reached take Windows sign-in beside Basic (CX-OA-6).
+    Ntlm;
+    /// They do.
+    Taken = "taken",
+    /// One does not.
+    Missing = "missing",
+}
+
 macro_rules! conditions {
     ($($(#[$doc:meta])* $field:ident: $type:ident = $label:literal),+ $(,)?) => {
         /// The condition part of a row; of a situation: what is so, `Any` where it does not matter.
@@ -284,6 +293,8 @@ conditions! {
     gate: Gate = "gate",
     /// LogonPagePublicPrivateSelectionEnabled.
     selection: Selection = "public or private",
+    /// What legacy RPC proxies take.
+    ntlm: Ntlm = "ntlm",
 }
 
 /// Whose ExternalURL (or external host) is meant.
@@ -328,6 +339,8 @@ pub enum Outcome {
     ToCas,
     /// The same, with the RPC unwrapped.
     ToCasByRpc,
+    /// On as with `ToCas`, which refuses whoever speaks for the user.
+    CasRefuses,
     /// On to the 2013 Mailbox server with the active copy.
     ToActive2013,
     /// On to any 2013 Mailbox server of this site, from there to the Client Access server of `ToCas`, by InternalURL.
@@ -383,6 +396,7 @@ impl Outcome {
             O::Refuse => O::Proceed,
             O::Serve => O::ToCas,
             O::ServeAlone | O::ToCas | O::ToCasByRpc => O::Serve,
+            O::CasRefuses => O::ToCas,
             O::ToActive2013 | O::ToOrganizationMailbox => O::ServeAlone,
             O::ViaMailbox2013 | O::ToDistributionPoint | O::Redirect(_) => O::ToCas,
             O::LinkTo(whose) => O::Redirect(whose),
@@ -413,6 +427,9 @@ impl fmt::Display for Outcome {
             Outcome::ToCas => f.write_str("proxy to a CAS of the mailbox's version in its site"),
             Outcome::ToCasByRpc => {
                 f.write_str("unwrap the RPC, on to a CAS of the mailbox's version in its site")
+            }
+            Outcome::CasRefuses => {
+                f.write_str("proxy to a CAS of the mailbox's version in its site, which refuses the sign-in")
             }
             Outcome::ToActive2013 => f.write_str("proxy to the MBX2013 with the active copy"),
             Outcome::ViaMailbox2013 => {

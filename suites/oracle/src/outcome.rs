@@ -93,6 +93,7 @@ impl<'a> Walk<'a> {
                 (Told::Http451(url), next)
             }
             Outcome::Forbid => (Told::Refused(403), None),
+            Outcome::CasRefuses => (Told::Refused(401), None),
             Outcome::ServeAlone
             | Outcome::Serve
             | Outcome::ToCas
@@ -103,7 +104,9 @@ impl<'a> Walk<'a> {
             | Outcome::ToOrganizationMailbox => (self.served(&visit, hops.last())?, None),
             other => return Err(Unpredicted::new(format!("`{other}` is no end of a leg"))),
         };
-        let (prompts, signs_in) = self.signed_in(&visit, &here);
+        let (mut prompts, signs_in) = self.signed_in(&visit, &here);
+        // Whoever has nothing that is taken asks the person.
+        prompts.credentials += u8::from(outcome == Outcome::CasRefuses);
         let computer = if visit.plain { None } else { self.computer(&visit, &here)? };
         self.legs.push(Leg {
             dials: visit.host,
@@ -140,6 +143,7 @@ impl<'a> Walk<'a> {
         let mut hops = match outcome {
             Outcome::Serve | Outcome::ToActive2013 => vec![home()],
             Outcome::ToCas => vec![by(facts.candidates(taking)?, passed_on_by(here.version)), home()],
+            Outcome::CasRefuses => vec![by(facts.candidates(taking)?, passed_on_by(here.version))],
             Outcome::ToCasByRpc => vec![by(facts.candidates(taking)?, Some(By::Rpc)), home()],
             Outcome::ViaMailbox2013 => vec![
                 hop(facts.mailbox_2013(&here.site)?),

@@ -10,12 +10,12 @@ use model::{HostName, Leg, Prompts, Protocol, ServerName, Told, Topology, Versio
 
 use crate::Unpredicted;
 use crate::columns::{
-    Asks, Conditions, Credentials, CrossSite, Device, Holds, Outcome, Place, PlainRedirect, Reached, Seat,
-    Selection, SingleSignOn, Speaks,
+    Asks, Conditions, Credentials, CrossSite, Device, Holds, Ntlm, Outcome, Place, PlainRedirect, Reached,
+    Seat, Selection, SingleSignOn, Speaks,
 };
 use crate::facts::{
-    Facts, Here, bound_by, cross_site_redirect, fault, legacy_redirect, moves, public_private_selection,
-    scheme_of, signs_in_by_forms, speaks, takes_scheme, takes_the_silent_form,
+    Candidates, Facts, Here, bound_by, cross_site_redirect, fault, legacy_redirect, moves,
+    public_private_selection, scheme_of, signs_in_by_forms, speaks, takes_scheme, takes_the_silent_form,
 };
 use crate::health::Down;
 use crate::table::Table;
@@ -368,6 +368,13 @@ impl<'a> Walk<'a> {
                     None if self.when.client == ClientKind::Raw => {}
                     None => return Err(Unpredicted::new("ActiveSync without a device")),
                 }
+            }
+            Asks::OutlookAnywhere if here.first.version == Version::Exchange2013 => {
+                let missing = self.facts.candidates(Candidates::All).is_ok_and(|candidates| {
+                    let mut servers = candidates.0.iter().filter_map(|name| self.facts.topology.server(name));
+                    servers.any(|server| !takes_scheme(server, visit.protocol, Scheme::Ntlm))
+                });
+                so.ntlm = if missing { Ntlm::Missing } else { Ntlm::Taken };
             }
             // X-AD-2 holds from SP2 on; what an older build did is in no source.
             Asks::Autodiscover if here.first.version == Version::Exchange2007 => {

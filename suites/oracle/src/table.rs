@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::columns::{
-    Asks, Conditions, Credentials, CrossSite, Device, Gate, Holds, Outcome, Place, PlainRedirect, Reached,
-    Seat, Selection, SingleSignOn, Speaks, Whose,
+    Asks, Conditions, Credentials, CrossSite, Device, Gate, Holds, Ntlm, Outcome, Place, PlainRedirect,
+    Reached, Seat, Selection, SingleSignOn, Speaks, Whose,
 };
 
 /// One decision.
@@ -345,18 +345,21 @@ fn mapi() -> Vec<Row> {
 
 fn outlook_anywhere() -> Vec<Row> {
     let at = |at, mailbox, place| asked(Asks::OutlookAnywhere, at, mailbox, place);
+    let by = |ntlm, mailbox, place| Conditions { ntlm, ..at(Reached::Cas2013, mailbox, place) };
     let seated = |seat, when| Conditions { seat, ..when };
-    use Holds::{V2007, V2010, V2013};
-    use Outcome::{Serve, ToActive2013, ToCas, ToCasByRpc};
+    use Holds::{Older, V2007, V2010, V2013};
+    use Ntlm::Taken;
+    use Outcome::{CasRefuses, Serve, ToActive2013, ToCas, ToCasByRpc};
     use Place::{Any, Facing, Hidden, Other, Same};
     use Reached::{Cas2010, Cas2013};
     vec![
-        row("CX-OA-1", at(Cas2013, V2010, Same), ToCas, &["CX-OA-1", "CX-OA-7"]),
-        row("CX-OA-2", at(Cas2013, V2007, Same), ToCas, &["CX-OA-2", "CX-OA-7"]),
-        row("CX-OA-3", at(Cas2013, V2010, Hidden), ToCas, &["CX-OA-3", "CX-OA-7"]),
-        as_near("CX-OA-3", "oa-2010-facing", at(Cas2013, V2010, Facing), ToCas),
+        row("CX-OA-1", by(Taken, V2010, Same), ToCas, &["CX-OA-1", "CX-OA-7"]),
+        row("CX-OA-2", by(Taken, V2007, Same), ToCas, &["CX-OA-2", "CX-OA-7"]),
+        row("CX-OA-3", by(Taken, V2010, Hidden), ToCas, &["CX-OA-3", "CX-OA-7"]),
+        as_near("CX-OA-3", "oa-2010-facing", by(Taken, V2010, Facing), ToCas),
+        row("CX-OA-6", by(Ntlm::Missing, Older, Any), CasRefuses, &["CX-OA-6"]),
         row("CX-OA-5", at(Cas2013, V2013, Any), ToActive2013, &["CX-OA-5", "CX-OA-7", "CX-RPC-3"]),
-        row("CX-OA-8", at(Cas2013, V2007, Other), ToCas, &["CX-OA-8", "CX-OA-7"]),
+        row("CX-OA-8", by(Taken, V2007, Other), ToCas, &["CX-OA-8", "CX-OA-7"]),
         row("PRE-OA-1", seated(Seat::Subject, at(Cas2010, V2010, Same)), Serve, &["PRE-OA-1"]),
         row(
             "oa-at-region",

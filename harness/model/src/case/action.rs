@@ -42,6 +42,8 @@ words! {
     MapiAddressBook = "mapi-address-book",
     /// Outlook: connect to the mailbox by MS-RPC, over TCP or in Outlook Anywhere's channels, and read whose it is.
     Connect = "connect",
+    /// Outlook: connect by Outlook Anywhere, let another IN channel succeed the first, and connect once more.
+    RenewChannel = "renew-channel",
     /// Raw: what `sends` says.
     Send = "send",
 }
@@ -54,10 +56,15 @@ impl When {
             Opens::Rpc(_) => Some(Protocol::Rpc),
             Opens::Outlook(_) | Opens::Device(_) => None,
         };
-        if self.does == Action::Connect {
+        if self.connects() {
             return entered.unwrap_or(Protocol::OutlookAnywhere);
         }
         self.does.protocol().or(entered).unwrap_or(Protocol::Owa)
+    }
+
+    /// Whether it is Outlook's mail connection, by MS-RPC.
+    pub fn connects(&self) -> bool {
+        matches!(self.does, Action::Connect | Action::RenewChannel)
     }
 
     /// Whether it says `X-MapiHttpCapability: 1` in Autodiscover: where the case says so, and whoever goes on to MAPI.
@@ -70,7 +77,7 @@ impl Action {
     /// The protocol that an action speaks; none of its own for `send`.
     fn protocol(self) -> Option<Protocol> {
         Some(match self {
-            Action::Send | Action::Connect => return None,
+            Action::Send | Action::Connect | Action::RenewChannel => return None,
             Action::OpenMailbox => Protocol::Owa,
             Action::Autodiscover | Action::AutodiscoverSoap => Protocol::Autodiscover,
             Action::FolderSync
