@@ -18,6 +18,16 @@ pub(super) fn wrong(case: &Case, file: &Source, topology: &Topology, rules: &[Ru
             found.add(&["rules", &number.to_string()], format!("there is no rule {rule}"), help);
         }
     }
+    for (number, listed) in case.finds.iter().flat_map(|finds| &finds.list).enumerate() {
+        if !rules.iter().any(|known| known.id == listed.rule) {
+            let help = "rules.toml lists them; `coexist list rules` prints them";
+            found.add(
+                &["finding", &number.to_string(), "rule"],
+                format!("there is no rule {}", listed.rule),
+                help,
+            );
+        }
+    }
     faults(case, topology, &mut found);
     answers(case, topology, &mut found);
     pings(case, topology, &mut found);

@@ -14,6 +14,7 @@ mod baseline;
 mod canaries;
 mod choice;
 mod clock;
+mod findings;
 mod hostile;
 mod outcomes;
 mod print;

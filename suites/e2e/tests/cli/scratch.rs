@@ -94,6 +94,19 @@ impl Scratch {
         scratch
     }
 
+    /// With a copy of the suites that holds every topology of findings, and one other case.
+    pub(crate) fn with_findings() -> Scratch {
+        let scratch = Scratch::with_cases(&["coexistence/owa/red"]);
+        let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../topologies/findings");
+        let copy = scratch.suites.join("topologies/findings");
+        fs::create_dir_all(&copy).unwrap();
+        for entry in fs::read_dir(own).unwrap() {
+            let from = entry.unwrap().path();
+            fs::copy(&from, copy.join(from.file_name().unwrap())).unwrap();
+        }
+        scratch
+    }
+
     /// With a variable that `coexist` finds in its environment.
     pub(crate) fn with_env(mut self, name: &'static str, value: &str) -> Scratch {
         self.env.push((name, value.to_owned()));
