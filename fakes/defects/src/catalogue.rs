@@ -5,7 +5,8 @@
 //! a 2013 front end asks no ExternalURL of ActiveSync, so there is nothing that it could get wrong. `closes-on-401` lies
 //! at the front: a 2013 front end challenges by itself, and behind it there is no challenge to close after. For the same
 //! reason `splits-handshake` and `two-servers-one-handshake` are run as edge: no legs of a sign-in pass through our front ends.
-//! `strips-one-spelling` lies in the octets: a head that has been read has no spelling any more.
+//! `strips-one-spelling` lies in the octets: a head that has been read has no spelling any more. `hangs-when-all-down` lies at
+//! the front, where an answer can be withheld: a decision is a value, and no value never comes.
 
 use model::Role;
 
@@ -192,7 +193,7 @@ const ROWS: &[Row] = rows! {
     "forgets-to-take-back": Health Discover FrontEnd2013, "never uses it again once unset, or later than declared", ["CX-OOS-1", "X-OOS-1"];
     "spills-to-other-site": Health Decide FrontEnd2013, "all down at home, so it goes to Site2", ["CX-HLT-7"];
     "spills-to-other-version": Health Decide FrontEnd2013, "all CAS2010 down, so it goes to CAS2007 or MBX2013", ["CX-HLT-7"];
-    "hangs-when-all-down": Health Decide FrontEnd2013, "no answer instead of a prompt error", ["CX-HLT-7"];
+    "hangs-when-all-down": Health Front FrontEnd2013, "no answer instead of a prompt error", ["CX-HLT-7"];
 
     // IMAP and POP (each row stands for both)
     "plain-first": Security Order FrontEnd2013, "encrypted client, plaintext target tried first", ["CX-IMAP-4", "CX-POP-4"];

@@ -1,6 +1,6 @@
 //! Lies of `discover`: another version, another site, a stale answer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::topology::{Authentication, ServerRole};
@@ -20,6 +20,8 @@ pub(crate) enum Lie {
     Stale(fn(&Sought) -> String),
     /// Another question is asked.
     Question(fn(&Sought) -> Sought),
+    /// A server that was out of service once stays so.
+    StaysOut,
 }
 
 const LIES: &[(&str, Lie)] = &[
@@ -37,6 +39,8 @@ const LIES: &[(&str, Lie)] = &[
     ("remembers-for-ever", Lie::Stale(|sought| sought.user.to_lowercase())),
     ("takes-a-passive-copy", Lie::Answer(a_passive_copy)),
     ("silent-without-fba", Lie::Answer(everybody_has_forms)),
+    ("ignores-out-of-service", Lie::Answer(everybody_in_service)),
+    ("forgets-to-take-back", Lie::StaysOut),
     ("reads-user-from-query", Lie::Question(user_of_query)),
 ];
 
@@ -56,11 +60,23 @@ pub(crate) struct Spoiled {
     truth: Arc<dyn Discover>,
     fired: Fired,
     kept: Mutex<HashMap<String, Account>>,
+    /// Servers that were out of service.
+    out: Mutex<BTreeSet<ServerName>>,
 }
 
 impl Spoiled {
     pub(crate) fn new(id: &'static str, lie: Lie, truth: Arc<dyn Discover>, fired: Fired) -> Spoiled {
-        Spoiled { id, lie, truth, fired, kept: Mutex::default() }
+        Spoiled { id, lie, truth, fired, kept: Mutex::default(), out: Mutex::default() }
+    }
+
+    fn stays_out(&self, mut facts: Facts) -> Facts {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let servers = facts.topology.servers.iter();
+        out.extend(servers.filter(|(_, server)| server.out_of_service).map(|(name, _)| name.clone()));
+        let topology = Arc::make_mut(&mut facts.topology);
+        let was_out = topology.servers.iter_mut().filter(|(name, _)| out.contains(*name));
+        was_out.for_each(|(_, server)| server.out_of_service = true);
+        facts
     }
 
     /// The place of the first mailbox under this key, with the name of the one that was asked for.
@@ -81,6 +97,7 @@ impl Discover for Spoiled {
             let lie = match self.lie {
                 Lie::Answer(bend) => bend(truth.clone()),
                 Lie::Stale(key) => self.stale(key(sought), &truth),
+                Lie::StaysOut => self.stays_out(truth.clone()),
                 Lie::Question(bend) => {
                     let bent = bend(sought);
                     // The client is still who it is: only where its mailbox lies is taken from the other answer.
@@ -162,6 +179,12 @@ fn everybody_has_forms(mut facts: Facts) -> Facts {
             owa.external_authentication.push(Authentication::Fba);
         }
     }
+    facts
+}
+
+fn everybody_in_service(mut facts: Facts) -> Facts {
+    let servers = Arc::make_mut(&mut facts.topology).servers.values_mut();
+    servers.for_each(|server| server.out_of_service = false);
     facts
 }
 

@@ -35,6 +35,8 @@ pub(crate) enum Lie {
     Head(fn(&Asked, &mut response::Parts) -> bool),
     /// A session lives another time than the front end was told.
     Session(fn(Duration) -> Duration),
+    /// No answer, where this says that it is one for it.
+    Hangs(fn(&Asked, &response::Parts) -> bool),
     /// An answer is rewritten, where the first says that it is one for it.
     Page(fn(&Asked, &response::Parts) -> bool, fn(&Asked, &mut response::Parts, &[u8]) -> Option<Vec<u8>>),
 }
@@ -130,6 +132,10 @@ impl Front for Spoiled {
             match self.lie {
                 Lie::Instead(_, instead) if misread => return instead(),
                 Lie::Head(lie) if lie(asked, &mut head) => self.fired.lied(self.id, asked.client.socket),
+                Lie::Hangs(fits) if fits(asked, &head) => {
+                    self.fired.lied(self.id, asked.client.socket);
+                    return std::future::pending().await;
+                }
                 Lie::Page(fits, lie) if fits(asked, &head) => {
                     let body = match Limited::new(body, MOST_BYTES).collect().await {
                         Ok(body) => body.to_bytes(),

@@ -61,6 +61,7 @@ fn a_lie_is_one_line_with_the_socket_of_the_client() {
 fn every_lie_about_a_decision_is_told_in_the_seat_it_is_run_in() {
     let questions: Vec<Question> = [
         ("coexistence", &["+site3-2007", "+mbx2013-s2", "+pairs"][..]),
+        ("coexistence", &[][..]),
         ("pre-e15", &["+site3-2007", "+site2-2007"][..]),
     ]
     .into_iter()
@@ -68,6 +69,12 @@ fn every_lie_about_a_decision_is_told_in_the_seat_it_is_run_in() {
         [RedirectType::Manual, RedirectType::Silent].map(|how| read(base, overlays, how))
     })
     .flat_map(|topology| asked(&Arc::new(topology)))
+    .flat_map(|question| {
+        let all_down =
+            question.topology.servers.keys().map(|name| (name.clone(), question.protocol)).collect();
+        let down_at_home = Question { down: down_at_home(&question), ..question.clone() };
+        [Question { down: all_down, ..question.clone() }, down_at_home, question]
+    })
     .collect();
     for defect in catalogue().into_iter().filter(|defect| defect.built && defect.port == Port::Decide) {
         let (_, lie) = decisions::lie(defect.id).unwrap();
@@ -77,6 +84,13 @@ fn every_lie_about_a_decision_is_told_in_the_seat_it_is_run_in() {
         };
         assert!(questions.iter().any(|question| lied(&question)), "{} is never told", defect.id);
     }
+}
+
+/// What a site's servers being down is for the mailbox that is in it.
+fn down_at_home(question: &Question) -> reference::pulse::Down {
+    let site = question.account.as_ref().map(|account| &account.site);
+    let servers = question.topology.servers.iter().filter(|(_, server)| Some(&server.site) == site);
+    servers.map(|(name, _)| (name.clone(), question.protocol)).collect()
 }
 
 fn read(base: &str, overlays: &[&str], cross_site: RedirectType) -> Topology {
@@ -113,7 +127,7 @@ fn account(topology: &Topology, name: &str, database: &DatabaseName) -> Account 
     }
 }
 
-/// A directory that another copy is activated in after each question.
+/// A directory that another copy is activated in after each question, and a server taken out of service or put back.
 struct Restless(Mutex<Topology>);
 
 impl Discover for Restless {
@@ -127,6 +141,9 @@ impl Discover for Restless {
             if let Some(other) = database.copies.iter().find(|copy| **copy != database.active) {
                 database.active = other.clone();
             }
+        }
+        if let Some(server) = topology.servers.get_mut(&"cas2010-s3".parse().unwrap()) {
+            server.out_of_service = !server.out_of_service;
         }
         Box::pin(async { Ok(facts) })
     }
@@ -270,4 +287,42 @@ fn balancing_by_request_is_a_lie_from_the_second_one_on() {
     std::fs::remove_file(file).unwrap();
     assert_eq!(chosen, [true, false, true]);
     assert_eq!(noted, "two-servers-one-handshake 127.0.0.1:1\n");
+}
+
+#[test]
+fn every_lie_about_health_is_told_and_noted_for_everybody() {
+    use std::time::Duration;
+
+    use reference::ports::Pulse;
+    use reference::pulse::{AsLogged, Heard, SoFar, Standing};
+
+    let topology = read("coexistence", &[], RedirectType::Manual);
+    for defect in catalogue().into_iter().filter(|defect| defect.built && defect.port == Port::Pulse) {
+        let file = std::env::temp_dir().join(format!("coexist-pulse-{}-{}", defect.id, std::process::id()));
+        let (id, lie) = pulses::lie(defect.id).unwrap();
+        let fired = Fired::into_file(&file).unwrap();
+        let pulse = pulses::Spoiled { id, lie, truth: Arc::new(AsLogged), fired };
+        pulse.asks(&topology, &topology.seat);
+        let due = [0, 1].map(|rounds| pulse.due(SoFar { rounds, clients: 0 }));
+        assert!(due[0] || id == "asks-when-used", "{id}");
+        let mut health = reference::pulse::Health::new();
+        health.insert(("cas2010-s3".parse().unwrap(), Protocol::Owa), Standing::default());
+        for at in [Protocol::Ews, Protocol::Owa] {
+            let mut standing = Standing::default();
+            // Two failures, in a round or in two, and life again.
+            for status in [503, 503, 503, 401, 302] {
+                let failed = at == Protocol::Ews || status < 500;
+                (standing, _) = pulse.heard(standing, Heard::Status(if failed { status } else { 401 }));
+                health.insert(("cas2010-s3".parse().unwrap(), at), standing);
+                pulse.down(&health);
+            }
+        }
+        pulse.carried(Standing::default(), Protocol::Eas, Duration::from_secs(1));
+        let noted = std::fs::read_to_string(&file).unwrap();
+        std::fs::remove_file(file).unwrap();
+        assert!(
+            !noted.is_empty() && noted.lines().all(|line| line == format!("{id} everybody")),
+            "{id}: {noted}"
+        );
+    }
 }

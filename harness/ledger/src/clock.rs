@@ -1,15 +1,24 @@
-//! The only clock of this crate: milliseconds since a ledger was opened.
+//! The only clock of this crate: milliseconds since a ledger was opened, and when that was.
 
 use std::time::Instant;
 
-pub(crate) struct Clock(Instant);
+use time::OffsetDateTime;
+
+pub(crate) struct Clock {
+    start: Instant,
+    began: OffsetDateTime,
+}
 
 impl Clock {
     pub(crate) fn start() -> Clock {
-        Clock(Instant::now())
+        Clock { start: Instant::now(), began: OffsetDateTime::now_utc() }
+    }
+
+    pub(crate) fn began(&self) -> OffsetDateTime {
+        self.began
     }
 
     pub(crate) fn millis(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::digest::Digest;
 use model::journal::Order;
-use model::{CaseId, HostName, MailboxName, View};
+use model::{CaseId, HostName, MailboxName, ServerName, View};
 use tokio::sync::{broadcast, watch};
 
 pub use arrival::{Answered, Arrival, Claim, Conveyed, Draft, Identity, kept_line};
@@ -212,10 +212,10 @@ impl Ledger {
         self.0.answered.send_modify(|count| *count += 1);
     }
 
-    /// Waits until what was recorded and answered from a moment on is so. Whoever waits sets the limit.
-    pub async fn until_answers(&self, from: Order, are: impl Fn(&[Arc<Arrival>]) -> bool) {
+    /// Waits until what was recorded and answered is so. Whoever waits sets the limit.
+    pub async fn until_answers(&self, are: impl Fn(&[Arc<Arrival>]) -> bool) {
         let mut answered = self.0.answered.subscribe();
-        while !are(&self.between(from, self.mark())) {
+        while !are(&self.all()) {
             let come = answered.changed().await;
             debug_assert!(come.is_ok(), "the ledger holds the sender");
         }
@@ -259,6 +259,22 @@ impl Ledger {
     /// Everything so far.
     pub fn all(&self) -> Vec<Arc<Arrival>> {
         self.book().arrivals.clone()
+    }
+
+    /// A server's log as IIS writes it (see [`w3c`]) of what is among these arrivals; none where nothing is.
+    pub fn log_of(
+        &self,
+        server: &ServerName,
+        iis: &str,
+        s_ip: &str,
+        among: &[Arc<Arrival>],
+    ) -> Option<String> {
+        let own: Vec<Arc<Arrival>> = among
+            .iter()
+            .filter(|arrival| arrival.server == *server && arrival.answer.is_some())
+            .cloned()
+            .collect();
+        (!own.is_empty()).then(|| w3c::log(iis, &own, s_ip, self.0.clock.began()))
     }
 
     /// One case's arrivals. Those that name nobody are its own too where everything asked on their connection was

@@ -130,6 +130,9 @@ fn told(sides: &mut Sides, leg: &Leg, seen: &SeenLeg) {
             let writer = line.1.strip_prefix(ANSWER);
             answer.by.0.iter().any(|server| Some(server.as_str()) == writer)
         }
+        (Told::Unavailable(any), _) => {
+            any.iter().any(|status| Told::Failed(*status).to_string() == seen.told)
+        }
         (Told::Mailbox(_), _) => seen.told == leg.told.to_string() && reader_fits,
         _ => expected.get(at) == Some(line),
     };

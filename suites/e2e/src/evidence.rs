@@ -10,14 +10,14 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use directory::Directory;
 use lab::Lab;
-use ledger::{Ledger, Query};
+use ledger::{Arrival, Ledger, Query};
 use model::journal::{Journal, Order};
 use model::verdict::Verdict;
-use model::{CaseId, View};
+use model::{CaseId, ServerName, Version, View};
 use report::html::Evidence;
 
 use files::Share;
@@ -30,6 +30,8 @@ pub struct Desk {
     folder: PathBuf,
     ledger: Ledger,
     log: PathBuf,
+    /// Servers that keep a log, each by its address.
+    iis: Vec<(ServerName, IpAddr)>,
     /// Who asks DNS from an address.
     askers: BTreeMap<IpAddr, String>,
     /// Whose passwords and tickets there are.
@@ -61,6 +63,7 @@ impl Desk {
             folder: folder.to_owned(),
             ledger: ledger.clone(),
             log: work.join("logs").join("subject.log"),
+            iis: vec![],
             askers: BTreeMap::new(),
             directory: None,
             facts,
@@ -73,6 +76,9 @@ impl Desk {
         self.directory = Some(lab.directory().clone());
         let seat = lab.directory().topology().seat.clone();
         let subject = lab.address(&seat);
+        let topology = lab.directory().topology();
+        let servers = topology.servers.keys().filter(|server| **server != seat);
+        self.iis = servers.filter_map(|server| Some((server.clone(), lab.address(server)?))).collect();
         self.askers = lab.positions().into_iter().map(|(ip, server)| (ip, server.to_string())).collect();
         self.askers.extend(subject.map(|ip| (ip, format!("{seat}, the subject"))));
         for view in [View::Internal, View::External] {
@@ -114,6 +120,7 @@ impl Desk {
             (Share::Heads, files::heads(journals)),
             (Share::Dns, files::dns(&queries, |ip| self.asker(ip))),
             (Share::Ledger, files::ledger(&self.ledger.of_case(&verdict.id))),
+            (Share::Iis, files::iis(&self.logs_of(&verdict.id, span, now))),
             (Share::Log, self.log(&verdict.id, span, now)),
         ];
         for (share, text) in &texts {
@@ -130,6 +137,35 @@ impl Desk {
         let ended = span.ended.unwrap_or(now).order;
         let of_its_time = |query: &Query| query.order >= span.began.order && query.order <= ended;
         self.ledger.queries().into_iter().filter(of_its_time).collect()
+    }
+
+    /// The servers' logs: of this case's requests, and of those of its time that ask for health.
+    fn logs_of(&self, case: &CaseId, span: Span, now: Mark) -> Vec<(ServerName, String)> {
+        let ended = span.ended.unwrap_or(now).order;
+        let mut among = self.ledger.of_case(case);
+        let of_its_time = self.ledger.between(Order(0), ended);
+        among.extend(
+            of_its_time.into_iter().filter(|arrival| arrival.case.is_none() && arrival.asks_for_health()),
+        );
+        among.sort_by_key(|arrival| arrival.order);
+        self.logs(&among)
+    }
+
+    /// The log of each server of what is among these arrivals.
+    pub fn logs(&self, among: &[Arc<Arrival>]) -> Vec<(ServerName, String)> {
+        let version = |server: &ServerName| {
+            let topology = self.directory.as_ref().map(Directory::topology)?;
+            Some(match topology.server(server)?.version {
+                Version::Exchange2007 => "7.0",
+                Version::Exchange2010 => "7.5",
+                Version::Exchange2013 => "8.5",
+            })
+        };
+        let log = |(server, ip): &(ServerName, IpAddr)| {
+            let log = self.ledger.log_of(server, version(server)?, &ip.to_string(), among)?;
+            Some((server.clone(), log))
+        };
+        self.iis.iter().filter_map(log).collect()
     }
 
     fn asker(&self, ip: IpAddr) -> String {

@@ -1,7 +1,9 @@
 //! Faults of the lab, for rules at which the subject is idle: what is handed to the lab is another topology than the one
 //! that the cases are judged by, so that it can be seen that such a case can fail.
 
-use model::topology::{Certificate, Namespace, Server};
+use exchange::Script;
+use model::case::{Askers, FaultAt};
+use model::topology::{Certificate, Namespace, Server, ServerRole};
 use model::{ExternalUrl, InternalUrl, Protocol, ServerName, Topology, Version, WebUrl};
 
 /// One thing that is wrong about a lab.
@@ -14,6 +16,8 @@ pub struct LabFault {
     /// The rules of which one at least must fail.
     pub rules: &'static [&'static str],
     spoil: fn(&mut Topology),
+    /// What older servers answer whoever asks for their health.
+    pub(crate) pings: Option<&'static str>,
 }
 
 /// Every fault of the lab that speaks of HTTP, names and certificates.
@@ -23,6 +27,7 @@ pub const LAB_FAULTS: &[LabFault] = &[
         title: "mail resolves outside only",
         rules: &["TOP-4"],
         spoil: |topology| each_namespace(topology, "mail.", |mail| mail.internal.clear()),
+        pings: None,
     },
     LabFault {
         id: "lab-name-leaks-outside",
@@ -35,6 +40,7 @@ pub const LAB_FAULTS: &[LabFault] = &[
                 }
             });
         },
+        pings: None,
     },
     LabFault {
         id: "lab-scp-to-site2",
@@ -46,6 +52,7 @@ pub const LAB_FAULTS: &[LabFault] = &[
                 server.scp = server.scp.take().map(|scp| WebUrl { host: region.clone(), ..scp });
             }
         },
+        pings: None,
     },
     LabFault {
         id: "lab-trust-ignored",
@@ -56,18 +63,21 @@ pub const LAB_FAULTS: &[LabFault] = &[
                 server.certificate = Certificate::Valid;
             }
         },
+        pings: None,
     },
     LabFault {
         id: "lab-region-asks-site1",
         title: "CAS2010 in Site2 passes its own mailbox through Site1",
         rules: &["PRE-OWA-4A", "PRE-EAS-4A", "PRE-EWS-4", "CX-OWA-4A", "CX-EAS-4A", "CX-EWS-4"],
         spoil: |topology| moves(topology, "mbx2010-s2"),
+        pings: None,
     },
     LabFault {
         id: "lab-legacy-reads-afar",
         title: "CAS2007 in Site1 reads MBX2007 in Site3 itself",
         rules: &["CX-OWA-5", "CX-EWS-5"],
         spoil: |topology| moves(topology, "mbx2007-s3"),
+        pings: None,
     },
     LabFault {
         id: "lab-legacy-handed-mail",
@@ -77,12 +87,14 @@ pub const LAB_FAULTS: &[LabFault] = &[
             names_mail(topology, "cas2007-s1", Protocol::Ews);
             names_mail(topology, "cas2007-s1", Protocol::Oab);
         },
+        pings: None,
     },
     LabFault {
         id: "lab-region-oab-elsewhere",
         title: "orange's OAB URL names mail",
         rules: &["CX-OAB-4", "CX-AD-5"],
         spoil: |topology| names_mail(topology, "cas2010-s2", Protocol::Oab),
+        pings: None,
     },
     LabFault {
         id: "lab-mbx2013-uses-fqdn",
@@ -105,6 +117,7 @@ pub const LAB_FAULTS: &[LabFault] = &[
                 }
             }
         },
+        pings: None,
     },
     LabFault {
         id: "lab-2007-serves-newer",
@@ -115,10 +128,30 @@ pub const LAB_FAULTS: &[LabFault] = &[
                 server.version = Version::Exchange2007;
             }
         },
+        pings: None,
+    },
+    LabFault {
+        id: "lab-ping-answered-200",
+        title: "a legacy server answers the ping with 200 everywhere",
+        rules: &["CX-HLT-10"],
+        spoil: |_| {},
+        pings: Some("200"),
     },
 ];
 
 impl LabFault {
+    /// What older servers are told to answer, as a case would.
+    pub(crate) fn faults(&self, topology: &Topology) -> Vec<(FaultAt, Script)> {
+        let older = topology.servers.iter().filter(|(_, server)| {
+            server.version != Version::Exchange2013 && server.is(ServerRole::ClientAccess)
+        });
+        let script = self.pings.map(|status| [status, "..."].map(str::to_owned));
+        let script = script.and_then(|words| Script::read(Askers::Pings, &words).ok());
+        let all = older.flat_map(|(name, _)| Protocol::ALL.iter().map(|protocol| (name.clone(), *protocol)));
+        let at = |(server, protocol)| FaultAt { of: Askers::Pings, server, protocol };
+        script.map(|script| all.map(|place| (at(place), script.clone())).collect()).unwrap_or_default()
+    }
+
     /// The topology as the lab is given it.
     pub fn spoiled(&self, mut topology: Topology) -> Topology {
         (self.spoil)(&mut topology);
@@ -172,7 +205,7 @@ mod tests {
         for fault in LAB_FAULTS {
             let changes = suite.cases.iter().any(|case| {
                 let topology = suite.topology_of(case).unwrap();
-                fault.spoiled((*topology).clone()) != *topology
+                fault.spoiled((*topology).clone()) != *topology || !fault.faults(&topology).is_empty()
             });
             assert!(changes, "{}", fault.id);
         }

@@ -134,6 +134,7 @@ pub fn plan(
         }
     }
     let topology = suite.handed_over(first)?;
+    faults.extend(suite.lab_fault.map(|fault| fault.faults(&topology)).unwrap_or_default());
     Ok(Plan {
         subject: subject.map(|(subject, folder)| (subject, folder.to_owned())),
         front_end: front_end(suite, &topology)?,

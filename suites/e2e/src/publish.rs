@@ -37,7 +37,10 @@ pub fn write(
     };
     whole(&folder.join("report.html"), &report::html::page(&page))?;
     let lines: String = came.ledger.iter().map(|line| format!("{line}\n")).collect();
-    whole(&folder.join("ledger.jsonl"), &lines)
+    whole(&folder.join("ledger.jsonl"), &lines)?;
+    let logs = folder.join("iis");
+    std::fs::create_dir_all(&logs)?;
+    came.iis.iter().try_for_each(|(server, log)| whole(&logs.join(format!("{server}.log")), log))
 }
 
 /// Tells GitHub's pages, where the run is a step of a workflow there (GitHub Docs, "Default environment variables").

@@ -93,6 +93,8 @@ pub struct Came {
     pub spoke_as_declared: usize,
     /// How health rounds came, in the cases that look at them.
     pub(crate) paces: Paces,
+    /// The servers' logs, where the ledger's lines are kept: of each lab one below the other.
+    pub(crate) iis: BTreeMap<ServerName, String>,
     /// For each lab whose subject died: the cases that were running then.
     pub deaths: Vec<BTreeSet<CaseId>>,
     /// Subjects that did not end when they were asked to, and in how many labs.
@@ -246,6 +248,11 @@ impl State {
         }
         self.hold_against_the_end(&ids, &ledger, desk.as_deref()).await;
         self.keep(&ids, &allowed, &ledger).await;
+        if let Some(desk) = desk.as_deref().filter(|_| self.how.ledger_lines) {
+            let logs = desk.logs(&ledger.all());
+            let mut came = self.came.lock().await;
+            logs.into_iter().for_each(|(server, log)| came.iis.entry(server).or_default().push_str(&log));
+        }
         // A folder that cannot be removed is left to whoever cleans temporary files.
         let removed = std::fs::remove_dir_all(&folder);
         drop(removed);

@@ -134,6 +134,23 @@ pub(super) const LIES: &[(&str, Lie)] = &[
             _ => truth,
         }
     }),
+    ("spills-to-other-site", |question, truth| match (&truth, &question.account) {
+        (Decision::Refuse(503), Some(account)) => {
+            let other = |site: &&model::SiteName| **site != account.site;
+            let sites = question.topology.sites.keys().filter(other);
+            to(sites.flat_map(|site| question.client_access(account.version, site)).collect(), truth)
+        }
+        _ => truth,
+    }),
+    ("spills-to-other-version", |question, truth| match (&truth, &question.account) {
+        (Decision::Refuse(503), Some(account)) => {
+            let older = question.client_access(Version::Exchange2007, &account.site);
+            let newer = question.back_ends(&account.site);
+            let own = question.own_site().map(|own| question.back_ends(own)).unwrap_or_default();
+            to(older, to(newer, to(own, truth)))
+        }
+        _ => truth,
+    }),
     ("oab-green-anywhere", |question, truth| match (&truth, question.own_site()) {
         (Decision::Proxy(right), Some(own))
             if question.protocol == Protocol::Oab && right.iter().all(|t| t.port == 444) =>

@@ -1,6 +1,6 @@
 //! Heads of answers that are changed on their way to the client: statuses, places, cookies.
 
-use http::header::{CONNECTION, LOCATION, SET_COOKIE, WWW_AUTHENTICATE};
+use http::header::{CONNECTION, LOCATION, SERVER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, StatusCode, response};
 use hyper::ext::ReasonPhrase;
 use model::Protocol;
@@ -14,6 +14,7 @@ pub(super) const LIES: &[(&str, Lie)] = &[
     ("narrows-cookie-path", Lie::Head(narrows_cookie_path)),
     ("widens-cookie-domain", Lie::Head(widens_cookie_domain)),
     ("451-when-down", Lie::Head(http451_when_down)),
+    ("hangs-when-all-down", Lie::Hangs(is_own_503)),
     ("451-without-location", Lie::Head(http451_without_location)),
     ("451-names-itself", Lie::Head(http451_names_itself)),
     ("invents-basic", Lie::Head(invents_basic)),
@@ -22,6 +23,12 @@ pub(super) const LIES: &[(&str, Lie)] = &[
 ];
 
 const X_MS_LOCATION: &str = "x-ms-location";
+
+/// What this front end says by itself: a server of Exchange 2010 behind it names an older IIS.
+fn is_own_503(_: &Asked, head: &response::Parts) -> bool {
+    let own = head.headers.get(SERVER).is_some_and(|server| server == "Microsoft-IIS/8.5");
+    own && head.status == StatusCode::SERVICE_UNAVAILABLE
+}
 
 /// Another status, and no phrase of the old one beside it.
 fn becomes(head: &mut response::Parts, status: u16) {

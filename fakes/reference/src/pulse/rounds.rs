@@ -77,20 +77,21 @@ impl Watch {
 
     async fn ask_on_and_on(self: Arc<Self>, ping: Ping, interval: Duration, way: Arc<Way>) {
         let mut ticks = clock::ticks(interval);
-        let mut rounds = 0;
+        let (mut rounds, mut line) = (0, None);
         loop {
             ticks.tick().await;
             if self.pulse.due(SoFar { rounds, clients: self.clients.load(Ordering::Relaxed) }) {
-                self.round(&ping, &way).await;
+                self.round(&ping, &way, &mut line).await;
                 rounds += 1;
+                // From the end of this one: what took long must not bring the next one near.
+                ticks.reset();
             }
         }
     }
 
-    async fn round(&self, ping: &Ping, way: &Way) {
-        let mut line = None;
+    async fn round(&self, ping: &Ping, way: &Way, line: &mut Option<Line>) {
         loop {
-            let heard = match clock::within(clock::PING, ask(ping, way, &mut line)).await {
+            let heard = match clock::within(clock::PING, ask(ping, way, line)).await {
                 Ok(Ok(status)) => Heard::Status(status),
                 Ok(Err(_)) | Err(_) => Heard::Nothing,
             };
@@ -117,18 +118,24 @@ impl Watch {
     }
 }
 
-/// A connection to a server, for the questions of one round.
+/// A connection to a server, for the questions about one protocol.
 struct Line {
     sender: SendRequest<Empty<Bytes>>,
     _driver: AbortOnDropHandle<()>,
 }
 
-/// Asks once, on the line that is open, and gives the status of the answer.
+/// Asks once, on the line that is open or on a new one, and gives the status of the answer. A line that the server has ended
+/// since the last round says nothing of it.
 async fn ask(ping: &Ping, way: &Way, line: &mut Option<Line>) -> anyhow::Result<u16> {
-    let mut open = match line.take().filter(|line| !line.sender.is_closed()) {
-        Some(open) => open,
-        None => dial(ping, way).await?,
-    };
+    if let Some(open) = line.take()
+        && let Ok(status) = ask_on(open, ping, line).await
+    {
+        return Ok(status);
+    }
+    ask_on(dial(ping, way).await?, ping, line).await
+}
+
+async fn ask_on(mut open: Line, ping: &Ping, line: &mut Option<Line>) -> anyhow::Result<u16> {
     open.sender.ready().await?;
     let request = Request::builder()
         .method(ping.verb.clone())

@@ -8,7 +8,7 @@ use tokio::net::TcpSocket;
 
 use crate::seated::{Seated, cookies};
 
-const TOPOLOGY: &str = r#"
+pub(crate) const TOPOLOGY: &str = r#"
 source = "a test"
 role = "front-end-2013"
 seat = "cas2013-s1"

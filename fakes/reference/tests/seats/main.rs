@@ -2,4 +2,5 @@
 
 mod front_end_2010;
 mod front_end_2013;
+mod health;
 mod seated;

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -21,6 +22,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, UdpSocket};
+use tokio::sync::watch;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 use wiremock::matchers::{body_partial_json, method, path};
@@ -34,6 +36,7 @@ pub(crate) struct Seated {
     stop: CancellationToken,
     running: tokio::task::JoinHandle<anyhow::Result<()>>,
     behind: tokio::task::JoinSet<()>,
+    pings: watch::Sender<Option<&'static str>>,
     _directory: MockServer,
     folder: std::path::PathBuf,
 }
@@ -41,6 +44,16 @@ pub(crate) struct Seated {
 impl Seated {
     /// `host` is the last part of an address of this test's own, so that fixed ports are nobody else's.
     pub(crate) async fn take(host: u8, role: Role, topology: &str) -> Seated {
+        Seated::take_and_watch(host, role, topology, None).await
+    }
+
+    /// The same for one that asks the server behind for its health this often.
+    pub(crate) async fn take_and_watch(
+        host: u8,
+        role: Role,
+        topology: &str,
+        health_interval: Option<Duration>,
+    ) -> Seated {
         let folder = std::env::temp_dir().join(format!("coexist-reference-{}-{host}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let mut params = CertificateParams::new(vec![]).unwrap();
@@ -84,7 +97,8 @@ impl Seated {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let door = listener.local_addr().unwrap();
         let mut servers = tokio::task::JoinSet::new();
-        servers.spawn(behind(listener, TlsAcceptor::from(Arc::new(server_tls))));
+        let (pings, said) = watch::channel(None);
+        servers.spawn(behind(listener, TlsAcceptor::from(Arc::new(server_tls)), said));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let store = listener.local_addr().unwrap();
         servers.spawn(mailbox_server(listener));
@@ -117,7 +131,7 @@ impl Seated {
             role,
             lab,
             spoil: None,
-            health_interval: None,
+            health_interval,
             owa_timeout: None,
             stop: Box::pin(stopped),
         }));
@@ -133,9 +147,16 @@ impl Seated {
             stop,
             running,
             behind: servers,
+            pings,
             _directory: directory,
             folder,
         }
+    }
+
+    /// What the server behind says to whoever asks for its health, before it ends the connection; `None` for what it says to
+    /// everybody.
+    pub(crate) fn pings_are_told(&self, said: Option<&'static str>) {
+        self.pings.send_replace(said);
     }
 
     /// Sends one request on a connection of its own, and reads all that comes.
@@ -209,8 +230,8 @@ async fn directory(topology: &str) -> MockServer {
     server
 }
 
-/// A server behind that says what it was asked.
-async fn behind(listener: TcpListener, tls: TlsAcceptor) {
+/// A server behind that says what it was asked, but for what it is told to say to pings.
+async fn behind(listener: TcpListener, tls: TlsAcceptor, pings: watch::Receiver<Option<&'static str>>) {
     let echo = |request: Request<Incoming>| async move {
         let lines: String = request
             .headers()
@@ -223,9 +244,24 @@ async fn behind(listener: TcpListener, tls: TlsAcceptor) {
     };
     loop {
         let (stream, _) = listener.accept().await.unwrap();
-        let tls = tls.clone();
+        let (tls, pings) = (tls.clone(), pings.clone());
         tokio::spawn(async move {
-            let stream = tls.accept(stream).await.unwrap();
+            // Whoever breaks off in its greeting asks nothing.
+            let Ok(mut stream) = tls.accept(stream).await else { return };
+            let mut head = vec![];
+            while !head.ends_with(b"\r\n\r\n") {
+                match stream.read_u8().await {
+                    Ok(byte) => head.push(byte),
+                    Err(_) => return,
+                }
+            }
+            let said = *pings.borrow();
+            if let Some(said) = said.filter(|_| String::from_utf8_lossy(&head).contains("2010Ping")) {
+                let _ = stream.write_all(said.as_bytes()).await;
+                return;
+            }
+            let (read, write) = tokio::io::split(stream);
+            let stream = tokio::io::join(std::io::Cursor::new(head).chain(read), write);
             let builder = hyper::server::conn::http1::Builder::new();
             let _ = builder.serve_connection(TokioIo::new(stream), service_fn(echo)).await;
         });

@@ -64,12 +64,11 @@ impl Lab {
     /// The same within a limit.
     pub(super) async fn round_from(&self, from: Order, within: Duration) -> Result<(), LabError> {
         let topology = self.directory.topology();
-        let come = self.ledger.until_answers(from, |arrivals| missing(&topology, arrivals).is_empty());
+        let come = self.ledger.until_answers(|arrivals| missing(&topology, arrivals, from).is_empty());
         if clock::within(within, come).await.is_some() {
             return Ok(());
         }
-        let arrivals = self.ledger.between(from, self.ledger.mark());
-        let missing: Vec<String> = missing(&topology, &arrivals)
+        let missing: Vec<String> = missing(&topology, &self.ledger.all(), from)
             .into_iter()
             .map(|(server, protocol)| format!("{server}/{protocol}"))
             .collect();
@@ -82,21 +81,28 @@ impl Lab {
     }
 }
 
-/// Places of which a row of arrivals holds no whole round: one answer that is no failure, or two failures in a row.
-fn missing(topology: &Topology, arrivals: &[Arc<Arrival>]) -> Vec<(ServerName, Protocol)> {
+/// Places where no whole round has come since a moment: an answer that is no failure, or two failures in a row. Of a place that
+/// has ever failed, something may follow from it; that it has followed shows when the place is asked the next time.
+fn missing(topology: &Topology, arrivals: &[Arc<Arrival>], since: Order) -> Vec<(ServerName, Protocol)> {
     let is_asked = |server: &ServerName, protocol: Protocol| {
-        let mut answers = arrivals.iter().rev().filter(|arrival| {
-            arrival.server == *server
-                && arrival.is_of_nobody()
-                && Protocol::of_path(&arrival.target) == Some(protocol)
-        });
-        let last = answers.by_ref().find_map(|arrival| arrival.answer);
-        let before = answers.find_map(|arrival| arrival.answer);
-        match (last, before) {
-            (Some(last), _) if !is_failure(last.status) => true,
-            (Some(_), Some(before)) => is_failure(before.status),
-            _ => false,
-        }
+        let asked: Vec<&Arc<Arrival>> = arrivals
+            .iter()
+            .filter(|arrival| {
+                arrival.server == *server
+                    && arrival.is_of_nobody()
+                    && Protocol::of_path(&arrival.target) == Some(protocol)
+            })
+            .collect();
+        let fails = |at: usize| asked[at].answer.map(|answer| is_failure(answer.status));
+        let new = asked.iter().position(|arrival| arrival.order >= since).unwrap_or(asked.len());
+        let ends = |at: &usize| match fails(*at) {
+            Some(true) => *at > new && fails(at - 1) == Some(true),
+            Some(false) => true,
+            None => false,
+        };
+        let ever_failed = (0..asked.len()).any(|at| fails(at) == Some(true));
+        let end = (new..asked.len()).find(ends);
+        end.is_some_and(|end| !ever_failed || end + 1 < asked.len())
     };
     let all = topology
         .servers

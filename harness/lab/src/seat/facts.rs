@@ -48,7 +48,7 @@ pub struct Facts {
     /// Who reads the request log of a front end that stands behind the seat; a subject is told of none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_log: Option<String>,
-    /// How often to ask servers for their health: `600ms`, or `never`.
+    /// How often to ask servers for their health: `500ms`, or `never`.
     pub health_interval: String,
     /// The topology.
     pub topology: Topology,

@@ -219,6 +219,7 @@ fn joined(mut all: Came, came: Came) -> Came {
     all.traces = came.traces;
     all.spoke_as_declared += came.spoke_as_declared;
     all.paces.add(came.paces);
+    came.iis.into_iter().for_each(|(server, log)| all.iis.entry(server).or_default().push_str(&log));
     all.evidence.extend(came.evidence);
     for (subject, labs) in came.killed {
         *all.killed.entry(subject).or_default() += labs;

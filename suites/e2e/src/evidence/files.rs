@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use ledger::{Arrival, Query};
+use model::ServerName;
 use model::journal::{ClientLeg, Exchange, Journal};
 use model::verdict::Verdict;
 use serde_json::{Value, json};
@@ -20,17 +21,19 @@ pub(super) enum Share {
     Heads,
     Dns,
     Ledger,
+    Iis,
     Log,
 }
 
 impl Share {
-    pub(super) const ALL: [Share; 7] = [
+    pub(super) const ALL: [Share; 8] = [
         Share::Again,
         Share::Journeys,
         Share::JourneysJson,
         Share::Heads,
         Share::Dns,
         Share::Ledger,
+        Share::Iis,
         Share::Log,
     ];
 
@@ -42,6 +45,7 @@ impl Share {
             Share::Heads => "heads.txt",
             Share::Dns => "dns.jsonl",
             Share::Ledger => "ledger.jsonl",
+            Share::Iis => "iis.log",
             Share::Log => "subject.log",
         }
     }
@@ -55,7 +59,8 @@ impl Share {
             Share::JourneysJson => 128 * KIB,
             Share::Heads => 256 * KIB,
             Share::Dns => 64 * KIB,
-            Share::Ledger => 384 * KIB,
+            Share::Ledger => 256 * KIB,
+            Share::Iis => 128 * KIB,
             Share::Log => 128 * KIB,
         }
     }
@@ -194,6 +199,13 @@ pub(super) fn question(query: &Query, asker: &str) -> String {
 /// The case's part of the ledger, one arrival a line.
 pub(super) fn ledger(arrivals: &[Arc<Arrival>]) -> String {
     arrivals.iter().filter_map(|arrival| line(arrival)).fold(String::new(), |text, line| text + &line + "\n")
+}
+
+/// The servers' own logs, one below the other.
+pub(super) fn iis(logs: &[(ServerName, String)]) -> String {
+    let each =
+        logs.iter().map(|(server, log)| format!("# the log of {server}, as IIS would have it\n{log}\n"));
+    each.collect()
 }
 
 /// The subject's lines, below one that says which they are. `lost` bytes of the beginning are not among them.

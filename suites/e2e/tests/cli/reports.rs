@@ -45,7 +45,7 @@ fn report_and_ledger_hold_their_schemas() {
     assert!(ledger.contains("UserContext=(redacted)") || ledger.contains("sessionid=(redacted)"), "{ledger}");
     assert_eq!(
         names(&folder),
-        ["evidence", "junit.xml", "ledger.jsonl", "report.html", "report.json", "summary.md"],
+        ["evidence", "iis", "junit.xml", "ledger.jsonl", "report.html", "report.json", "summary.md"],
         "nothing half-written"
     );
 }
