@@ -239,7 +239,11 @@ async fn behind(listener: TcpListener, tls: TlsAcceptor, pings: watch::Receiver<
             .map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap()))
             .collect();
         let text = format!("asked {} {}\n{lines}", request.method(), request.uri());
-        let answer = Response::builder().header("location", "https://cas2010-s1.contoso.com/owa/x");
+        let mut answer = Response::builder().header("location", "https://cas2010-s1.contoso.com/owa/x");
+        if lines.contains("2010Ping") {
+            // So that it can be told something else the next time.
+            answer = answer.header("connection", "close");
+        }
         Ok::<_, Infallible>(answer.body(Full::new(Bytes::from(text))).unwrap())
     };
     loop {
