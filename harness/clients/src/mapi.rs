@@ -355,3 +355,70 @@ fn longs(read: &mut Reading<'_>) -> Result<Vec<u32>, String> {
     let count = read.long()?;
     (0..count).map(|_| read.long()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn reply(lines: &[(&'static str, &'static str)]) -> Reply {
+        let lines = lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+        Reply { status: 200, headers: lines.collect::<HeaderMap>(), body: Bytes::new() }
+    }
+
+    #[test]
+    fn an_answer_of_another_request_or_with_another_code_is_useless() {
+        let right = [
+            ("content-type", "application/mapi-http"),
+            ("x-requesttype", "Execute"),
+            ("x-requestid", "{1}:2"),
+            ("x-responsecode", "0"),
+        ];
+        assert_eq!(check("Execute", "{1}:2", &reply(&right)), Ok(()));
+        for wrong in [("x-requesttype", "Connect"), ("x-requestid", "{1}:1"), ("x-responsecode", "10")] {
+            let lines = right.map(|line| if line.0 == wrong.0 { wrong } else { line });
+            let said = check("Execute", "{1}:2", &reply(&lines)).unwrap_err().note.unwrap();
+            assert!(said.contains(wrong.1), "{said}");
+        }
+        assert!(check("Execute", "{1}:2", &reply(&right[..3])).is_err());
+        let away = Reply { status: 503, ..reply(&right) };
+        assert_eq!(check("Execute", "{1}:2", &away), Err(Ending::told(Told::Failed(503))));
+    }
+
+    /// [MS-OXCMAPIHTTP] 2.2.5.14.2: StatusCode, ErrorCode, CodePage, ids, tags, rows, an empty auxiliary buffer.
+    #[test]
+    fn one_resolved_name_is_read_and_every_shorter_answer_refused() {
+        let text = |text: &str| text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        let answer = [
+            vec![0; 8],
+            vec![0xB0, 4, 0, 0, 0xFF, 1, 0, 0, 0, 2, 0, 0, 0, 0xFF, 2, 0, 0, 0],
+            vec![0x1F, 0, 0xFE, 0x39, 0x1F, 0, 3, 0x30, 1, 0, 0, 0, 0],
+            [vec![0xFF], text("green@contoso.com"), vec![0xFF], text("/o=x")].concat(),
+        ]
+        .concat();
+        assert_eq!(resolved(&answer), Ok(("green@contoso.com".to_owned(), "/o=x".to_owned())));
+        for end in 0..answer.len() {
+            assert!(resolved(&answer[..end]).is_err(), "{end}");
+        }
+        let mut unresolved = answer;
+        unresolved[17] = 0;
+        assert!(resolved(&unresolved).unwrap_err().contains("[0]"));
+        // As many as there are not.
+        assert!(known(&[vec![0; 8], vec![0xFF; 5]].concat()).is_err());
+        assert!(special_table(&[0; 14]).is_err());
+    }
+
+    #[test]
+    fn a_typed_address_has_both_endpoints_beside_each_other() {
+        let typed = |path: &str| {
+            let url = WebUrl::folded(&format!("https://mail.contoso.com{path}")).unwrap();
+            let Endpoints { mail_store, address_book, .. } = Endpoints::typed(&url);
+            (mail_store.path, address_book.path)
+        };
+        for path in ["/mapi", "/mapi/", "/mapi/emsmdb/?MailboxId=1"] {
+            assert_eq!(typed(path), ("/mapi/emsmdb/".to_owned(), "/mapi/nspi/".to_owned()));
+        }
+    }
+}

@@ -337,6 +337,29 @@ fn exhttp_waits_to_be_asked_from_15_0_995_14_on() {
 }
 
 #[test]
+fn mapi_over_http_is_named_to_who_speaks_it_from_sp1_on_and_leads_to_the_active_copy() {
+    let t = topology("coexistence", "");
+    let named = "autodiscover, 0 prompt: cas2013-s1 > mbx2013-s1b: answer by mbx2013-s1b: outlook-anywhere mail.contoso.com, \
+                 ews mail.contoso.com, oab mail.contoso.com, eas absent, mapi-http mail.contoso.com, \
+                 exhttp [outlook.contoso.com, mail.contoso.com]";
+    let read = "mail, 0 prompt: cas2013-s1 > mbx2013-s1b: mailbox green";
+    check(&t, &outlook("green", Action::MapiConnect), &[named, read]);
+    let silent = said(&told(&t, &outlook("green", Action::Autodiscover)));
+    assert!(!silent[0].contains("mapi-http"), "{silent:?}");
+    let speaks = When { mapi_http: true, ..outlook("green", Action::Autodiscover) };
+    let before = topology("coexistence", "\"mbx2013-s1b\" = { build = \"15.0.775.38\" }");
+    assert!(!said(&told(&before, &speaks))[0].contains("mapi-http"));
+    let inside = When { view: View::Internal, ..outlook("green", Action::MapiAddressBook) };
+    let moved = topology(
+        "coexistence",
+        "\"cas2013-s1/mapi\" = { internal-url = \"https://outlook.contoso.com/mapi\" }",
+    );
+    assert_eq!(said(&told(&moved, &inside))[1], "outlook, 0 prompt: cas2013-s1 > mbx2013-s1b: mailbox green");
+    let older = when("red", ClientKind::Outlook, "https://mail.contoso.com/mapi/", Action::MapiConnect);
+    check(&t, &older, &["mail, 0 prompt: cas2013-s1: refused with 403"]);
+}
+
+#[test]
 fn port_80_is_asked_when_https_is_not_and_moves_the_client_to_tls_before_it_signs_in() {
     let excludes = vec![Lookup::HttpsRoot, Lookup::HttpsAutodiscover];
     let asking = When { excludes, password: Password::Wrong, ..outlook("red", Action::Autodiscover) };
