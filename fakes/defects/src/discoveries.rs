@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use model::case::Over;
+use model::mail::{ConnectionSetting, client_port};
 use model::topology::{Authentication, ServerRole};
 use model::{ExternalUrl, Protocol, ServerName, Topology, Version};
 use reference::decide::Account;
@@ -22,6 +24,8 @@ pub(crate) enum Lie {
     Question(fn(&Sought) -> Sought),
     /// A server that was out of service once stays so.
     StaysOut,
+    /// The answer about a mail program's user is another one.
+    Mail(fn(Facts) -> Facts),
 }
 
 const LIES: &[(&str, Lie)] = &[
@@ -42,6 +46,9 @@ const LIES: &[(&str, Lie)] = &[
     ("ignores-out-of-service", Lie::Answer(everybody_in_service)),
     ("forgets-to-take-back", Lie::StaysOut),
     ("reads-user-from-query", Lie::Question(user_of_query)),
+    ("fqdn-for-2010", Lie::Mail(fqdn_for_2010)),
+    ("reads-2007-settings", Lie::Mail(legacy_versions_exchanged)),
+    ("candidates-at-home", Lie::Mail(everybody_at_home)),
 ];
 
 /// The lie of this id.
@@ -96,6 +103,10 @@ impl Discover for Spoiled {
             let truth = self.truth.find(sought).await?;
             let lie = match self.lie {
                 Lie::Answer(bend) => bend(truth.clone()),
+                Lie::Mail(bend) if matches!(sought.protocol, Protocol::Imap | Protocol::Pop) => {
+                    bend(truth.clone())
+                }
+                Lie::Mail(_) => return Ok(truth),
                 Lie::Stale(key) => self.stale(key(sought), &truth),
                 Lie::StaysOut => self.stays_out(truth.clone()),
                 Lie::Question(bend) => {
@@ -185,6 +196,53 @@ fn everybody_has_forms(mut facts: Facts) -> Facts {
 fn everybody_in_service(mut facts: Facts) -> Facts {
     let servers = Arc::make_mut(&mut facts.topology).servers.values_mut();
     servers.for_each(|server| server.out_of_service = false);
+    facts
+}
+
+/// What 2010 servers are set to is taken for what they are set to unless somebody sets it.
+fn fqdn_for_2010(mut facts: Facts) -> Facts {
+    let topology = Arc::make_mut(&mut facts.topology);
+    let domain = topology.domain.clone();
+    for (name, server) in &mut topology.servers {
+        if server.version != Version::Exchange2010 {
+            continue;
+        }
+        for (protocol, service) in [(Protocol::Imap, &mut server.imap), (Protocol::Pop, &mut server.pop)] {
+            if let Some(service) = service {
+                let usual = |over| ConnectionSetting {
+                    host: name.fqdn(&domain),
+                    port: client_port(protocol, over),
+                    over,
+                };
+                service.internal_connection_settings = vec![usual(Over::Tls), usual(Over::Starttls)];
+            }
+        }
+    }
+    facts
+}
+
+/// A 2007 mailbox is sought as a 2010 one is: by the settings of its servers.
+fn legacy_versions_exchanged(mut facts: Facts) -> Facts {
+    let Some(account) = facts.account.as_mut().filter(|account| account.version == Version::Exchange2007)
+    else {
+        return facts;
+    };
+    account.version = Version::Exchange2010;
+    for server in Arc::make_mut(&mut facts.topology).servers.values_mut() {
+        server.version = match server.version {
+            Version::Exchange2007 => Version::Exchange2010,
+            Version::Exchange2010 => Version::Exchange2007,
+            Version::Exchange2013 => Version::Exchange2013,
+        };
+    }
+    facts
+}
+
+fn everybody_at_home(mut facts: Facts) -> Facts {
+    let own = facts.topology.site_of(&facts.topology.seat).cloned();
+    if let (Some(account), Some(own)) = (facts.account.as_mut(), own) {
+        account.site = own;
+    }
     facts
 }
 

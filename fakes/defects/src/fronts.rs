@@ -3,6 +3,7 @@
 mod certificates;
 mod heads;
 mod pages;
+mod referral;
 mod requests;
 mod sessions;
 mod versions;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Response, header, request, response};
 use http_body_util::{BodyExt, Full, Limited};
+use reference::order::{MailQuestion, Onward};
 use reference::ports::{Asked, BodyError, Client, Flow, Front, Ports, Waiting};
 use rustls::ServerConfig;
 
@@ -63,13 +65,16 @@ fn all() -> impl Iterator<Item = (&'static str, Lie)> {
 
 /// Every id.
 pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
-    all().map(|(id, _)| id).chain([versions::ID])
+    all().map(|(id, _)| id).chain([versions::ID, referral::ID])
 }
 
 /// Wraps the port for the lie of this id, where there is one.
 pub(crate) fn spoil(id: &str, ports: &Ports, fired: &Fired) -> Option<Arc<dyn Front>> {
     if id == versions::ID {
         return Some(Arc::new(versions::TellsApart::new(ports, fired)));
+    }
+    if id == referral::ID {
+        return Some(Arc::new(referral::Refers { truth: ports.front.clone(), fired: fired.clone() }));
     }
     let (id, lie) = lie(id)?;
     let lied = Mutex::default();
@@ -159,6 +164,10 @@ impl Front for Spoiled {
         let Lie::Session(lie) = self.lie else { return truth };
         self.fired.lied(self.id, client.socket);
         lie(truth)
+    }
+
+    fn onward(&self, question: &MailQuestion, onward: Onward) -> Onward {
+        self.truth.onward(question, onward)
     }
 }
 

@@ -8,9 +8,10 @@ use http::{Request, Response, request};
 use model::{HostName, Protocol, ServerName, Topology};
 use reference::decide::{Account, Decision, Question, Target};
 use reference::lane::LaneId;
+use reference::order::{MailQuestion, MailTarget, Onward};
 use reference::ports::{
     Asked, Back, BackError, Choose, Client, Decide, DirectoryDown, Discover, Facts, Flow, Front, Lane,
-    Octets, Passage, Ports, Pulse, Sought, Stream, Waiting,
+    Octets, Order, Passage, Ports, Pulse, Sought, Stream, Waiting,
 };
 use reference::pulse::{Again, Down, Health, Heard, Ping, SoFar, Standing};
 use rustls::ServerConfig;
@@ -21,6 +22,7 @@ pub fn identity(ports: Ports) -> Ports {
         discover: Arc::new(Same(ports.discover)),
         decide: Arc::new(Same(ports.decide)),
         choose: Arc::new(Same(ports.choose)),
+        order: Arc::new(Same(ports.order)),
         lane: Arc::new(Same(ports.lane)),
         front: Arc::new(Same(ports.front)),
         back: Arc::new(Same(ports.back)),
@@ -49,6 +51,12 @@ impl Choose for Same<dyn Choose> {
     }
 }
 
+impl Order for Same<dyn Order> {
+    fn order(&self, question: &MailQuestion) -> Vec<MailTarget> {
+        self.0.order(question)
+    }
+}
+
 impl Lane for Same<dyn Lane> {
     fn lane(&self, passage: &Passage) -> LaneId {
         self.0.lane(passage)
@@ -74,6 +82,10 @@ impl Front for Same<dyn Front> {
 
     fn session_life(&self, client: Client, told: Duration) -> Duration {
         self.0.session_life(client, told)
+    }
+
+    fn onward(&self, question: &MailQuestion, onward: Onward) -> Onward {
+        self.0.onward(question, onward)
     }
 }
 
@@ -135,5 +147,9 @@ impl Octets for Same<dyn Octets> {
 
     fn behind(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
         self.0.behind(client, stream)
+    }
+
+    fn mail(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
+        self.0.mail(client, stream)
     }
 }

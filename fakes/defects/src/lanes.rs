@@ -3,6 +3,8 @@
 //! pairs with one that never ends it keeps open too (X-WIRE-11). Or each request is given a connection of its own, and a
 //! sign-in's legs never meet (X-WIRE-1).
 
+mod warm;
+
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,13 +39,16 @@ pub(crate) fn lie(id: &str) -> Option<(&'static str, Lie)> {
 
 /// Every id.
 pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
-    LIES.iter().map(|(id, _)| *id).chain([SPLITS])
+    LIES.iter().map(|(id, _)| *id).chain([SPLITS, warm::ID])
 }
 
 /// Wraps the port for the lie of this id, where there is one.
 pub(crate) fn spoil(id: &str, ports: &Ports, fired: &Fired) -> Option<Arc<dyn Lane>> {
     if id == SPLITS {
         return Some(Arc::new(Splits::new(ports.lane.clone(), fired.clone())));
+    }
+    if id == warm::ID {
+        return Some(Arc::new(warm::Warm::new(ports, fired)));
     }
     let (id, lie) = lie(id)?;
     Some(Arc::new(Spoiled::new(id, lie, ports.lane.clone(), fired.clone())))

@@ -12,6 +12,7 @@ mod fronts;
 mod identity;
 mod lanes;
 mod octets;
+mod orders;
 mod pulses;
 #[cfg(test)]
 mod tests;
@@ -101,6 +102,7 @@ pub(crate) fn built() -> impl Iterator<Item = &'static str> {
         .chain(lanes::ids())
         .chain(choices::ids())
         .chain(pulses::ids())
+        .chain(orders::ids())
 }
 
 /// Whether a defect is more than a row of the catalogue.
@@ -135,8 +137,10 @@ pub fn spoil(id: &str, ports: Ports, fired: Fired) -> Option<Ports> {
         let pulse = Arc::new(pulses::Spoiled { id, lie, truth: ports.pulse.clone(), fired });
         return Some(Ports { pulse, ..ports });
     }
-    if let Some((id, lie)) = octets::lie(id) {
-        let bytes = Arc::new(octets::Spoiled { id, lie, truth: ports.bytes.clone(), fired });
+    if let Some(order) = orders::spoil(id, &ports, &fired) {
+        return Some(Ports { order, ..ports });
+    }
+    if let Some(bytes) = octets::spoil(id, &ports, &fired) {
         return Some(Ports { bytes, ..ports });
     }
     let (id, lie) = discoveries::lie(id)?;

@@ -2,12 +2,13 @@
 //! of HTTP/1 to know where a message begins and ends, and nothing of what a front end thinks of it.
 
 mod heads;
+mod mail;
 mod relay;
 mod withheld;
 
 use std::sync::Arc;
 
-use reference::ports::{Client, Octets, Stream};
+use reference::ports::{Client, Octets, Ports, Stream};
 use tokio::io::duplex;
 
 use crate::Fired;
@@ -75,7 +76,17 @@ pub(crate) fn lie(id: &str) -> Option<(&'static str, Lie)> {
 
 /// Every id.
 pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
-    LIES.iter().map(|(id, _)| *id)
+    LIES.iter().map(|(id, _)| *id).chain(mail::ids())
+}
+
+/// Wraps the port for the lie of this id, where there is one.
+pub(crate) fn spoil(id: &str, ports: &Ports, fired: &Fired) -> Option<Arc<dyn Octets>> {
+    let truth = ports.bytes.clone();
+    if let Some(mail) = mail::spoil(id, &truth, fired) {
+        return Some(mail);
+    }
+    let (id, lie) = lie(id)?;
+    Some(Arc::new(Spoiled { id, lie, truth, fired: fired.clone() }))
 }
 
 pub(crate) struct Spoiled {
@@ -114,5 +125,9 @@ impl Octets for Spoiled {
         let (near, far) = duplex(ROOM);
         tokio::spawn(relay::relay(Box::new(far), stream, Lie::RequestHead(lie), self.lied(client)));
         Box::new(near)
+    }
+
+    fn mail(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
+        self.truth.mail(client, stream)
     }
 }

@@ -28,6 +28,7 @@ fn every_lie_is_a_row_of_the_catalogue_at_the_port_that_it_wraps() {
             () if is_one_of(Box::new(lanes::ids())) => Port::Lane,
             () if is_one_of(Box::new(choices::ids())) => Port::Choose,
             () if is_one_of(Box::new(pulses::ids())) => Port::Pulse,
+            () if is_one_of(Box::new(orders::ids())) => Port::Order,
             () => Port::Bytes,
         };
         assert_eq!(defect.port, port, "{}", defect.id);
@@ -157,6 +158,8 @@ async fn every_lie_about_facts_is_told_and_noted_once_for_each_answer_that_diffe
         let mut topology = read("coexistence", &["+site3-2007", "+site3-owa"], RedirectType::Manual);
         let legacy = topology.servers.get_mut(&"cas2007-s1".parse().unwrap()).unwrap();
         legacy.directories.get_mut(&Protocol::Owa).unwrap().external_authentication.clear();
+        let newer = topology.servers.get_mut(&"cas2010-s1".parse().unwrap()).unwrap();
+        newer.imap.as_mut().unwrap().internal_connection_settings.pop();
         let names: Vec<_> = topology.mailboxes.keys().cloned().collect();
         let (id, lie) = discoveries::lie(defect.id).unwrap();
         let truth = Arc::new(Restless(Mutex::new(topology)));
@@ -164,7 +167,10 @@ async fn every_lie_about_facts_is_told_and_noted_once_for_each_answer_that_diffe
         for name in names.iter().flat_map(|name| [name, name]) {
             let user = format!("{name}@contoso.com");
             let query = "Cmd=Sync&User=orange%40contoso.com".to_owned();
-            spoiled.find(&Sought { client, user, protocol: Protocol::Eas, query }).await.unwrap();
+            for protocol in [Protocol::Eas, Protocol::Imap] {
+                let (user, query) = (user.clone(), query.clone());
+                spoiled.find(&Sought { client, user, protocol, query }).await.unwrap();
+            }
         }
         let fired = std::fs::read_to_string(&file).unwrap();
         std::fs::remove_file(file).unwrap();

@@ -146,6 +146,7 @@ mod tests {
             host: None,
             sni: None,
             tls: true,
+            starttls: false,
             peer: "127.0.0.1:5000".parse().unwrap(),
             asked: vec![],
             believed_to_be: None,

@@ -11,6 +11,7 @@ mod clock;
 mod dictated;
 pub mod fault;
 mod listen;
+mod mail;
 mod mapi;
 mod pass_on;
 pub mod route;
@@ -26,7 +27,7 @@ use std::sync::Arc;
 
 use directory::Directory;
 use ledger::Ledger;
-use model::{HostName, ServerName};
+use model::{HostName, Protocol, ServerName};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -87,6 +88,20 @@ pub enum Listener {
     Rpc(TcpListener),
     /// The endpoint mapper.
     EndpointMapper(TcpListener),
+    /// IMAP or POP.
+    Mail(TcpListener, Mail),
+}
+
+/// How IMAP or POP is spoken on a socket.
+pub struct Mail {
+    /// Which of the two.
+    pub protocol: Protocol,
+    /// Whether TLS begins at once, or by a command.
+    pub tls_at_once: bool,
+    /// Whether it is the 2013 back end's.
+    pub back_end: bool,
+    /// What TLS presents.
+    pub tls: Arc<rustls::ServerConfig>,
 }
 
 /// Runs one server until it is told to stop; every task it spawned is joined then. A panic of one is raised again.

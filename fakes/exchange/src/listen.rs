@@ -16,7 +16,6 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
-use crate::Listener;
 use crate::answered::Answers;
 use crate::clock::{IDLE, LIMIT, relief, within};
 use crate::dictated::Cut;
@@ -24,6 +23,7 @@ use crate::rpc;
 use crate::server::Server;
 use crate::spoken::{Speaking, Spoken};
 use crate::tap::{Heard, Tap};
+use crate::{Listener, Mail, mail};
 
 /// The most that a request's head may hold.
 const MOST_HEAD_BYTES: usize = 64 * 1024;
@@ -112,6 +112,7 @@ enum Speaks {
     Http,
     Rpc,
     Endpoints,
+    Mail(mail::Port),
 }
 
 /// Accepts until told to stop; then its connections end, and are joined.
@@ -122,6 +123,10 @@ pub(crate) async fn accept(server: Arc<Server>, listener: Listener, stop: Cancel
         Listener::Http(listener) => (listener, Speaks::Http),
         Listener::Rpc(listener) => (listener, Speaks::Rpc),
         Listener::EndpointMapper(listener) => (listener, Speaks::Endpoints),
+        Listener::Mail(listener, Mail { protocol, tls_at_once: at_once, back_end, tls }) => {
+            let tls = tls.into();
+            (listener, Speaks::Mail(mail::Port { protocol, at_once, back_end, tls }))
+        }
     };
     let speaks = Arc::new(speaks);
     let mut connections = JoinSet::new();
@@ -190,6 +195,9 @@ async fn converse(
         }
         Speaks::Rpc => rpc::serve(server, stream, connection(false, None, false)).await,
         Speaks::Endpoints => rpc::serve_endpoints(&server, stream, &connection(false, None, false)).await,
+        Speaks::Mail(port) => {
+            mail::serve(server, stream, port, connection(false, None, port.back_end)).await;
+        }
     }
 }
 

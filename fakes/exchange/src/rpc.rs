@@ -99,6 +99,7 @@ fn record(
         host: None,
         sni: None,
         tls: false,
+        starttls: false,
         peer: connection.peer,
         conveyed: if asked.is_empty() { Conveyed::Nothing } else { Conveyed::Rpc },
         asked,

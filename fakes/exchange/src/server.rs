@@ -214,6 +214,7 @@ impl Server {
             host,
             sni: connection.sni.clone(),
             tls: connection.tls,
+            starttls: false,
             peer: connection.peer,
             asked: asker.asked.clone(),
             believed_to_be: asker.account.as_ref().map(|account| account.name.clone()),

@@ -22,7 +22,7 @@ use crate::listen::Connection;
 use crate::server::Server;
 
 /// The NetBIOS name of the lab's domain, as accounts are written.
-const DOMAIN: &str = "CONTOSO";
+pub(crate) const DOMAIN: &str = "CONTOSO";
 
 /// What is known of a request's user.
 pub(crate) struct Asker {

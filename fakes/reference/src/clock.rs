@@ -17,6 +17,10 @@ pub(crate) const DNS: Duration = Duration::from_secs(2);
 pub(crate) const DIRECTORY: Duration = Duration::from_secs(5);
 /// How long a Mailbox server may take to open a mailbox.
 pub(crate) const MAILBOX: Duration = Duration::from_secs(10);
+/// How long a mail program may take to sign in: PreAuthenticatedConnectionTimeout.
+pub(crate) const MAIL_SIGN_IN: Duration = Duration::from_secs(60);
+/// How long a server behind may take to let a mail program in, from the dial on.
+pub(crate) const MAIL_BEHIND: Duration = Duration::from_secs(3);
 /// How long a ticket is used before another is fetched.
 pub(crate) const TICKET: Duration = Duration::from_secs(60);
 

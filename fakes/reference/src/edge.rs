@@ -22,6 +22,7 @@ use crate::decide::{Rules, Target};
 use crate::front::{Doorway, Serves};
 use crate::lab::Lab;
 use crate::lane::{Kept, OwnLanes};
+use crate::order::ByPreference;
 use crate::ports::{
     Asked, Client, DirectoryDown, Discover, Facts, Flow, Passage, Ports, Sought, Untouched, Waiting,
 };
@@ -58,6 +59,7 @@ pub(crate) async fn run(
         discover: Arc::new(NobodysMailbox),
         decide: Arc::new(Rules),
         choose: Arc::new(ByConnection),
+        order: Arc::new(ByPreference),
         lane: Arc::new(OwnLanes),
         front: Arc::new(Doorway { role: Role::Edge, own: lab.seat.fqdn.clone() }),
         back: Arc::new(Behind { speaker: None, way: way.clone() }),

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answers;
 use crate::back;
 use crate::clock;
+use crate::order::{MailQuestion, Onward};
 use crate::ports::{Asked, Client, Flow, Front, Ports, Stream, Waiting};
 
 /// The longest head that is read, in bytes.
@@ -76,6 +77,11 @@ impl Front for Doorway {
 
     fn session_life(&self, _: Client, told: Duration) -> Duration {
         told
+    }
+
+    /// A mail program is never sent elsewhere (CX-IMAP-1).
+    fn onward(&self, _: &MailQuestion, onward: Onward) -> Onward {
+        onward
     }
 }
 

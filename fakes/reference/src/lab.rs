@@ -59,6 +59,18 @@ pub struct Listen {
     pub https: SocketAddr,
     /// Canonical port 80.
     pub http: SocketAddr,
+    /// Canonical port 993.
+    #[serde(default)]
+    pub imaps: Option<SocketAddr>,
+    /// Canonical port 143.
+    #[serde(default)]
+    pub imap: Option<SocketAddr>,
+    /// Canonical port 995.
+    #[serde(default)]
+    pub pops: Option<SocketAddr>,
+    /// Canonical port 110.
+    #[serde(default)]
+    pub pop: Option<SocketAddr>,
 }
 
 /// The seat's certificate, as PEM files.

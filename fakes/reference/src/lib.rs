@@ -2,8 +2,8 @@
 //!
 //! Three roles: an Exchange 2013 front end, which proxies and redirects, an Exchange 2010 one, which also serves its own
 //! site, and an edge, a reverse proxy before either, which asks about no mailbox. It lives by the contract of every subject:
-//! `lab.json` in, requests on the seat's listeners, the directory's HTTP/JSON door for facts. Absent: IMAP and POP. A 2013 front
-//! end alone asks older servers for their health.
+//! `lab.json` in, requests on the seat's listeners, the directory's HTTP/JSON door for facts. Absent: IMAP and POP of any but a
+//! 2013 front end, which alone asks older servers for their health.
 
 mod answers;
 mod autodiscover;
@@ -16,7 +16,9 @@ mod edge;
 pub mod front;
 pub mod lab;
 pub mod lane;
+mod mail;
 pub mod names;
+pub mod order;
 pub mod ports;
 pub mod pulse;
 mod request;
@@ -26,11 +28,12 @@ mod sign_in;
 mod unwrap;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context;
-use model::{Role, Version};
+use model::{Protocol, Role, Topology, Version};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -49,7 +52,9 @@ use discover::Directory;
 use front::{Doorway, Serves};
 use lab::Lab;
 use lane::{Kept, OwnLanes};
+use mail::{Door, MailFront};
 use names::Names;
+use order::ByPreference;
 use ports::{Ports, Untouched, Waiting};
 use pulse::AsLogged;
 use pulse::rounds::Watch;
@@ -89,11 +94,13 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         Role::Edge => return edge::run(&Lab::read(&lab)?, spoil, stop).await,
     };
     let lab = Lab::read(&lab)?;
-    let https = bind(lab.seat.listen.https)?;
-    let http = bind(lab.seat.listen.http)?;
     let tls = Arc::new(server_config(&lab)?);
     let directory = Arc::new(Directory::new(&lab)?);
     let standing = directory.topology().await?;
+    let doors = if role == Role::FrontEnd2013 { doors(&lab, &standing)? } else { vec![] };
+    let http = bind(lab.seat.listen.http)?;
+    // The last one: whoever finds it open may use them all.
+    let https = bind(lab.seat.listen.https)?;
     let kept = Arc::new(Kept::default());
     let log = Arc::new(RequestLog::of(&lab)?);
     let dial = Arc::new(Dial { source: lab.source, log: log.clone() });
@@ -104,6 +111,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         discover: directory.clone(),
         decide: Arc::new(Rules),
         choose: Arc::new(InTurn::default()),
+        order: Arc::new(ByPreference),
         lane: Arc::new(OwnLanes),
         front: Arc::new(Doorway { role, own }),
         back: Arc::new(Behind { speaker: Some(speaker), way: way.clone() }),
@@ -111,6 +119,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         bytes: Arc::new(Untouched),
     };
     let ports = exchanged(ports, spoil, &way);
+    let mail = mail_front(&lab, &ports, &way, &directory, &standing)?;
     let watch = Arc::new(Watch::new(ports.pulse.clone()));
     // Exchange 2010 asks nobody.
     let rounds = health_interval.filter(|_| role == Role::FrontEnd2013).map(|interval| {
@@ -142,11 +151,56 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
             None => std::future::pending().await,
         }
     };
-    tokio::select! {
-        () = serve(front_end, https, tls, http, stop) => {}
-        () = beside => {}
-    }
+    let ending = CancellationToken::new();
+    let mail = mail::serve(Arc::new(mail), doors, ending.clone());
+    let serving = async {
+        tokio::select! {
+            () = serve(front_end, https, tls, http, stop) => {}
+            () = beside => {}
+        }
+        ending.cancel();
+    };
+    tokio::join!(serving, mail);
     Ok(())
+}
+
+/// Who serves mail programs here.
+fn mail_front(
+    lab: &Lab,
+    ports: &Ports,
+    way: &Way,
+    directory: &Arc<Directory>,
+    standing: &Arc<Topology>,
+) -> anyhow::Result<MailFront> {
+    let mut tls = server_config(lab)?;
+    tls.alpn_protocols.clear();
+    Ok(MailFront {
+        seat: lab.seat.clone(),
+        ports: ports.clone(),
+        directory: directory.clone(),
+        dial: way.dial.clone(),
+        connector: way.tls.clone(),
+        tls: Arc::new(tls),
+        standing: standing.clone(),
+        turns: AtomicUsize::new(0),
+    })
+}
+
+/// The listeners of the mail services that run here.
+fn doors(lab: &Lab, standing: &Topology) -> anyhow::Result<Vec<Door>> {
+    let listen = &lab.seat.listen;
+    let all = [
+        (listen.imaps, Protocol::Imap, true),
+        (listen.imap, Protocol::Imap, false),
+        (listen.pops, Protocol::Pop, true),
+        (listen.pop, Protocol::Pop, false),
+    ];
+    let runs = |protocol| MailFront::runs(standing, &lab.seat, protocol);
+    let there = all.into_iter().filter(|(_, protocol, _)| runs(*protocol));
+    there
+        .filter_map(|(at, protocol, at_once)| Some((at?, protocol, at_once)))
+        .map(|(at, protocol, at_once)| Ok(Door { listener: bind(at)?, protocol, at_once }))
+        .collect()
 }
 
 /// The way to servers behind.

@@ -1,7 +1,5 @@
 //! The questions that the reference asks the world. Each is one trait with one production implementation, passed as
 //! `Arc<dyn …>`, so that whatever stands behind a question can be exchanged without the reference knowing.
-//!
-//! Absent until something needs it: `order` (which mail targets, in which order).
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::decide::{Account, Decision, Question, Target};
 use crate::lane::LaneId;
+use crate::order::{MailQuestion, MailTarget, Onward};
 use crate::pulse::{Again, Down, Health, Heard, Ping, SoFar, Standing};
 
 /// All ports of one process.
@@ -29,6 +28,8 @@ pub struct Ports {
     pub decide: Arc<dyn Decide>,
     /// Which of several servers behind takes a request.
     pub choose: Arc<dyn Choose>,
+    /// Which mail targets, in which order.
+    pub order: Arc<dyn Order>,
     /// Which connection behind a request may use, and until when.
     pub lane: Arc<dyn Lane>,
     /// The head of a request as it comes, and the answer as it goes.
@@ -120,6 +121,12 @@ pub trait Choose: Send + Sync {
     fn choose(&self, asked: &Asked, account: Option<&Account>, of: &[Target]) -> Option<Target>;
 }
 
+/// Which mail targets a session may go on at, best first. Pure.
+pub trait Order: Send + Sync {
+    /// All of them.
+    fn order(&self, question: &MailQuestion) -> Vec<MailTarget>;
+}
+
 /// Which connection behind a request may use, and until when.
 pub trait Lane: Send + Sync {
     /// The lane for a request on its way: of this client, signed in as this user, to this server and port.
@@ -164,6 +171,8 @@ pub trait Front: Send + Sync {
     fn answer<'a>(&'a self, asked: &'a Asked, answer: Response<Flow>) -> Waiting<'a, Response<Flow>>;
     /// How long the session lives that this browser begins now, where the front end was told so.
     fn session_life(&self, client: Client, told: Duration) -> Duration;
+    /// What becomes of a mail program that has signed in.
+    fn onward(&self, question: &MailQuestion, onward: Onward) -> Onward;
 }
 
 /// One request's way to a server behind.
@@ -249,6 +258,8 @@ pub trait Octets: Send + Sync {
     fn front(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream>;
     /// A connection to a server behind, opened for this client.
     fn behind(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream>;
+    /// A mail program's connection: once as it comes, and once more within the TLS that began by a command.
+    fn mail(&self, client: Client, stream: Box<dyn Stream>) -> Box<dyn Stream>;
 }
 
 /// The production implementation: a connection is what it is.
@@ -261,6 +272,10 @@ impl Octets for Untouched {
     }
 
     fn behind(&self, _: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
+        stream
+    }
+
+    fn mail(&self, _: Client, stream: Box<dyn Stream>) -> Box<dyn Stream> {
         stream
     }
 }

@@ -32,8 +32,8 @@ pub(crate) async fn play(wire: &mut Wire<'_>, when: &When, person: &Person) -> V
             return legs;
         }
         Opens::Url(url) => Some((url.clone(), Reached::Typed)),
-        // A device knows no RPC.
-        Opens::Rpc(_) => None,
+        // A device knows neither RPC nor mail protocols.
+        Opens::Rpc(_) | Opens::Mail(_) => None,
         Opens::Device(_) | Opens::Outlook(_) => {
             look_up(wire, &mut stored, when, person, &agent, &mut legs).await
         }

@@ -1,5 +1,5 @@
-//! Client-shaped traffic: a browser, Outlook's use of Autodiscover, EWS, OAB, MAPI over HTTP and RPC, an ActiveSync device; and
-//! requests that a case dictates to the byte.
+//! Client-shaped traffic: a browser, Outlook's use of Autodiscover, EWS, OAB, MAPI over HTTP and RPC, an ActiveSync device, a
+//! mail program over IMAP and POP; and requests that a case dictates to the byte.
 //!
 //! A client knows the network it is told, and nothing of fakes: what a server answers is read here by parsers of our
 //! own, written for hostile input. Every request, redirect and prompt is written into a journal; nothing is judged.
@@ -15,6 +15,7 @@ mod heard;
 mod html;
 mod ldap;
 mod legs;
+mod mail;
 mod mapi;
 mod network;
 mod ntlm;
@@ -108,7 +109,11 @@ async fn visit(
         ClientKind::Device => device::play(&mut wire, when, person).await,
         ClientKind::Raw => match &when.opens {
             Opens::Url(url) => raw::play(&mut wire, when, url, person).await,
-            Opens::Outlook(_) | Opens::Device(_) | Opens::Rpc(_) => vec![],
+            Opens::Outlook(_) | Opens::Device(_) | Opens::Rpc(_) | Opens::Mail(_) => vec![],
+        },
+        ClientKind::Mail => match &when.opens {
+            Opens::Mail(address) => mail::play(&mut wire, when, address, person).await,
+            Opens::Url(_) | Opens::Outlook(_) | Opens::Device(_) | Opens::Rpc(_) => vec![],
         },
     };
     Visited { journal: legs::journal(legs), open: wire.stay(), cookies }

@@ -43,6 +43,7 @@ pub(crate) async fn play(wire: &mut Wire<'_>, when: &When, person: &Person) -> V
             (To::Mapi(Endpoints::typed(url)), Reached::Typed)
         }
         Opens::Url(url) => (To::Url(url.clone()), Reached::Typed),
+        Opens::Mail(_) => return legs,
         Opens::Outlook(_) | Opens::Device(_) => {
             let Some(settings) = lookups.look_up(person).await.filter(|_| !stops_there) else { return legs };
             if when.connects() {

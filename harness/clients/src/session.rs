@@ -203,7 +203,7 @@ impl Stored {
 /// A scheme as this client writes it.
 pub(crate) fn spelling(scheme: Scheme) -> &'static str {
     match scheme {
-        Scheme::Basic => "Basic",
+        Scheme::Basic | Scheme::Plain => "Basic",
         Scheme::Ntlm | Scheme::Profile => "NTLM",
         Scheme::NtlmLowerCase => "ntlm",
         Scheme::Negotiate | Scheme::Ticket => "Negotiate",
@@ -213,7 +213,7 @@ pub(crate) fn spelling(scheme: Scheme) -> &'static str {
 
 pub(crate) fn way(scheme: Scheme) -> SignsIn {
     match scheme {
-        Scheme::Basic => SignsIn::Basic,
+        Scheme::Basic | Scheme::Plain => SignsIn::Basic,
         Scheme::Ntlm | Scheme::NtlmLowerCase | Scheme::Profile => SignsIn::Ntlm,
         Scheme::Negotiate | Scheme::Nego2 | Scheme::Ticket => SignsIn::Negotiate,
     }

@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
+use tokio_rustls::client::TlsStream;
 
 use crate::clock::within;
 use crate::heard::{Heard, Overheard};
@@ -217,38 +218,23 @@ impl<'a> Wire<'a> {
         sni: Sni,
         exchange: &mut Exchange,
     ) -> Result<(Stream, SocketAddr, Heard), Broken> {
-        let (stream, to) = self.dialled(&url.host, url.port(), exchange).await?;
+        let stream = self.dial_at(&url.host, url.port(), exchange).await?;
+        let to = exchange.dialled.ok_or(Broken::Closed)?;
         let heard = Heard::default();
         if !url.tls {
             return Ok((Box::new(Overheard::new(stream, heard.clone())), to, heard));
         }
-        let greeted = self.tls.greet(stream, &url.host, sni).await;
-        let (stream, fault) = greeted.map_err(|error| Broken::Tls(url.host.clone(), error))?;
-        if let Some(fault) = fault {
-            leg.asks_about(fault);
-        }
+        let stream = self.within_tls(leg, stream, &url.host, sni).await?;
         Ok((Box::new(Overheard::new(stream, heard.clone())), to, heard))
     }
 
-    /// A connection to any port of a host, without TLS.
-    pub(crate) async fn reach(
+    /// A connection to a name and canonical port, for whoever speaks no HTTP.
+    pub(crate) async fn dial_at(
         &mut self,
         host: &HostName,
         port: u16,
         exchange: &mut Exchange,
-    ) -> Result<(Stream, SocketAddr, Heard), Broken> {
-        let (stream, to) = self.dialled(host, port, exchange).await?;
-        let heard = Heard::default();
-        Ok((Box::new(Overheard::new(stream, heard.clone())), to, heard))
-    }
-
-    /// The first address of a name, dialled.
-    async fn dialled(
-        &self,
-        host: &HostName,
-        port: u16,
-        exchange: &mut Exchange,
-    ) -> Result<(TcpStream, SocketAddr), Broken> {
+    ) -> Result<TcpStream, Broken> {
         let addresses = match &self.names {
             Ok(names) => names.addresses(host).await?,
             Err(why) => {
@@ -260,7 +246,36 @@ impl<'a> Wire<'a> {
         exchange.dialled = Some(to);
         let opener = Opener::Client(self.case.clone());
         let dialled = self.network.ledger.dial(self.network.source, to, opener).await;
-        Ok((dialled.map_err(|error| Broken::Dial(to, error))?, to))
+        dialled.map_err(|error| Broken::Dial(to, error))
+    }
+
+    /// A connection within TLS; what is wrong with the certificate a person is asked about.
+    pub(crate) async fn within_tls(
+        &self,
+        leg: &mut Leg,
+        stream: TcpStream,
+        host: &HostName,
+        sni: Sni,
+    ) -> Result<TlsStream<TcpStream>, Broken> {
+        let greeted = self.tls.greet(stream, host, sni).await;
+        let (stream, fault) = greeted.map_err(|error| Broken::Tls(host.clone(), error))?;
+        if let Some(fault) = fault {
+            leg.asks_about(fault);
+        }
+        Ok(stream)
+    }
+
+    /// A connection to any port of a host, without TLS.
+    pub(crate) async fn reach(
+        &mut self,
+        host: &HostName,
+        port: u16,
+        exchange: &mut Exchange,
+    ) -> Result<(Stream, SocketAddr, Heard), Broken> {
+        let stream = self.dial_at(host, port, exchange).await?;
+        let to = exchange.dialled.ok_or(Broken::Closed)?;
+        let heard = Heard::default();
+        Ok((Box::new(Overheard::new(stream, heard.clone())), to, heard))
     }
 
     /// What was heard of an exchange on a connection of the caller's own.

@@ -101,6 +101,7 @@ impl Reader {
             host: line.host,
             sni: line.sni,
             tls: line.tls,
+            starttls: false,
             peer: line.peer,
             asked: line.named.into_iter().chain(mark(&line.head)).collect(),
             believed_to_be: signed_in.map(|account| account.name.clone()),

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use directory::{Account, Directory};
 use exchange::{
-    BACK_END_PORT, Dictated, ENDPOINT_MAPPER_PORT, Listener, Machine, RPC_PORT, Script, Stores, World,
+    BACK_END_PORT, Dictated, ENDPOINT_MAPPER_PORT, Listener, Machine, Mail, RPC_PORT, Script, Stores, World,
 };
 use ledger::{Lease, Ledger};
-use model::case::{FaultAt, Typed};
+use model::case::{FaultAt, Over, Typed};
+use model::mail::{back_end_port, client_port};
 use model::subject::Subject;
 use model::topology::{Server, ServerRole};
 use model::{CaseId, MailboxName, Protocol, ServerName, Topology, Version, View};
@@ -402,6 +403,25 @@ fn ports(server: &Server) -> Vec<u16> {
     if speaks_rpc(server) {
         ports.extend([RPC_PORT, ENDPOINT_MAPPER_PORT]);
     }
+    ports.extend(mail_ports(server).into_iter().map(|(port, ..)| port));
+    ports
+}
+
+/// The ports of the mail services that run, whose each is, and whether TLS begins there at once.
+fn mail_ports(server: &Server) -> Vec<(u16, Protocol, bool)> {
+    let mut ports = vec![];
+    for protocol in [Protocol::Imap, Protocol::Pop] {
+        if !server.mail(protocol).is_some_and(|service| service.runs) {
+            continue;
+        }
+        if server.is(ServerRole::ClientAccess) {
+            ports.push((client_port(protocol, Over::Plain), protocol, false));
+            ports.push((client_port(protocol, Over::Tls), protocol, true));
+        }
+        if server.is(ServerRole::Mailbox) && server.version == Version::Exchange2013 {
+            ports.push((back_end_port(protocol), protocol, true));
+        }
+    }
     ports
 }
 
@@ -478,6 +498,11 @@ fn machine(
     }
     if server.is(ServerRole::Mailbox) && server.version == Version::Exchange2013 {
         listeners.push(Listener::BackEnd(listen(BACK_END_PORT)?, leaf.server_config()));
+    }
+    for (port, protocol, tls_at_once) in mail_ports(server) {
+        let tls = leaf.server_config();
+        let back_end = port == back_end_port(protocol);
+        listeners.push(Listener::Mail(listen(port)?, Mail { protocol, tls_at_once, back_end, tls }));
     }
     let Machine { listeners: rpc, source, name } = rpc_service(block, (name, server), address)?;
     listeners.extend(rpc);

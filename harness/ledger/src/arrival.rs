@@ -35,6 +35,8 @@ pub struct Draft {
     pub sni: Option<String>,
     /// Whether it came over TLS.
     pub tls: bool,
+    /// Whether that TLS began by a command: IMAP and POP.
+    pub starttls: bool,
     /// The far end of the connection.
     pub peer: SocketAddr,
     /// Every form of a mailbox's name that the request holds, the one that signs in first.
@@ -77,6 +79,8 @@ pub struct Arrival {
     pub sni: Option<String>,
     /// Whether it came over TLS.
     pub tls: bool,
+    /// Whether that TLS began by a command: IMAP and POP.
+    pub starttls: bool,
     /// The far end of the connection.
     pub peer: SocketAddr,
     /// Who asked, and whom the server believed it to be.

@@ -165,6 +165,7 @@ impl Ledger {
             host: draft.host,
             sni: draft.sni,
             tls: draft.tls,
+            starttls: draft.starttls,
             peer: draft.peer,
             identity: Identity {
                 asked_by: asked_by.map(|(_, mailbox)| mailbox),
@@ -369,6 +370,7 @@ mod tests {
             host: None,
             sni: None,
             tls: true,
+            starttls: false,
             peer: "127.0.0.1:5000".parse().unwrap(),
             asked: asked.iter().map(|form| (*form).to_owned()).collect(),
             believed_to_be: None,

@@ -129,6 +129,7 @@ mod tests {
             host: Some("coe-e14-1.coe.lab".to_owned()),
             sni: None,
             tls: true,
+            starttls: false,
             peer: "192.168.1.29:40000".parse().unwrap(),
             identity: Identity { asked_by: None, believed_to_be: None, conveyed: Conveyed::Nothing },
             head: head.to_owned(),

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::mail::MailAddress;
 use crate::names::{CaseId, HostName, MailboxName, RuleId, ServerName};
 use crate::problem::{Problem, Source};
 use crate::protocol::{Protocol, View, words};
@@ -15,6 +16,7 @@ use crate::url::WebUrl;
 mod action;
 mod each;
 mod finding;
+mod mail;
 mod pings;
 mod scheme;
 mod steps;
@@ -91,14 +93,15 @@ pub struct When {
     pub client: ClientKind,
     /// Where it stands.
     pub view: View,
-    /// An address, or `outlook:MAILBOX` or `device:MAILBOX`: Autodiscover first, then what it was given.
+    /// An address, or `outlook:MAILBOX` or `device:MAILBOX`: Autodiscover first, then what it was given; or where a mail
+    /// program is to go, `imap+tls:mail.contoso.com`.
     pub opens: Opens,
     /// What it does once there.
     pub does: Action,
     /// What it signs in with.
     #[serde(default)]
     pub password: Password,
-    /// The scheme that it signs in by: Outlook only, all others know Basic and forms.
+    /// The scheme that it signs in by: Outlook's, and `plain` for mail; all others know Basic and forms.
     #[serde(default)]
     pub sign_in: Scheme,
     /// Whether its connections stay open, idle, until the case is over (rule X-SEC-4).
@@ -149,13 +152,15 @@ fn once() -> u16 {
 
 words! {
     /// A kind of client.
-    ClientKind, "client", "browser (or outlook, device, raw)";
+    ClientKind, "client", "browser (or outlook, device, mail, raw)";
     /// A browser: cookies, forms, pages that submit themselves.
     Browser = "browser",
     /// Outlook's use of Autodiscover, EWS and OAB.
     Outlook = "outlook",
     /// An ActiveSync device.
     Device = "device",
+    /// A mail program: IMAP or POP.
+    Mail = "mail",
     /// No program that a person uses: it sends exactly what a case says, byte for byte.
     Raw = "raw",
 }
@@ -257,6 +262,8 @@ pub enum Opens {
     Device(MailboxName),
     /// A server or array that RPC over TCP is spoken with.
     Rpc(HostName),
+    /// A mail server.
+    Mail(MailAddress),
 }
 
 impl TryFrom<String> for Opens {
@@ -271,6 +278,9 @@ impl TryFrom<String> for Opens {
         if let Some(host) = given.strip_prefix("rpc:") {
             return host.parse().map(Opens::Rpc).map_err(|e| format!("{e}"));
         }
+        if let Some("imap" | "pop") = given.split(['+', ':']).next() {
+            return given.parse().map(Opens::Mail).map_err(|error| format!("{error}"));
+        }
         given.parse().map(Opens::Url).map_err(|error| format!("{error}, or like `outlook:purple`"))
     }
 }
@@ -282,6 +292,7 @@ impl From<Opens> for String {
             Opens::Outlook(mailbox) => format!("outlook:{mailbox}"),
             Opens::Device(mailbox) => format!("device:{mailbox}"),
             Opens::Rpc(host) => format!("rpc:{host}"),
+            Opens::Mail(address) => address.to_string(),
         }
     }
 }
@@ -518,11 +529,16 @@ impl Case {
             return Err(source.problem(place, message, Some(help.to_owned())));
         }
         for step in &steps {
-            if step.when.client != ClientKind::Outlook && step.when.sign_in != Scheme::Basic {
-                let message = format!("a {} signs in by no scheme but Basic", step.when.client);
+            let knows = match step.when.sign_in {
+                Scheme::Basic => true,
+                Scheme::Plain => step.when.client == ClientKind::Mail,
+                _ => step.when.client == ClientKind::Outlook,
+            };
+            if !knows {
+                let message = format!("a {} does not sign in by {}", step.when.client, step.when.sign_in);
                 return wrong(&["when", "sign-in"], &message, "client = \"outlook\"");
             }
-            if let Some((path, message, help)) = wire::wrong(step) {
+            if let Some((path, message, help)) = mail::wrong(&step.when).or_else(|| wire::wrong(step)) {
                 return wrong(path, &message, help);
             }
             if step.when.client == ClientKind::Device && step.when.device.is_none() {

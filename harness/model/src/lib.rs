@@ -7,6 +7,7 @@
 pub mod case;
 pub mod digest;
 pub mod journal;
+pub mod mail;
 pub mod names;
 pub mod problem;
 pub mod protocol;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::mail::MailService;
 use crate::names::{DatabaseName, HostName, MailboxName, OabName, ServerName, SiteName};
 use crate::protocol::{Protocol, Role, words};
 use crate::subject::Span;
@@ -113,12 +114,25 @@ pub struct Server {
     /// Exchange 2013. 15 s unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapi_pending_period: Option<Span>,
+    /// The IMAP service: of Client Access, and of Exchange 2013's Mailbox server, which is the back end.
+    pub imap: Option<MailService>,
+    /// The POP service, likewise.
+    pub pop: Option<MailService>,
 }
 
 impl Server {
     /// Whether it has this role.
     pub fn is(&self, role: ServerRole) -> bool {
         self.roles.contains(&role)
+    }
+
+    /// Its IMAP or POP service; none for another protocol.
+    pub fn mail(&self, protocol: Protocol) -> Option<&MailService> {
+        match protocol {
+            Protocol::Imap => self.imap.as_ref(),
+            Protocol::Pop => self.pop.as_ref(),
+            _ => None,
+        }
     }
 
     /// Its virtual directory for a protocol.

@@ -19,6 +19,7 @@ const OF_451: [&str; 4] = ["PRE-EAS-4B", "PRE-EAS-4C", "X-EAS-1", "X-EAS-4"];
 /// Why a case is not for a subject that declares another behaviour than the one it is about.
 pub fn not_for(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
     other_site(case, subject)
+        .or_else(|| other_retry(case, subject))
         .or_else(|| other_451(suite, case, subject))
         .or_else(|| too_large(case, subject))
         .or_else(|| too_late(case, subject))
@@ -78,6 +79,13 @@ fn other_site(case: &Case, subject: &Subject) -> Option<String> {
     Some(format!("{} does not declare oab-local-site = \"{wanted}\"", subject.name))
 }
 
+/// What becomes of a mail session whose first candidate fails the article does not say: only who declares it is asked.
+fn other_retry(case: &Case, subject: &Subject) -> Option<String> {
+    let wanted = case.declares.mail_retry?;
+    let declared = subject.declares.mail_retry == Some(wanted);
+    (!declared).then(|| format!("{} does not declare mail-retry = \"{wanted}\"", subject.name))
+}
+
 fn other_451(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
     let declared = subject.declares.eas_451?;
     if subject.role != Role::FrontEnd2010 || !case.rules.iter().any(|rule| OF_451.contains(&rule.as_str())) {
@@ -131,7 +139,7 @@ pub struct Heard {
     pub otherwise: Vec<Difference>,
 }
 
-/// Listens how a subject spoke for users in a case. Basic and tickets are known apart; what else a server believes, a
+/// Listens how a subject spoke for users over HTTP in a case. Basic and tickets are known apart; what else a server believes, a
 /// session of its own say, is no way of speaking for a user.
 pub fn heard(declares: &Declares, trace: &Trace) -> Heard {
     let mut heard = Heard::default();
@@ -145,6 +153,7 @@ pub fn heard(declares: &Declares, trace: &Trace) -> Heard {
             && arrival.claimed_by != Claim::Socket
             && arrival.identity.believed_to_be.is_some()
             && matches!(arrival.identity.conveyed, Conveyed::Basic | Conveyed::Ticket)
+            && !matches!(arrival.protocol, Protocol::Imap | Protocol::Pop)
     };
     for arrival in trace.arrivals.iter().filter(from_subject) {
         if arrival.identity.conveyed == wanted {
@@ -203,6 +212,12 @@ pub(crate) fn lines(
         let cases = ran("CX-OAB-3");
         lines.push(format!(
             "oab-local-site = \"{site}\": {cases} cases of it (tolerance: none; those of the other are skipped)"
+        ));
+    }
+    if let Some(retry) = subject.declares.mail_retry {
+        let cases = ran("CX-IMAP-6") + ran("CX-POP-6");
+        lines.push(format!(
+            "mail-retry = \"{retry}\": {cases} cases of stopped services (tolerance: none; those of the other are skipped)"
         ));
     }
     if let Some(preset) = subject.declares.eas_451 {

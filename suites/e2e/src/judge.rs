@@ -351,14 +351,20 @@ fn named_wrong(expected: &Hop, arrival: &Arrival, from: &ServerName, trace: &Tra
     };
     let wanted = expected.by.unwrap_or(usual);
     let was = name_of(arrival, &trace.topology);
-    // An InternalUrl may name the server by its own name: then one name is both.
-    let both = wanted == By::InternalUrl
-        && was == By::Fqdn.as_str()
-        && internal_host(arrival, &trace.topology) == Some(&trace.topology.fqdn(&arrival.server));
-    if wanted != By::Any && was != wanted.as_str() && !both {
+    // An InternalUrl or a setting may name the server by its own name: then one name is both.
+    let own = trace.topology.fqdn(&arrival.server);
+    let both = was == By::Fqdn.as_str()
+        && match wanted {
+            By::InternalUrl => internal_host(arrival, &trace.topology) == Some(&own),
+            By::ConnectionSetting => is_set(arrival, &own, &trace.topology),
+            _ => false,
+        };
+    // In clear a mail program says no name: which one was looked up cannot be told.
+    let unsaid = is_mail(arrival) && !arrival.tls;
+    if wanted != By::Any && was != wanted.as_str() && !both && !unsaid {
         return Some(format!("{} was reached by {was}, expected {wanted}", arrival.server));
     }
-    let over = if arrival.tls { Over::Tls } else { Over::Plain };
+    let over = over_of(arrival);
     let wanted = expected.over.unwrap_or(Over::Tls);
     if arrival.protocol != Protocol::Rpc && over != wanted {
         return Some(format!("{} was reached over {over}, expected {wanted}", arrival.server));
@@ -370,6 +376,9 @@ fn named_wrong(expected: &Hop, arrival: &Arrival, from: &ServerName, trace: &Tra
 fn name_of(arrival: &Arrival, topology: &Topology) -> String {
     if arrival.protocol == Protocol::Rpc {
         return By::Rpc.to_string();
+    }
+    if is_mail(arrival) {
+        return mail_name_of(arrival, topology);
     }
     let folded = |name: &Option<String>| {
         name.as_deref().and_then(|name| HostName::folded(name.split(':').next().unwrap_or_default()).ok())
@@ -387,6 +396,39 @@ fn name_of(arrival: &Arrival, topology: &Topology) -> String {
     match internal_host(arrival, topology) == Some(&host) {
         true => By::InternalUrl.to_string(),
         false => host.to_string(),
+    }
+}
+
+/// Neither IMAP nor POP has a Host: the name is the greeting's.
+fn mail_name_of(arrival: &Arrival, topology: &Topology) -> String {
+    let sni = arrival.sni.as_deref().and_then(|name| HostName::folded(name).ok());
+    match sni {
+        None if arrival.tls => "no SNI".to_owned(),
+        None => "no name, in clear".to_owned(),
+        Some(name) if name == topology.fqdn(&arrival.server) => By::Fqdn.to_string(),
+        Some(name) if is_set(arrival, &name, topology) => By::ConnectionSetting.to_string(),
+        Some(name) => name.to_string(),
+    }
+}
+
+/// Whether the server's InternalConnectionSettings name this host for what an arrival came over.
+fn is_set(arrival: &Arrival, host: &HostName, topology: &Topology) -> bool {
+    let service = topology.server(&arrival.server).and_then(|server| server.mail(arrival.protocol));
+    let over = over_of(arrival);
+    service.is_some_and(|service| {
+        service.internal_connection_settings.iter().any(|set| set.host == *host && set.over == over)
+    })
+}
+
+fn is_mail(arrival: &Arrival) -> bool {
+    matches!(arrival.protocol, Protocol::Imap | Protocol::Pop)
+}
+
+fn over_of(arrival: &Arrival) -> Over {
+    match (arrival.tls, arrival.starttls) {
+        (true, true) => Over::Starttls,
+        (true, false) => Over::Tls,
+        (false, _) => Over::Plain,
     }
 }
 
@@ -460,10 +502,12 @@ fn invariants(case: &Case, trace: &Trace, judged: &mut Judged) {
             broken(format!("MS-RPC to {} began at the 2013 front end (CX-OA-7)", arrival.server));
             continue;
         }
-        let legacy =
-            trace.topology.server(&arrival.server).is_some_and(|s| s.version != Version::Exchange2013);
+        let version = trace.topology.server(&arrival.server).map(|server| server.version);
+        let legacy = version.is_some_and(|version| version != Version::Exchange2013);
         let name = name_of(arrival, &trace.topology);
-        if legacy && name != By::Fqdn.as_str() {
+        // A 2010 server is reached by what it is set to, and what comes in clear says no name.
+        let exempt = is_mail(arrival) && (version == Some(Version::Exchange2010) || !arrival.tls);
+        if legacy && !exempt && name != By::Fqdn.as_str() {
             broken(format!("{} was reached by {name}, not by its FQDN (CX-TGT-1)", arrival.server));
         }
     }

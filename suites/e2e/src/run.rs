@@ -14,7 +14,7 @@ use model::case::Case;
 use model::journal::Journal;
 use model::subject::{Feature, Instances, Subject};
 use model::verdict::{Difference, Outcome, UNTRIED, Verdict};
-use model::{CaseId, ServerName};
+use model::{CaseId, Protocol, ServerName};
 use report::html::Evidence;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::task::JoinSet;
@@ -246,7 +246,7 @@ impl State {
         {
             self.standing.was_killed(&subject.0.name);
         }
-        self.hold_against_the_end(&ids, &ledger, desk.as_deref()).await;
+        self.hold_against_the_end(&ids, !group.shared, &ledger, desk.as_deref()).await;
         self.keep(&ids, &allowed, &ledger).await;
         if let Some(desk) = desk.as_deref().filter(|_| self.how.ledger_lines) {
             let logs = desk.logs(&ledger.all());
@@ -417,7 +417,7 @@ impl State {
     }
 
     /// Nothing may come after a case was judged: a request that is mirrored or repeated later fails it all the same.
-    async fn hold_against_the_end(&self, ids: &[CaseId], ledger: &Ledger, desk: Option<&Desk>) {
+    async fn hold_against_the_end(&self, ids: &[CaseId], alone: bool, ledger: &Ledger, desk: Option<&Desk>) {
         let mut overtaken = vec![];
         let mut came = self.came.lock().await;
         let Came { verdicts, traces, .. } = &mut *came;
@@ -436,7 +436,9 @@ impl State {
             });
             // Another case's request may have been served as this one's user when all was said here.
             let taken = ledger.served_as_users_of(id).iter().find_map(|arrival| strangers::says(arrival));
-            let Some(why) = taken.map(strangers::stranger).or(late) else { continue };
+            // What nobody asked for is the case's whose lab it is.
+            let unasked = || unasked(ledger).filter(|_| alone);
+            let Some(why) = taken.map(strangers::stranger).or(late).or_else(unasked) else { continue };
             let passed = verdicts.iter_mut().rfind(|v| v.id == *id && v.outcome == Outcome::Pass);
             if let Some(verdict) = passed {
                 verdict.outcome = Outcome::Fail;
@@ -495,8 +497,27 @@ fn is_unclaimed(arrival: &Arrival, allowed: &BTreeSet<ServerName>) -> bool {
     if arrival.asks_for_health() {
         return false;
     }
-    let anybody = arrival.identity.conveyed == Conveyed::Nothing && arrival.identity.believed_to_be.is_none();
+    // IMAP and POP have nothing that anybody may ask.
+    let anybody = arrival.identity.conveyed == Conveyed::Nothing
+        && arrival.identity.believed_to_be.is_none()
+        && !is_mail(arrival);
     arrival.claimed_by == Claim::Nobody && !(anybody && allowed.contains(&arrival.server))
+}
+
+/// A server whose IMAP or POP port was touched though no client had a session (rules CX-IMAP-7 and CX-POP-7).
+fn unasked(ledger: &Ledger) -> Option<Difference> {
+    let nobodys = |arrival: &Arc<Arrival>| is_mail(arrival) && arrival.claimed_by == Claim::Nobody;
+    let arrival = claimed_by_connection(&ledger.all()).into_iter().find(nobodys)?;
+    let says = format!(
+        "{} was touched by {} without a client's session (CX-{1}-7)",
+        arrival.server,
+        arrival.protocol.as_str().to_ascii_uppercase()
+    );
+    Some(Difference { leg: 0, what: "invariant".to_owned(), says })
+}
+
+fn is_mail(arrival: &Arrival) -> bool {
+    matches!(arrival.protocol, Protocol::Imap | Protocol::Pop)
 }
 
 /// Whether a client of the case asks the subject something.

@@ -68,6 +68,12 @@ column! {
     OutlookAnywhere = "outlook-anywhere",
     /// RPC over TCP
     Rpc = "rpc",
+    /// IMAP and POP: whose service, of which servers.
+    Mail = "mail",
+    /// Which kind of connection to them comes first.
+    MailOrder = "which mail target first",
+    /// What comes of a session there.
+    MailService = "what comes of a mail session",
     /// How a browser is moved, once it is to be moved.
     Redirect = "how to redirect",
     /// Which host the answer names for Outlook Anywhere.
@@ -199,6 +205,24 @@ column! {
 }
 
 column! {
+    /// The client's side of a mail session.
+    Channel;
+    /// TLS from the start, or by a command
+    Encrypted = "encrypted",
+    /// Neither
+    Clear = "in clear",
+}
+
+column! {
+    /// The mail service that is chosen.
+    Service;
+    /// It runs.
+    Runs = "runs",
+    /// It is stopped.
+    Stopped = "stopped",
+}
+
+column! {
     /// Whether build and request let ExHTTP (X-AD-1) or MAPI over HTTP (X-MAPI-1) through.
     Gate;
     /// They do.
@@ -295,6 +319,10 @@ conditions! {
     selection: Selection = "public or private",
     /// What legacy RPC proxies take.
     ntlm: Ntlm = "ntlm",
+    /// The client's side of a mail session.
+    channel: Channel = "client",
+    /// The mail service that is chosen.
+    service: Service = "service",
 }
 
 /// Whose ExternalURL (or external host) is meant.
@@ -385,6 +413,18 @@ pub enum Outcome {
     ExHttpPair,
     /// No ExHTTP.
     NoExHttp,
+    /// Mail: on to the 2013 Mailbox server with the active copy.
+    MailToActive2013,
+    /// Mail: on by the InternalConnectionSettings of the Client Access servers of the mailbox's version in its site.
+    MailBySettings,
+    /// Mail: on by their FQDNs.
+    MailByFqdn,
+    /// SSL, then TLS, then clear text.
+    SslTlsClear,
+    /// Clear text, then SSL, then TLS.
+    ClearSslTls,
+    /// The client is told that nobody can be reached.
+    Unavailable,
 }
 
 impl Outcome {
@@ -413,6 +453,11 @@ impl Outcome {
             O::TakesForPrivate => O::AsksWhose,
             O::ExHttpPair => O::NoExHttp,
             O::NoExHttp => O::ExHttpPair,
+            O::MailToActive2013 | O::MailByFqdn => O::MailBySettings,
+            O::MailBySettings => O::MailByFqdn,
+            O::SslTlsClear => O::ClearSslTls,
+            O::ClearSslTls => O::SslTlsClear,
+            O::Unavailable => O::Proceed,
         }
     }
 }
@@ -455,6 +500,14 @@ impl fmt::Display for Outcome {
             Outcome::TakesForPrivate => f.write_str("ask nothing, the computer is private"),
             Outcome::ExHttpPair => f.write_str("internal host first, external host second"),
             Outcome::NoExHttp => f.write_str("none"),
+            Outcome::MailToActive2013 => f.write_str("on to the MBX2013 with the active copy"),
+            Outcome::MailBySettings => {
+                f.write_str("on by the connection settings of each CAS of the mailbox's version in its site")
+            }
+            Outcome::MailByFqdn => f.write_str("on by the FQDN of each CAS of the mailbox's version in its site"),
+            Outcome::SslTlsClear => f.write_str("SSL, TLS, clear text"),
+            Outcome::ClearSslTls => f.write_str("clear text, SSL, TLS"),
+            Outcome::Unavailable => f.write_str("an error, and nobody else is asked"),
         }
     }
 }

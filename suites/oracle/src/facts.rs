@@ -323,7 +323,7 @@ pub(crate) fn takes_scheme(server: &Server, protocol: Protocol, scheme: Scheme) 
     let takes =
         |any: &[Authentication]| methods.is_some_and(|own| own.iter().any(|method| any.contains(method)));
     match scheme {
-        Scheme::Basic => takes(&[Authentication::Basic]),
+        Scheme::Basic | Scheme::Plain => takes(&[Authentication::Basic]),
         Scheme::Ntlm | Scheme::NtlmLowerCase | Scheme::Profile => {
             takes(&[Authentication::Windows, Authentication::Ntlm])
         }
@@ -335,7 +335,7 @@ pub(crate) fn takes_scheme(server: &Server, protocol: Protocol, scheme: Scheme) 
 /// What a client that signed in by a scheme says of itself.
 pub(crate) fn bound_by(scheme: Scheme) -> SignsIn {
     match scheme {
-        Scheme::Basic => SignsIn::Basic,
+        Scheme::Basic | Scheme::Plain => SignsIn::Basic,
         Scheme::Ntlm | Scheme::NtlmLowerCase | Scheme::Profile => SignsIn::Ntlm,
         Scheme::Negotiate | Scheme::Nego2 | Scheme::Ticket => SignsIn::Negotiate,
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use model::case::{Action, ClientKind, ComesBack, Device, Lookup, Opens, Password, QueryForm};
+use model::case::{Action, ClientKind, ComesBack, Device, Lookup, Opens, Over, Password, QueryForm};
+use model::mail::MailAddress;
 use model::{MailboxName, Protocol, ServerName, Topology, Version, View, WebUrl, When};
 
 use crate::facts::{Facts, external_url, signs_in_by_forms};
@@ -17,6 +18,7 @@ pub fn journeys(topology: &Topology) -> Vec<When> {
             usual.browser(&mut all);
             usual.outlook(&mut all);
             usual.devices(&mut all);
+            usual.mail_programs(&mut all);
         }
     }
     all
@@ -128,6 +130,23 @@ impl Usual<'_> {
             }
             if device.autodiscover {
                 all.push(with(Opens::Device(self.mailbox.clone()), Action::FolderSync));
+            }
+        }
+    }
+
+    /// Set up by hand for the subject, in each way there is.
+    fn mail_programs(&self, all: &mut Vec<When>) {
+        let host = external_url(self.facts.seat, Protocol::Owa)
+            .filter(|url| self.resolves(url))
+            .map(|url| &url.host);
+        let Some(host) = host.filter(|_| self.facts.with_2013()) else { return };
+        for protocol in [Protocol::Imap, Protocol::Pop] {
+            if !self.facts.seat.mail(protocol).is_some_and(|service| service.runs) {
+                continue;
+            }
+            for over in Over::ALL.iter().copied() {
+                let address = MailAddress { protocol, over, host: host.clone() };
+                all.push(self.when(ClientKind::Mail, Opens::Mail(address), Action::ReadMail));
             }
         }
     }

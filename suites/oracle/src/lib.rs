@@ -5,16 +5,17 @@
 //! silent single sign-on are worked out in `facts`, here. `table` decides, `predict` and `answer` turn a decision into
 //! legs.
 //!
-//! Of servers that do not answer as they should it knows two things: one fault of ActiveSync (X-EAS-3), and what takes no
-//! requests, out of service or by its health, which `health` works out.
+//! Of servers that do not answer as they should it knows three things: one fault of ActiveSync (X-EAS-3), what takes no
+//! requests, out of service or by its health, which `health` works out, and a mail service that is stopped.
 //!
-//! Absent: RPC over TCP, Outlook Anywhere, IMAP and POP, and every other fault.
+//! Absent: RPC over TCP, Outlook Anywhere, and every other fault.
 
 mod answer;
 mod columns;
 mod facts;
 pub mod health;
 mod journeys;
+mod mail;
 mod outcome;
 mod predict;
 pub mod random;
@@ -23,8 +24,8 @@ mod table;
 use std::fmt;
 
 pub use columns::{
-    Asks, Conditions, Credentials, CrossSite, Device, Gate, Holds, Outcome, Place, PlainRedirect, Reached,
-    Seat, Selection, SingleSignOn, Speaks, Whose,
+    Asks, Channel, Conditions, Credentials, CrossSite, Device, Gate, Holds, Outcome, Place, PlainRedirect,
+    Reached, Seat, Selection, Service, SingleSignOn, Speaks, Whose,
 };
 pub use journeys::journeys;
 pub use predict::{Prediction, Trouble, predict, predict_under};

@@ -69,6 +69,10 @@ pub fn predict_under(
     let facts = Facts::of(topology, &when.mailbox)?.with_down(&trouble.down);
     let faults = &trouble.faults;
     let mut walk = Walk { table, facts, when, faults, legs: vec![], rows: vec![], unclaimed: None };
+    if let Opens::Mail(address) = &when.opens {
+        walk.mail(address)?;
+        return Ok(walk.told());
+    }
     let mut next = Some(walk.enter()?);
     while let Some(visit) = next {
         if walk.legs.len() >= MOST_LEGS {
@@ -76,7 +80,7 @@ pub fn predict_under(
         }
         next = walk.leg(visit)?;
     }
-    Ok(Prediction { legs: walk.legs, rows: walk.rows, unclaimed: walk.unclaimed })
+    Ok(walk.told())
 }
 
 /// A client gives up a round trip through redirects after ten (wire facts 3.3).
@@ -121,6 +125,10 @@ impl Visit {
 }
 
 impl<'a> Walk<'a> {
+    fn told(self) -> Prediction {
+        Prediction { legs: self.legs, rows: self.rows, unclaimed: self.unclaimed }
+    }
+
     fn enter(&mut self) -> Result<Visit, Unpredicted> {
         match &self.when.opens {
             Opens::Url(url) if !url.tls && self.when.client != ClientKind::Raw => {
@@ -135,6 +143,7 @@ impl<'a> Walk<'a> {
             Opens::Outlook(mailbox) | Opens::Device(mailbox) if *mailbox != self.when.mailbox => {
                 Err(Unpredicted::new(format!("it is set up for {mailbox}, which is another mailbox")))
             }
+            Opens::Mail(address) => Err(Unpredicted::new(format!("{address} is entered otherwise"))),
             Opens::Outlook(_) => self.look_up(true),
             Opens::Device(_) => self.look_up(false),
         }
@@ -214,20 +223,30 @@ impl<'a> Walk<'a> {
             (_, Password::Right | Password::Wrong | Password::None) => Credentials::Bad,
         };
         let so = Conditions { asks: Asks::SignIn, credentials, ..Conditions::ANY };
-        match self.table.row(&so) {
-            Some(row) => {
-                self.rows.push(row.id);
-                if row.then == Outcome::Refuse {
-                    self.refuse(visit, here)?;
-                    return Ok(None);
-                }
+        match self.noted(&so) {
+            Some(Outcome::Refuse) => {
+                self.refuse(visit, here)?;
+                return Ok(None);
             }
+            Some(_) => {}
             None if credentials == Credentials::Right => {}
             None => return Err(Unpredicted::new(format!("no row for: {so}"))),
         }
         let so = self.situation(&visit, &here)?;
         let outcome = self.decide(&so)?;
         self.carry_out(outcome, visit, here)
+    }
+
+    /// What the table says where this is so, if it says anything; notes the row.
+    pub(crate) fn noted(&mut self, so: &Conditions) -> Option<Outcome> {
+        let row = self.table.row(so)?;
+        self.rows.push(row.id);
+        Some(row.then)
+    }
+
+    /// The article is silent, beyond this row.
+    pub(crate) fn leaves_open(&mut self, near: &str) {
+        self.unclaimed.get_or_insert_with(|| format!("the article is silent; extended from {near}"));
     }
 
     /// Whether the virtual directory reached takes what the client signs in by, or Basic in its place.
@@ -402,7 +421,9 @@ impl<'a> Walk<'a> {
         let strayed = so.at == Reached::Cas2010 && so.seat == Seat::Elsewhere && so.place != Place::Same;
         if !row.claimed(self.facts.with_2013()) || open || strayed {
             let near = if row.rules.is_empty() { row.near } else { row.id };
-            self.unclaimed.get_or_insert_with(|| format!("the article is silent; extended from {near}"));
+            let then = row.then;
+            self.leaves_open(near);
+            return Ok(then);
         }
         Ok(row.then)
     }
@@ -476,7 +497,7 @@ impl<'a> Walk<'a> {
                 });
                 (self.prompts(here, 0), bound)
             }
-            ClientKind::Raw => (self.prompts(here, 0), None),
+            ClientKind::Raw | ClientKind::Mail => (self.prompts(here, 0), None),
         }
     }
 

@@ -73,6 +73,8 @@ struct Plan {
     seat_asks: &'static str,
     sites: u8,
     farms: Vec<Farm>,
+    /// Whether mail programs may sign in to the seat in clear.
+    clear: bool,
 }
 
 /// The Client Access and Mailbox servers of one legacy version in one site.
@@ -87,6 +89,9 @@ struct Farm {
     cross_site: Option<&'static str>,
     legacy: Option<&'static str>,
     devices: Option<&'static str>,
+    /// For each Client Access server what kinds of connection it is set to; where none, the service is stopped.
+    mail: [&'static [&'static str]; 2],
+    mail_runs: bool,
 }
 
 /// The protocols for which it carries an ExternalURL; ECP as OWA.
@@ -141,9 +146,9 @@ impl Plan {
                 has.push((version, 1));
             }
         }
-        let farms: Vec<Farm> =
+        let mut farms: Vec<Farm> =
             has.into_iter().map(|(version, site)| Farm::draw(dice, version, site)).collect();
-        Plan {
+        let mut plan = Plan {
             with_2013,
             build_2013: dice.pick(&["15.0.847.32", "15.0.847.32", "15.0.995.29"]),
             mailbox_2013_elsewhere: (with_2013 && sites > 1 && dice.chance(1, 3)).then_some(2),
@@ -153,8 +158,16 @@ impl Plan {
             seat_forms: dice.chance(7, 8),
             seat_asks: dice.pick(&["", "true", "false"]),
             sites,
-            farms,
+            farms: vec![],
+            clear: false,
+        };
+        // Drawn last, so that a seed draws the same of everything else.
+        plan.clear = dice.chance(1, 2);
+        for farm in &mut farms {
+            farm.mail = [MAIL, MAIL].map(|all| all[(dice.roll() % all.len() as u64) as usize]);
+            farm.mail_runs = dice.chance(5, 6);
         }
+        Plan { farms, ..plan }
     }
 
     fn seat(&self) -> &'static str {
@@ -177,6 +190,8 @@ impl Farm {
             legacy: Some(dice.pick(&["silent", "manual", ""])).filter(|word| is_2010 && !word.is_empty()),
             devices: Some(dice.pick(&["article-list", "12.1-and-later", "later-than-12.1", ""]))
                 .filter(|word| is_2010 && !word.is_empty()),
+            mail: [USUAL; 2],
+            mail_runs: true,
         }
     }
 
@@ -256,8 +271,10 @@ impl File<'_> {
              iis-authentication = [\"negotiate\", \"ntlm\", \"basic\"]"
         );
         say!(self.servers, "\n[servers.{seat}.outlook-anywhere]\n{own}");
+        self.mail(seat, seat, USUAL, true, self.plan.clear);
         for name in ["mbx2013-s1", "mbx2013-s1b"] {
             self.server(name, 2013, build, 1, "mailbox");
+            say!(self.servers, "\n[servers.{name}.imap]\nruns = true\n\n[servers.{name}.pop]\nruns = true");
         }
         if let Some(site) = self.plan.mailbox_2013_elsewhere {
             self.server(&format!("mbx2013-s{site}"), 2013, build, site, "mailbox");
@@ -301,6 +318,10 @@ impl File<'_> {
                 true if farm.version == 2010 => format!("external-host = \"{published}.contoso.com\"\n"),
                 _ => String::new(),
             };
+            let kinds = farm.mail[usize::from(*name != names[0])];
+            // Nobody says what a CAS2007 offers in clear: here it takes a password.
+            let clear = farm.version == 2007 || kinds.contains(&"");
+            self.mail(name, &inside, kinds, farm.mail_runs, clear);
             say!(
                 self.servers,
                 "\n[servers.{name}.outlook-anywhere]\n{host}external-authentication = \"basic\"\n\
@@ -324,6 +345,22 @@ impl File<'_> {
         );
         if role == "client-access" {
             say!(self.servers, "scp = \"https://autodiscover.contoso.com/Autodiscover/Autodiscover.xml\"");
+        }
+    }
+
+    /// Both mail services, set to these kinds of connection under this name.
+    fn mail(&mut self, server: &str, name: &str, kinds: &[&str], runs: bool, clear: bool) {
+        let login = if clear { "plain-text-login" } else { "secure-login" };
+        for (service, at_once, by_command) in [("imap", 993, 143), ("pop", 995, 110)] {
+            let port = |kind: &str| if kind == "SSL" { at_once } else { by_command };
+            let settings = kinds.iter().map(|kind| format!("{name}.contoso.com:{}:{kind}", port(kind)));
+            let settings: Vec<String> = settings.collect();
+            say!(
+                self.servers,
+                "\n[servers.{server}.{service}]\nruns = {runs}\nlogin-type = \"{login}\"\n\
+                 internal-connection-settings = [{}]",
+                quoted(settings.iter().map(String::as_str))
+            );
         }
     }
 
@@ -407,6 +444,10 @@ impl File<'_> {
         file
     }
 }
+
+/// What InternalConnectionSettings are unless somebody sets them, and what else somebody may set.
+const USUAL: &[&str] = &["SSL", "TLS"];
+const MAIL: [&[&str]; 6] = [USUAL, USUAL, &["TLS"], &[""], &["", "TLS"], &["TLS", "", "SSL"]];
 
 /// The virtual directories without forms, and their paths.
 const PLAIN: [(&str, &str); 3] =

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::columns::{
-    Asks, Conditions, Credentials, CrossSite, Device, Gate, Holds, Ntlm, Outcome, Place, PlainRedirect,
-    Reached, Seat, Selection, SingleSignOn, Speaks, Whose,
+    Asks, Channel, Conditions, Credentials, CrossSite, Device, Gate, Holds, Ntlm, Outcome, Place,
+    PlainRedirect, Reached, Seat, Selection, Service, SingleSignOn, Speaks, Whose,
 };
 
 /// One decision.
@@ -68,6 +68,7 @@ impl Table {
             mapi(),
             outlook_anywhere(),
             rpc(),
+            mail(),
         ];
         Table { rows: rows.concat() }
     }
@@ -312,6 +313,27 @@ fn ews() -> Vec<Row> {
         as_near("PRE-EWS-2", "ews-2010-facing-before-2013", at(Cas2010, V2010, Facing), ToCas),
         row("ews-at-legacy", at(Cas2007, V2007, Same), Serve, &["PRE-EWS-3", "CX-EWS-2"]),
         row("CX-EWS-5", at(Cas2007, V2007, Hidden), ToCas, &["CX-EWS-5"]),
+    ]
+}
+
+/// Each row stands for IMAP and POP.
+fn mail() -> Vec<Row> {
+    let at = |mailbox| asked(Asks::Mail, Reached::Cas2013, mailbox, Place::Any);
+    let order = |channel| Conditions { asks: Asks::MailOrder, channel, ..ANY };
+    let stopped = Conditions { asks: Asks::MailService, service: Service::Stopped, ..ANY };
+    use Outcome::{ClearSslTls, MailByFqdn, MailBySettings, MailToActive2013, SslTlsClear, Unavailable};
+    vec![
+        row("CX-IMAP-1", at(Holds::V2013), MailToActive2013, &["CX-IMAP-1", "CX-POP-1"]),
+        row(
+            "CX-IMAP-2",
+            at(Holds::V2010),
+            MailBySettings,
+            &["CX-IMAP-1", "CX-POP-1", "CX-IMAP-2", "CX-POP-2"],
+        ),
+        row("CX-IMAP-3", at(Holds::V2007), MailByFqdn, &["CX-IMAP-1", "CX-POP-1", "CX-IMAP-3", "CX-POP-3"]),
+        row("CX-IMAP-4", order(Channel::Encrypted), SslTlsClear, &["CX-IMAP-4", "CX-POP-4"]),
+        row("CX-IMAP-5", order(Channel::Clear), ClearSslTls, &["CX-IMAP-5", "CX-POP-5"]),
+        row("CX-IMAP-6", stopped, Unavailable, &["CX-IMAP-6", "CX-POP-6"]),
     ]
 }
 

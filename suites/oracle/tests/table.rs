@@ -45,6 +45,8 @@ fn no_two_rows_apply_at_once() {
             && a.credentials.meets(b.credentials)
             && a.gate.meets(b.gate)
             && a.selection.meets(b.selection)
+            && a.channel.meets(b.channel)
+            && a.service.meets(b.service)
     };
     for (at, row) in rows.iter().enumerate() {
         for other in &rows[at + 1..] {

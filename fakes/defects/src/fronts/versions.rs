@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{Response, StatusCode, request};
 use model::{Protocol, Version};
+use reference::order::{MailQuestion, Onward};
 use reference::ports::{Asked, Client, Discover, Flow, Front, Ports, Sought, Waiting};
 use rustls::ServerConfig;
 
@@ -69,6 +70,10 @@ impl Front for TellsApart {
 
     fn session_life(&self, client: Client, told: Duration) -> Duration {
         self.truth.session_life(client, told)
+    }
+
+    fn onward(&self, question: &MailQuestion, onward: Onward) -> Onward {
+        self.truth.onward(question, onward)
     }
 }
 

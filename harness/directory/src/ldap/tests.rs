@@ -46,6 +46,9 @@ legacy-redirect = "silent"
 [servers.cas2010-s1.directories.oab]
 internal-url = "https://internal2010-s1.contoso.com/OAB/"
 authentication = ["windows"]
+[servers.cas2010-s1.imap]
+runs = true
+internal-connection-settings = ["cas2010-s1.contoso.com:993:SSL", "cas2010-s1.contoso.com:143:TLS"]
 [servers.cas2010-s1.outlook-anywhere]
 external-host = "mail.contoso.com"
 external-authentication = "basic"

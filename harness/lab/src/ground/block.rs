@@ -13,8 +13,10 @@ const CLAIM_PORT: u16 = 20080;
 /// Blocks are looked for from 127.80.1 to 127.111.254, apart from what other programs use of 127/8.
 const SECOND_BYTES: std::ops::RangeInclusive<u8> = 80..=111;
 const THIRD_BYTES: std::ops::RangeInclusive<u8> = 1..=254;
-/// What a lab listens on: web, DNS, the back end of MBX2013, MS-RPC, LDAP and the global catalog.
-const CANONICAL_PORTS: [u16; 9] = [80, 443, 53, 444, 6001, 389, 636, 3268, 3269];
+/// What a lab listens on: web, DNS, the back end of MBX2013, MS-RPC, LDAP and the global catalog, IMAP and POP and their
+/// back ends.
+const CANONICAL_PORTS: [u16; 15] =
+    [80, 443, 53, 444, 6001, 389, 636, 3268, 3269, 143, 993, 110, 995, 1993, 1995];
 /// Added to a canonical port where the subject cannot have it: 10443, 10080.
 const MAPPED_OFFSET: u16 = 10_000;
 /// Connections that may wait to be accepted.

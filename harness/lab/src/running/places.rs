@@ -80,7 +80,15 @@ impl Lab {
         let reserve = |port| {
             self.block.reserve(address, port).map_err(io(format!("the seat at {address} port {port}")))
         };
-        let listen = SeatListeners { https: reserve(443)?.real, http: reserve(80)?.real };
+        let real = |port| Ok::<_, LabError>(reserve(port)?.real);
+        let listen = SeatListeners {
+            https: real(443)?,
+            http: real(80)?,
+            imaps: real(993)?,
+            imap: real(143)?,
+            pops: real(995)?,
+            pop: real(110)?,
+        };
         // Nobody looks at the health rounds of a front end behind the seat.
         let health_interval = if server == self.directory.topology().seat {
             self.rounds.told()

@@ -82,6 +82,14 @@ pub struct SeatListeners {
     pub https: SocketAddr,
     /// Port 80 in URLs.
     pub http: SocketAddr,
+    /// Port 993: IMAP over TLS.
+    pub imaps: SocketAddr,
+    /// Port 143: IMAP, with STARTTLS.
+    pub imap: SocketAddr,
+    /// Port 995: POP over TLS.
+    pub pops: SocketAddr,
+    /// Port 110: POP, with STLS.
+    pub pop: SocketAddr,
 }
 
 /// The seat's certificate, as files.
@@ -224,7 +232,14 @@ impl Facts {
                 // A topology whose seat is in no site is refused when it is read.
                 site: topology.site_of(seat).cloned().expect("the seat is in a site"),
                 role: topology.role,
-                listen: SeatListeners { https: lab(number(seat), 443), http: lab(number(seat), 80) },
+                listen: SeatListeners {
+                    https: lab(number(seat), 443),
+                    http: lab(number(seat), 80),
+                    imaps: lab(number(seat), 993),
+                    imap: lab(number(seat), 143),
+                    pops: lab(number(seat), 995),
+                    pop: lab(number(seat), 110),
+                },
                 certificate: SeatFiles {
                     chain: path("seat.chain.pem"),
                     key: path("seat.key.pem"),

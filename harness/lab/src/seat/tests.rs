@@ -46,7 +46,14 @@ impl Stage {
                 fqdn: "cas2013-s1.contoso.com".parse().unwrap(),
                 site: "Site1".parse().unwrap(),
                 role: model::Role::FrontEnd2013,
-                listen: SeatListeners { https: real(443), http: real(80) },
+                listen: SeatListeners {
+                    https: real(443),
+                    http: real(80),
+                    imaps: real(993),
+                    imap: real(143),
+                    pops: real(995),
+                    pop: real(110),
+                },
                 certificate: SeatFiles {
                     chain: "/c.pem".into(),
                     key: "/k.pem".into(),

@@ -21,16 +21,19 @@ impl Variables {
         tree.insert("coexist".to_owned(), path(&seat.coexist).into());
         tree.insert("lab".to_owned(), path(lab).into());
         tree.insert("cert".to_owned(), told["seat"]["certificate"].clone());
-        tree.insert(
-            "listen".to_owned(),
-            json!({
-                "address": listen.https.ip(),
-                "https": listen.https,
-                "http": listen.http,
-                "https-port": listen.https.port(),
-                "http-port": listen.http.port(),
-            }),
-        );
+        let mut places = json!({ "address": listen.https.ip() });
+        for (name, at) in [
+            ("https", listen.https),
+            ("http", listen.http),
+            ("imaps", listen.imaps),
+            ("imap", listen.imap),
+            ("pops", listen.pops),
+            ("pop", listen.pop),
+        ] {
+            places[name] = json!(at);
+            places[format!("{name}-port")] = json!(at.port());
+        }
+        tree.insert("listen".to_owned(), places);
         Variables(tree.into())
     }
 

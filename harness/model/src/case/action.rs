@@ -44,16 +44,21 @@ words! {
     Connect = "connect",
     /// Outlook: connect by Outlook Anywhere, let another IN channel succeed the first, and connect once more.
     RenewChannel = "renew-channel",
+    /// Mail: sign in, open the inbox and read the first message.
+    ReadMail = "read-mail",
+    /// Mail: the same, with a command written behind STARTTLS in one piece, which nobody may run (rule X-SEC-7).
+    PipelineStarttls = "pipeline-starttls",
     /// Raw: what `sends` says.
     Send = "send",
 }
 
 impl When {
-    /// The protocol that is spoken in the end: by what is done, or for a raw client where the address enters.
+    /// The protocol that is spoken in the end: by what is done, or where the address leads.
     pub fn protocol(&self) -> Protocol {
         let entered = match &self.opens {
             Opens::Url(url) => Protocol::of_path(&url.path),
             Opens::Rpc(_) => Some(Protocol::Rpc),
+            Opens::Mail(address) => Some(address.protocol),
             Opens::Outlook(_) | Opens::Device(_) => None,
         };
         if self.connects() {
@@ -74,10 +79,14 @@ impl When {
 }
 
 impl Action {
-    /// The protocol that an action speaks; none of its own for `send`.
+    /// The protocol that an action speaks; none of its own for `send` and what mail programs do.
     fn protocol(self) -> Option<Protocol> {
         Some(match self {
-            Action::Send | Action::Connect | Action::RenewChannel => return None,
+            Action::Send
+            | Action::Connect
+            | Action::RenewChannel
+            | Action::ReadMail
+            | Action::PipelineStarttls => return None,
             Action::OpenMailbox => Protocol::Owa,
             Action::Autodiscover | Action::AutodiscoverSoap => Protocol::Autodiscover,
             Action::FolderSync

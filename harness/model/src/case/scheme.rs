@@ -5,7 +5,7 @@ use crate::protocol::words;
 words! {
     /// The scheme of an Authorization header. All but Basic are bound to the connection (MS-NTHT, RFC 4559).
     #[derive(Default)]
-    Scheme, "scheme", "basic (or ntlm, ntlm-lower-case, negotiate, nego2, ticket, profile)";
+    Scheme, "scheme", "basic (or ntlm, ntlm-lower-case, negotiate, nego2, ticket, plain, profile)";
     /// Basic, with every request.
     #[default]
     Basic = "basic",
@@ -21,4 +21,6 @@ words! {
     Ticket = "ticket",
     /// What the block of the Autodiscover answer says that leads there; NTLM where none does. Outlook Anywhere only.
     Profile = "profile",
+    /// SASL PLAIN (RFC 4616), for mail programs: `AUTHENTICATE PLAIN`, `AUTH PLAIN`. Without it they use LOGIN, USER and PASS.
+    Plain = "plain",
 }

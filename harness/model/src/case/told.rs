@@ -30,7 +30,7 @@ pub enum Told {
     Http451Nowhere(u16),
     /// A logon page, with its reason (0 none, 2 wrong user name or password), after which the user gives up.
     LogonPage(u8),
-    /// Its sign-in or request was refused, with this status.
+    /// Its sign-in or request was refused, with this status; 0 for IMAP's `NO` or `BYE` and POP's `-ERR`, which have none.
     Refused(u16),
     /// A supported-protocols answer to OPTIONS: MS-ASProtocolVersions.
     Versions(String),
@@ -135,6 +135,7 @@ impl fmt::Display for Told {
             Told::Http451(url) => write!(f, "451 {url}"),
             Told::Http451Nowhere(_) => f.write_str("451 without an address"),
             Told::LogonPage(reason) => write!(f, "logon page, reason {reason}"),
+            Told::Refused(0) => f.write_str("refused"),
             Told::Refused(status) => write!(f, "refused with {status}"),
             Told::Versions(versions) => write!(f, "protocol versions {versions}"),
             Told::Answered(statuses) => {

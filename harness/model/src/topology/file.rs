@@ -292,8 +292,8 @@ fn join(into: &mut Table, from: Table) {
     }
 }
 
-/// Where a setting's target stands in the file: `cas2010-s1`, `cas2010-s1/owa`, `cas2010-s1/outlook-anywhere`, or
-/// a kind and a name: `namespace/mail.contoso.com`, `database/db2010-s1`, `oab/oab-s1`, `service/NAME`, `site/Site1`,
+/// Where a setting's target stands in the file: `cas2010-s1`, `cas2010-s1/owa`, `cas2010-s1/outlook-anywhere`,
+/// `cas2010-s1/imap`, or a kind and a name: `namespace/mail.contoso.com`, `database/db2010-s1`, `oab/oab-s1`, `service/NAME`, `site/Site1`,
 /// `edge/edge-s1`;
 /// `topology` is the file itself.
 fn path_of(target: &str) -> Vec<String> {
@@ -307,7 +307,9 @@ fn path_of(target: &str) -> Vec<String> {
         Some(("service", name)) => own(&["services", name]),
         Some(("site", name)) => own(&["sites", name]),
         Some(("edge", name)) => own(&["edges", name]),
-        Some((server, "outlook-anywhere")) => own(&["servers", server, "outlook-anywhere"]),
+        Some((server, settings @ ("outlook-anywhere" | "imap" | "pop"))) => {
+            own(&["servers", server, settings])
+        }
         Some((server, protocol)) => own(&["servers", server, "directories", protocol]),
     }
 }

@@ -65,6 +65,7 @@ fn does(when: &When) -> String {
     let opens = match &when.opens {
         Opens::Url(url) => url.to_string(),
         Opens::Rpc(host) => format!("RPC over TCP at {host}"),
+        Opens::Mail(address) => address.to_string(),
         Opens::Outlook(mailbox) | Opens::Device(mailbox) => format!("what Autodiscover gives for {mailbox}"),
     };
     let times = if when.times > 1 { format!(", {} times", when.times) } else { String::new() };

@@ -86,6 +86,7 @@ pub(super) fn asked(when: &When) -> String {
     let opens = match &when.opens {
         Opens::Url(url) => url.to_string(),
         Opens::Rpc(host) => format!("rpc:{host}"),
+        Opens::Mail(address) => address.to_string(),
         Opens::Outlook(_) | Opens::Device(_) => "set up by Autodiscover".to_owned(),
     };
     let mut line =

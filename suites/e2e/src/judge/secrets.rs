@@ -29,8 +29,7 @@ pub(super) fn keep(trace: &Trace, judged: &mut Judged) {
     };
     let conveyed =
         |arrival: &Arrival| !matches!(arrival.identity.conveyed, Conveyed::Nothing | Conveyed::Rpc);
-    let clear =
-        |arrival: &&Arc<Arrival>| !arrival.tls && arrival.protocol != Protocol::Rpc && conveyed(arrival);
+    let clear = |arrival: &&Arc<Arrival>| !arrival.tls && is_http(arrival.protocol) && conveyed(arrival);
     if let Some(arrival) = from_the_seat().find(clear) {
         broken(format!("{} was told over plain HTTP who asks", arrival.server));
     }
@@ -57,6 +56,11 @@ pub(super) fn keep(trace: &Trace, judged: &mut Judged) {
     if let Some((leg, cookie)) = astray.filter_map(|(leg, exchange)| Some((leg, carried(exchange)?))).next() {
         broken(format!("the session cookie {} of {} went to {}", cookie.name, cookie.set_by, leg.dials));
     }
+}
+
+/// Of IMAP and POP rules of their own say what goes in clear.
+fn is_http(protocol: Protocol) -> bool {
+    !matches!(protocol, Protocol::Rpc | Protocol::Imap | Protocol::Pop)
 }
 
 /// Whether a client that dialled this name came to the seat.

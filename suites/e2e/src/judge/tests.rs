@@ -148,6 +148,7 @@ impl Made {
             host: name.clone(),
             sni: name,
             tls: !rpc,
+            starttls: false,
             peer: "127.0.0.6:11000".parse().unwrap(),
             identity: Identity {
                 asked_by: Some(purple.clone()),

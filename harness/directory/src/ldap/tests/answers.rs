@@ -46,6 +46,24 @@ async fn a_server_says_its_version_roles_and_site() {
 }
 
 #[tokio::test]
+async fn a_mail_service_says_what_it_is_set_to() {
+    check(
+        &format!("CN=1,CN=IMAP4,CN=Protocols,CN=cas2010-s1,CN=Servers,{GROUP}"),
+        &[
+            ("objectClass", &["top", "protocolCfg", "protocolCfgIMAP", "protocolCfgIMAPServer"]),
+            (
+                "msExchPOPIMAPInternalConnectionSettings",
+                &["cas2010-s1.contoso.com:993:SSL", "cas2010-s1.contoso.com:143:TLS"],
+            ),
+            ("msExchAuthenticationFlags", &["3"]),
+            ("msExchPopImapBanner", &[]),
+            ("coexistServiceRuns", &["TRUE"]),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
 async fn a_virtual_directory_says_its_addresses_and_authentication() {
     let http = format!("CN=HTTP,CN=Protocols,CN=cas2010-s1,CN=Servers,{GROUP}");
     check(

@@ -1,5 +1,6 @@
 //! Servers, their virtual directories, and their service connection points.
 
+use model::mail::{LoginType, MailService};
 use model::topology::{Authentication, OutlookAnywhere, RedirectType, Server, ServerRole, VirtualDirectory};
 use model::{HostName, Protocol, ServerName, Version};
 
@@ -74,6 +75,13 @@ fn protocols(grow: &mut Grow<'_>, dn: &Dn, name: &ServerName, server: &Server, f
     }
     if let (Some(facts), Some((path, class))) = (&server.outlook_anywhere, kind(Protocol::OutlookAnywhere)) {
         grow.add(&http, &in_default_site(path), class, |entry| outlook_anywhere(entry, facts, path, fqdn));
+    }
+    for (name, class, service) in
+        [("IMAP4", "protocolCfgIMAPServer", &server.imap), ("POP3", "protocolCfgPOPServer", &server.pop)]
+    {
+        let Some(service) = service else { continue };
+        let kind = grow.add(&protocols, name, "container", |entry| entry);
+        grow.add(&kind, "1", class, |entry| mail(entry, service));
     }
     if let Some(url) = &server.scp {
         let autodiscover = grow.add(&protocols, "Autodiscover", "container", |entry| entry);
@@ -159,6 +167,20 @@ fn outlook_anywhere(entry: Entry, facts: &OutlookAnywhere, path: &str, fqdn: &Ho
 
 fn truth(yes: bool) -> &'static str {
     if yes { "TRUE" } else { "FALSE" }
+}
+
+/// What Set-ImapSettings and Set-PopSettings set. Whether a service runs is no fact of Active Directory: here it is shown.
+fn mail(entry: Entry, service: &MailService) -> Entry {
+    let login = match service.login_type {
+        LoginType::PlainTextLogin => 1,
+        LoginType::PlainTextAuthentication => 2,
+        LoginType::SecureLogin => 3,
+    };
+    entry
+        .texts("msExchPOPIMAPInternalConnectionSettings", &service.internal_connection_settings)
+        .text("msExchAuthenticationFlags", login)
+        .texts("msExchPopImapBanner", &service.banner)
+        .text("coexistServiceRuns", if service.runs { "TRUE" } else { "FALSE" })
 }
 
 fn redirect(kind: RedirectType) -> &'static str {

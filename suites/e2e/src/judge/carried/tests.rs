@@ -96,6 +96,7 @@ impl Made {
             host: None,
             sni: None,
             tls: true,
+            starttls: false,
             peer: "127.0.0.6:11000".parse().unwrap(),
             identity: Identity {
                 asked_by: Some(red.clone()),

@@ -28,6 +28,7 @@ fn trace(pings: &[(u64, u16)]) -> Trace {
             host: Some("cas2010-s3.contoso.com".into()),
             sni: None,
             tls: true,
+            starttls: false,
             peer: "127.0.0.10:5000".parse().unwrap(),
             identity: Identity { asked_by: None, believed_to_be: None, conveyed: Conveyed::Nothing },
             head: HEAD.into(),

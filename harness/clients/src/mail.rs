@@ -1,0 +1,175 @@
+//! A mail program: IMAP or POP, over TLS from the start, by STARTTLS or STLS, or in clear. It has its password stored, and
+//! asks nobody.
+
+mod imap;
+mod line;
+mod pop;
+
+use std::time::Duration;
+
+use model::case::{Over, Reached, SignsIn, Sni, Told, When};
+use model::journal::{ClientLeg, Exchange, Heads};
+use model::mail::MailAddress;
+use model::{HostName, Protocol};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use crate::clock::within;
+use crate::legs::{Ending, Leg, mailbox_read};
+use crate::network::Person;
+use crate::session;
+use crate::wire::{Broken, Wire};
+use line::{Line, Wrong};
+
+/// How long a session may take: nothing in it waits for anything but answers.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Reads mail, as often as the case says.
+pub(crate) async fn play(
+    wire: &mut Wire<'_>,
+    when: &When,
+    address: &MailAddress,
+    person: &Person,
+) -> Vec<ClientLeg> {
+    let mut leg = Leg::new(&address.host, Reached::Typed);
+    leg.signed_in = SignsIn::Basic;
+    let mut ending = Ending::useless(0, "nothing was done");
+    for _ in 0..when.times.max(1) {
+        ending = visit(wire, &mut leg, when, address, person).await;
+        if !matches!(ending.told, Told::Mailbox(_)) {
+            break;
+        }
+    }
+    vec![leg.ends(ending)]
+}
+
+/// One session, from the dial to its end.
+async fn visit(
+    wire: &mut Wire<'_>,
+    leg: &mut Leg,
+    when: &When,
+    address: &MailAddress,
+    person: &Person,
+) -> Ending {
+    let limit = wire.network.limits.exchange.min(PATIENCE);
+    let mut exchange = Exchange {
+        began: wire.network.ledger.mark(),
+        ended: wire.network.ledger.mark(),
+        verb: address.protocol.as_str().to_ascii_uppercase(),
+        target: "INBOX".to_owned(),
+        dialled: None,
+        status: 0,
+        reason: String::new(),
+        location: None,
+        heads: Heads::default(),
+        cookies_of_others: vec![],
+        answer: None,
+    };
+    let session = Session { when, address, person };
+    let done = within(limit, session.play(wire, leg, &mut exchange)).await;
+    let done = done.unwrap_or_else(|| Err(Broken::Silent(address.host.clone(), limit).into()));
+    let ending = match done {
+        Ok(owner) => {
+            exchange.status = 200;
+            mailbox_read(&owner, person)
+        }
+        Err(Wrong::Refused(says)) => {
+            // Neither protocol has statuses; any that is no success will do.
+            exchange.status = 400;
+            exchange.reason.clone_from(&says);
+            Ending::because(Told::Refused(0), says)
+        }
+        Err(Wrong::Useless(says)) => {
+            exchange.status = 200;
+            Ending::useless(200, says)
+        }
+        Err(Wrong::Broken(broken)) => broken.into(),
+        Err(Wrong::Gone(says)) => Ending::because(Told::Failed(0), says),
+    };
+    exchange.ended = wire.network.ledger.mark();
+    leg.add(exchange);
+    ending
+}
+
+/// What a session is to do.
+#[derive(Clone, Copy)]
+struct Session<'a> {
+    when: &'a When,
+    address: &'a MailAddress,
+    person: &'a Person,
+}
+
+impl Session<'_> {
+    /// Comes to the address of whose mailbox was read.
+    async fn play(
+        self,
+        wire: &mut Wire<'_>,
+        leg: &mut Leg,
+        exchange: &mut Exchange,
+    ) -> Result<String, Wrong> {
+        let host = &self.address.host;
+        let stream = wire.dial_at(host, self.address.port(), exchange).await?;
+        match self.address.over {
+            Over::Plain => self.converse(Line::new(stream), exchange, false).await,
+            Over::Tls => {
+                let stream = wire.within_tls(leg, stream, host, Sni::Present).await?;
+                self.converse(Line::new(stream), exchange, false).await
+            }
+            Over::Starttls => {
+                let mut line = Line::new(stream);
+                let asked = self.asks_for_tls(&mut line).await;
+                exchange.heads = line.heads();
+                asked?;
+                let stream: TcpStream = line.into_inner();
+                let stream = wire.within_tls(leg, stream, host, Sni::Present).await?;
+                self.converse(Line::new(stream), exchange, true).await
+            }
+        }
+    }
+
+    async fn asks_for_tls(self, line: &mut Line<TcpStream>) -> Result<(), Wrong> {
+        let pipelines = self.when.does == model::case::Action::PipelineStarttls;
+        match self.address.protocol {
+            Protocol::Imap => imap::asks_for_tls(line, pipelines).await,
+            _ => pop::asks_for_tls(line, pipelines).await,
+        }
+    }
+
+    async fn converse<IO: AsyncRead + AsyncWrite + Unpin>(
+        self,
+        mut line: Line<IO>,
+        exchange: &mut Exchange,
+        upgraded: bool,
+    ) -> Result<String, Wrong> {
+        let read = match self.address.protocol {
+            Protocol::Imap => imap::reads(&mut line, self, upgraded).await,
+            _ => pop::reads(&mut line, self, upgraded).await,
+        };
+        let heads = line.heads();
+        exchange.heads.sent.push_str(&heads.sent);
+        exchange.heads.received.push_str(&heads.received);
+        read
+    }
+
+    /// Name and password.
+    fn credentials(self) -> (&'static str, String, String) {
+        let password = session::password(self.when, self.person).unwrap_or_default();
+        let by = if self.when.sign_in == model::case::Scheme::Plain { "PLAIN" } else { "LOGIN" };
+        (by, self.person.account.clone(), password)
+    }
+}
+
+/// Whose mailbox a message was read from: the address in its To line.
+fn owner_of(message: &str) -> Option<String> {
+    let head = message.split("\r\n\r\n").next().unwrap_or_default();
+    let to = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("to").then(|| value.trim().to_owned())
+    });
+    to.filter(|to| !to.is_empty())
+}
+
+/// In what way a host's answer is no use.
+fn useless(host: &HostName, says: &str) -> Wrong {
+    Wrong::Useless(format!("{host} {says}"))
+}

@@ -1,0 +1,120 @@
+//! A server's lines: bounded, and kept for the journal without passwords.
+
+use model::journal::Heads;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use crate::wire::Broken;
+
+/// The longest line that is read, in bytes.
+const MOST_LINE: usize = 16 * 1024;
+/// The longest message that is read, in bytes, and the most lines of one answer.
+pub(super) const MOST_TEXT: usize = 1024 * 1024;
+pub(super) const MOST_LINES: usize = 10_000;
+/// The most that is kept of a session in one direction.
+const MOST_KEPT: usize = 2048;
+
+/// Why a session came to nothing.
+#[derive(Debug)]
+pub(super) enum Wrong {
+    /// The server said no, in these words.
+    Refused(String),
+    /// It said what is of no use.
+    Useless(String),
+    /// There was no connection, or no TLS.
+    Broken(Broken),
+    /// The connection ended before it had said so.
+    Gone(String),
+}
+
+impl From<Broken> for Wrong {
+    fn from(broken: Broken) -> Wrong {
+        Wrong::Broken(broken)
+    }
+}
+
+/// A connection by lines.
+pub(super) struct Line<IO> {
+    io: IO,
+    ahead: Vec<u8>,
+    heads: Heads,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Line<IO> {
+    pub(super) fn new(io: IO) -> Line<IO> {
+        Line { io, ahead: vec![], heads: Heads::default() }
+    }
+
+    /// Writes; `shown` is what the journal has of it.
+    pub(super) async fn say(&mut self, text: &str, shown: &str) -> Result<(), Wrong> {
+        keep(&mut self.heads.sent, shown);
+        let written = async {
+            self.io.write_all(text.as_bytes()).await?;
+            self.io.flush().await
+        };
+        written.await.map_err(|error| Wrong::Gone(format!("the connection broke: {error}")))
+    }
+
+    /// Writes a line.
+    pub(super) async fn command(&mut self, line: &str) -> Result<(), Wrong> {
+        let line = format!("{line}\r\n");
+        self.say(&line, &line).await
+    }
+
+    /// The next line without its end.
+    pub(super) async fn next(&mut self) -> Result<String, Wrong> {
+        loop {
+            if let Some(at) = self.ahead.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.ahead.drain(..=at).collect();
+                let line = String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned();
+                keep(&mut self.heads.received, &format!("{line}\r\n"));
+                return Ok(line);
+            }
+            if self.ahead.len() > MOST_LINE {
+                return Err(Wrong::Useless(format!("a line of more than {MOST_LINE} bytes came")));
+            }
+            self.more().await?;
+        }
+    }
+
+    /// So many bytes.
+    pub(super) async fn bytes(&mut self, length: usize) -> Result<String, Wrong> {
+        if length > MOST_TEXT {
+            return Err(Wrong::Useless(format!("a text of {length} bytes was announced")));
+        }
+        while self.ahead.len() < length {
+            self.more().await?;
+        }
+        let bytes: Vec<u8> = self.ahead.drain(..length).collect();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        keep(&mut self.heads.received, &text);
+        Ok(text)
+    }
+
+    /// What was said, each side.
+    pub(super) fn heads(&mut self) -> Heads {
+        std::mem::take(&mut self.heads)
+    }
+
+    /// The connection. What was read ahead is forgotten: within TLS it is nobody's (rule X-SEC-7).
+    pub(super) fn into_inner(self) -> IO {
+        self.io
+    }
+
+    async fn more(&mut self) -> Result<(), Wrong> {
+        let mut piece = [0; 4096];
+        match self.io.read(&mut piece).await {
+            Ok(0) => Err(Wrong::Gone("the server closed the connection without a word".to_owned())),
+            Ok(read) => {
+                self.ahead.extend_from_slice(&piece[..read]);
+                Ok(())
+            }
+            Err(error) => Err(Wrong::Gone(format!("the connection broke: {error}"))),
+        }
+    }
+}
+
+fn keep(kept: &mut String, text: &str) {
+    if kept.len() + text.len() <= MOST_KEPT {
+        kept.push_str(text);
+    }
+}
