@@ -5,18 +5,17 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::mail::MailAddress;
 use crate::names::{CaseId, HostName, MailboxName, RuleId, ServerName};
 use crate::problem::{Problem, Source};
 use crate::protocol::{Protocol, View, words};
 use crate::subject::{Declares, Feature};
 use crate::topology::Setting;
-use crate::url::WebUrl;
 
 mod action;
 mod each;
 mod finding;
 mod mail;
+mod opens;
 mod pings;
 mod scheme;
 mod steps;
@@ -24,6 +23,7 @@ mod told;
 mod wire;
 pub use action::Action;
 pub use finding::{FindingLevel, Finds, Listed};
+pub use opens::Opens;
 pub use pings::{Askers, FaultAt, Health, Pings, Status, is_failure};
 pub use scheme::Scheme;
 pub use steps::{Awaited, CopyMove, MailboxMove, Steering, Step};
@@ -248,53 +248,6 @@ words! {
     Plain = "plain",
     /// One base64 word (protocol 12.1 and later).
     Base64 = "base64",
-}
-
-/// What a client is told to open.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Opens {
-    /// An address.
-    Url(WebUrl),
-    /// Outlook set up for a mailbox.
-    Outlook(MailboxName),
-    /// A device set up for a mailbox.
-    Device(MailboxName),
-    /// A server or array that RPC over TCP is spoken with.
-    Rpc(HostName),
-    /// A mail server.
-    Mail(MailAddress),
-}
-
-impl TryFrom<String> for Opens {
-    type Error = String;
-    fn try_from(given: String) -> Result<Self, String> {
-        if let Some(mailbox) = given.strip_prefix("outlook:") {
-            return mailbox.parse().map(Opens::Outlook).map_err(|e| format!("{e}"));
-        }
-        if let Some(mailbox) = given.strip_prefix("device:") {
-            return mailbox.parse().map(Opens::Device).map_err(|e| format!("{e}"));
-        }
-        if let Some(host) = given.strip_prefix("rpc:") {
-            return host.parse().map(Opens::Rpc).map_err(|e| format!("{e}"));
-        }
-        if let Some("imap" | "pop") = given.split(['+', ':']).next() {
-            return given.parse().map(Opens::Mail).map_err(|error| format!("{error}"));
-        }
-        given.parse().map(Opens::Url).map_err(|error| format!("{error}, or like `outlook:purple`"))
-    }
-}
-
-impl From<Opens> for String {
-    fn from(opens: Opens) -> String {
-        match opens {
-            Opens::Url(url) => url.to_string(),
-            Opens::Outlook(mailbox) => format!("outlook:{mailbox}"),
-            Opens::Device(mailbox) => format!("device:{mailbox}"),
-            Opens::Rpc(host) => format!("rpc:{host}"),
-            Opens::Mail(address) => address.to_string(),
-        }
-    }
 }
 
 /// One conversation of the client with one namespace, as it must be.

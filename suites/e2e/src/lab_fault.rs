@@ -3,8 +3,8 @@
 
 use exchange::Script;
 use model::case::{Askers, FaultAt};
-use model::topology::{Certificate, Namespace, Server, ServerRole};
-use model::{ExternalUrl, InternalUrl, Protocol, ServerName, Topology, Version, WebUrl};
+use model::topology::{Certificate, Namespace, OutlookAnywhere, Server, ServerRole};
+use model::{ExternalUrl, HostName, InternalUrl, Protocol, ServerName, Topology, Version, WebUrl};
 
 /// One thing that is wrong about a lab.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ pub const LAB_FAULTS: &[LabFault] = &[
     LabFault {
         id: "lab-trust-ignored",
         title: "nothing is wrong with a certificate that the case says is wrong",
-        rules: &["CERT-1"],
+        rules: &["CERT-1", "CX-EXHTTP-3"],
         spoil: |topology| {
             for server in topology.servers.values_mut() {
                 server.certificate = Certificate::Valid;
@@ -68,7 +68,16 @@ pub const LAB_FAULTS: &[LabFault] = &[
     LabFault {
         id: "lab-region-asks-site1",
         title: "CAS2010 in Site2 passes its own mailbox through Site1",
-        rules: &["PRE-OWA-4A", "PRE-EAS-4A", "PRE-EWS-4", "CX-OWA-4A", "CX-EAS-4A", "CX-EWS-4"],
+        rules: &[
+            "PRE-OA-4",
+            "PRE-OWA-4A",
+            "PRE-EAS-4A",
+            "PRE-EWS-4",
+            "CX-OA-4",
+            "CX-OWA-4A",
+            "CX-EAS-4A",
+            "CX-EWS-4",
+        ],
         spoil: |topology| moves(topology, "mbx2010-s2"),
         pings: None,
     },
@@ -120,6 +129,101 @@ pub const LAB_FAULTS: &[LabFault] = &[
         pings: None,
     },
     LabFault {
+        id: "lab-array-of-other-site",
+        title: "each database names another site's RPC Client Access array",
+        rules: &["PRE-RPC-1", "CX-RPC-1"],
+        pings: None,
+        spoil: |topology| {
+            let array = host(topology, "outlook-s3");
+            let other = host(topology, "outlook-s2");
+            for database in topology.databases.values_mut() {
+                if let Some(named) = &mut database.rpc_client_access_server {
+                    *named = if *named == array { other.clone() } else { array.clone() };
+                }
+            }
+        },
+    },
+    LabFault {
+        id: "lab-array-invented",
+        title: "a site without an array still gets one in the profile",
+        rules: &["PRE-RPC-4"],
+        pings: None,
+        spoil: |topology| {
+            let array = host(topology, "outlook-s2");
+            let own: Vec<_> = topology.servers.keys().map(|name| topology.fqdn(name)).collect();
+            for database in topology.databases.values_mut() {
+                if let Some(named) = &mut database.rpc_client_access_server
+                    && own.contains(named)
+                {
+                    *named = array.clone();
+                }
+            }
+        },
+    },
+    LabFault {
+        id: "lab-2007-through-array",
+        title: "a 2007 profile leads to the array",
+        rules: &["PRE-RPC-2", "CX-RPC-2"],
+        pings: None,
+        spoil: |topology| {
+            let name = host(topology, "mbx2007-s1");
+            let leads = || topology.namespaces.get(&host(topology, "outlook-s1")).cloned();
+            if let Some(array) = leads() {
+                topology.namespaces.insert(name, array);
+            }
+        },
+    },
+    LabFault {
+        id: "lab-2013-speaks-rpc-tcp",
+        title: "the server that holds green takes RPC over TCP, and the answer offers it",
+        rules: &["CX-RPC-3"],
+        pings: None,
+        spoil: |topology| {
+            let name = host(topology, "mbx2013-s1b");
+            let Some(server) = server(topology, "mbx2013-s1b") else { return };
+            server.version = Version::Exchange2010;
+            for database in topology.databases.values_mut() {
+                if database.active.as_str() == "mbx2013-s1b" {
+                    database.rpc_client_access_server = Some(name.clone());
+                }
+            }
+        },
+    },
+    LabFault {
+        id: "lab-exhttp-reversed",
+        title: "ExHTTP comes with the external settings first",
+        rules: &["CX-EXHTTP-1"],
+        pings: None,
+        spoil: |topology| {
+            each_exhttp(topology, |own, inside| {
+                let outside = own.external_host.replace(inside);
+                own.internal_host = outside;
+                std::mem::swap(&mut own.internal_ssl, &mut own.external_ssl);
+            });
+        },
+    },
+    LabFault {
+        id: "lab-external-auth-used",
+        title: "with one name and two authentications the external one is used",
+        rules: &["CX-EXHTTP-2"],
+        pings: None,
+        spoil: |topology| {
+            each_exhttp(topology, |own, _| own.internal_authentication = Some(own.external_authentication));
+        },
+    },
+    LabFault {
+        id: "lab-old-outlook-reads-exhttp",
+        title: "an Outlook below the patch level is led where ExHTTP leads",
+        rules: &["CX-EXHTTP-5"],
+        pings: None,
+        spoil: |topology| {
+            each_exhttp(topology, |own, inside| {
+                own.external_host = Some(inside);
+                own.external_ssl = own.internal_ssl;
+            });
+        },
+    },
+    LabFault {
         id: "lab-2007-serves-newer",
         title: "CAS2007 serves a device whose mailbox is 2010",
         rules: &["X-EAS-2"],
@@ -159,9 +263,18 @@ impl LabFault {
     }
 }
 
-fn host(topology: &Topology, name: &str) -> model::HostName {
-    let host = model::HostName::folded(&format!("{name}.{}", topology.domain));
+fn host(topology: &Topology, name: &str) -> HostName {
+    let host = HostName::folded(&format!("{name}.{}", topology.domain));
     host.expect("a label before a domain is a host name")
+}
+
+/// Changes Outlook Anywhere wherever it has an internal name.
+fn each_exhttp(topology: &mut Topology, change: impl Fn(&mut OutlookAnywhere, HostName)) {
+    for own in topology.servers.values_mut().filter_map(|server| server.outlook_anywhere.as_mut()) {
+        if let Some(inside) = own.internal_host.clone() {
+            change(own, inside);
+        }
+    }
 }
 
 /// Changes every namespace whose name begins so.

@@ -178,13 +178,7 @@ fn loud(leg: &ClientLeg) -> Option<&Exchange> {
     leg.exchanges.iter().enumerate().find_map(|(at, exchange)| {
         let again = leg.exchanges.get(at + 1);
         let repeated = again.is_some_and(|next| next.verb == exchange.verb && next.target == exchange.target);
-        let channel = exchange.verb == "RPC_IN_DATA" || exchange.verb == "RPC_OUT_DATA";
-        let worked = match leg.told {
-            Told::Mailbox(_) => exchange.verb == "RPC_IN_DATA",
-            // Of two channels that are refused one may be left before its answer is there.
-            Told::Refused(_) => channel,
-            _ => false,
-        };
+        let worked = exchange.verb == "RPC_IN_DATA" && matches!(leg.told, Told::Mailbox(_));
         let unanswered = exchange.dialled.is_some() && exchange.status == 0 && !repeated && !worked;
         (unanswered || exchange.status >= 500).then_some(exchange)
     })

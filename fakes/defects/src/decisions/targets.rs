@@ -1,7 +1,7 @@
 //! Lies about where a request is carried, and about who answers.
 
 use model::{Protocol, Role, Version};
-use reference::decide::{Decision, Question, Target};
+use reference::decide::{Decision, MS_RPC, Question, Target};
 
 use super::Lie;
 use super::names::{elsewhere, everywhere, external, home, internal, is_web, of, server_of, to};
@@ -121,6 +121,21 @@ pub(super) const LIES: &[(&str, Lie)] = &[
     ("oab-from-mailbox-site", |question, truth| match elsewhere(question, Version::Exchange2010) {
         Some(account) if question.protocol == Protocol::Oab => {
             to(question.client_access(Version::Exchange2010, &account.site), truth)
+        }
+        _ => truth,
+    }),
+    ("unwraps-rpc", |question, truth| match (question.protocol, &truth, &question.account) {
+        (Protocol::OutlookAnywhere, Decision::Proxy(_), Some(account))
+            if account.version != Version::Exchange2013 =>
+        {
+            Decision::Unwrap(vec![question.at(&account.server, MS_RPC)])
+        }
+        _ => truth,
+    }),
+    ("keeps-rpc-wrapped", |question, truth| match (&truth, &question.account) {
+        (Decision::Unwrap(_), Some(account)) => {
+            let at_home = question.client_access(account.version, &account.site);
+            to(at_home, to(everywhere(question, account.version), truth))
         }
         _ => truth,
     }),

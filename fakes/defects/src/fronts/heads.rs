@@ -20,6 +20,7 @@ pub(super) const LIES: &[(&str, Lie)] = &[
     ("invents-basic", Lie::Head(invents_basic)),
     ("closes-on-401", Lie::Head(closes_on_401)),
     ("loses-rpc-reason", Lie::Head(loses_rpc_reason)),
+    ("hides-missing-ntlm", Lie::Head(hides_missing_ntlm)),
 ];
 
 const X_MS_LOCATION: &str = "x-ms-location";
@@ -88,6 +89,18 @@ fn loses_rpc_reason(_: &Asked, head: &mut response::Parts) -> bool {
         head.extensions.remove::<ReasonPhrase>();
     }
     loses
+}
+
+/// A channel that a server behind refuses, which names another IIS than this front end's own challenge does.
+fn hides_missing_ntlm(asked: &Asked, head: &mut response::Parts) -> bool {
+    let own = head.headers.get(SERVER).is_some_and(|server| server == "Microsoft-IIS/8.5");
+    let refused =
+        asked.protocol == Some(Protocol::OutlookAnywhere) && head.status == StatusCode::UNAUTHORIZED;
+    if refused && !own {
+        becomes(head, 500);
+        head.headers.remove(WWW_AUTHENTICATE);
+    }
+    refused && !own
 }
 
 fn narrows_cookie_path(_: &Asked, head: &mut response::Parts) -> bool {

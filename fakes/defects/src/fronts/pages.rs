@@ -10,6 +10,8 @@ use super::Lie;
 
 pub(super) const LIES: &[(&str, Lie)] = &[
     ("hands-out-one-name", Lie::Page(is_autodiscover_answer, hands_out_one_name)),
+    ("drops-second-exhttp", Lie::Page(is_autodiscover_answer, drops_second_exhttp)),
+    ("exhttp-for-all", Lie::Page(is_autodiscover_answer, exhttp_for_all)),
     ("breaks-special-characters", Lie::Page(is_page, breaks_special_characters)),
     ("password-in-url", Lie::Page(is_page, password_in_url)),
     ("asks-private-or-public", Lie::Page(is_logon_page, other_question)),
@@ -41,6 +43,27 @@ fn hands_out_one_name(asked: &Asked, _: &mut response::Parts, body: &[u8]) -> Op
         rest = after;
     }
     (one_name != text).then(|| one_name.into_bytes())
+}
+
+const EXHTTP: &str = "<Protocol><Type>EXHTTP</Type>";
+
+/// The internal block alone stays.
+fn drops_second_exhttp(_: &Asked, _: &mut response::Parts, body: &[u8]) -> Option<Vec<u8>> {
+    const END: &str = "</Protocol>";
+    let text = std::str::from_utf8(body).ok()?;
+    let (first, last) = (text.find(EXHTTP)?, text.rfind(EXHTTP)?);
+    let end = last + text[last..].find(END)? + END.len();
+    (first < last).then(|| format!("{}{}", &text[..last], &text[end..]).into_bytes())
+}
+
+/// One for `mail` in an answer of an older server.
+fn exhttp_for_all(asked: &Asked, _: &mut response::Parts, body: &[u8]) -> Option<Vec<u8>> {
+    let (_, domain) = asked.host.as_ref()?.as_str().split_once('.')?;
+    let text = std::str::from_utf8(body).ok().filter(|text| !text.contains(EXHTTP))?;
+    let block = format!(
+        "{EXHTTP}<Server>mail.{domain}</Server><SSL>On</SSL><AuthPackage>Ntlm</AuthPackage></Protocol></Account>"
+    );
+    text.contains("<Type>EXPR</Type>").then(|| text.replacen("</Account>", &block, 1).into_bytes())
 }
 
 fn is_page(_: &Asked, head: &response::Parts) -> bool {

@@ -1,6 +1,8 @@
 //! Outlook Anywhere as Outlook speaks it: an OUT and an IN channel, each signed in with requests that have no body, then
 //! the virtual connection that both make ([MS-RPCH] 3.2.2; wire facts 4.1, 4.2).
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Bytes, BytesMut};
@@ -12,12 +14,14 @@ use super::Carrier;
 use super::http::{Body, Head, Line, Open};
 use super::pdu::{self, Pdu, RTS};
 use super::rts::{self, Cookie, RECEIVE_WINDOW, Said};
-use crate::clock::filetime;
+use crate::clock::{filetime, within};
 use crate::legs::{Ending, Leg};
 use crate::ntlm::{self, Fresh, Login};
 use crate::session::{self, basic};
 use crate::wire::Wire;
 
+/// How long a client waits for the second of two refusals.
+const REFUSAL: Duration = Duration::from_secs(3);
 /// What an IN channel declares to send.
 const DECLARED: u64 = 1 << 30;
 /// What an OUT channel declares, the first of a virtual connection and a successor.
@@ -252,19 +256,23 @@ impl<'c, 'n> Channels<'c, 'n> {
     async fn begin_out(&mut self) -> Result<(), Ending> {
         let most = self.wire.network.limits.head_bytes;
         let (Some(out), Some(inward)) = (&mut self.out, &mut self.inward) else { return Err(gone()) };
-        let (failed, head) = tokio::select! {
-            head = out.open.line.head(most) => (&mut out.open, head),
-            head = inward.open.line.head(most) => (&mut inward.open, head),
+        let (answered, other, head) = tokio::select! {
+            head = out.open.line.head(most) => (&mut out.open, &mut inward.open, head),
+            head = inward.open.line.head(most) => (&mut inward.open, &mut out.open, head),
         };
         let head = head.map_err(broken)?;
-        (failed.exchange.status, failed.exchange.reason) = (head.status, head.reason.clone());
-        match (head.status, failed.exchange.verb == "RPC_OUT_DATA") {
-            (200, true) => {
-                out.body = Body::of(&head);
-                Ok(())
-            }
-            (401, _) => Err(self.refused("the channel was refused")),
-            (status, _) => Err(Ending::because(Told::Failed(status), head.reason)),
+        (answered.exchange.status, answered.exchange.reason) = (head.status, head.reason.clone());
+        if head.status == 200 && answered.exchange.verb == "RPC_OUT_DATA" {
+            out.body = Body::of(&head);
+            return Ok(());
+        }
+        // What refuses one channel refuses the other: who leaves at once would not see it.
+        if let Some(Ok(head)) = within(REFUSAL, other.line.head(most)).await {
+            (other.exchange.status, other.exchange.reason) = (head.status, head.reason);
+        }
+        match head.status {
+            401 => Err(self.refused("the channel was refused")),
+            status => Err(Ending::because(Told::Failed(status), head.reason)),
         }
     }
 
