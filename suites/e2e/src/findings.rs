@@ -9,6 +9,7 @@ use model::verdict::{Difference, Outcome, Verdict};
 use crate::suite::{Suite, SuiteError};
 
 pub(crate) mod fault;
+mod mail;
 mod topology;
 
 pub(crate) use topology::findings as of;

@@ -45,7 +45,19 @@ pub(crate) const CHECK_FAULTS: &[CheckFault] = &[
     },
 ];
 
-const RULES: &[&str] = &["TOP-2", "TOP-3", "DNS-2", "DNS-3", "AMB-1", "PRE-RPC-3", "CX-EXHTTP-2"];
+const RULES: &[&str] = &[
+    "TOP-2",
+    "TOP-3",
+    "DNS-2",
+    "DNS-3",
+    "AMB-1",
+    "PRE-RPC-3",
+    "CX-EXHTTP-2",
+    "CX-POP-2",
+    "CX-POP-7",
+    "CX-IMAP-2",
+    "CX-IMAP-7",
+];
 
 impl CheckFault {
     /// Spoils every finding in its turn. A rule of which nothing could be spoiled is an error: then nothing shows it.

@@ -22,6 +22,7 @@ pub(crate) fn findings(t: &Topology) -> Vec<Finding> {
         connection_points_name_autodiscover(t),
         address_books_are_distributed(t),
         certificates_are_valid(t),
+        super::mail::findings(t),
     ]
     .concat()
 }
