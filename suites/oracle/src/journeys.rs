@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use model::case::{Action, ClientKind, ComesBack, Device, Lookup, Opens, Over, Password, QueryForm};
+use model::case::{Action, ClientKind, ComesBack, Device, Lookup, Opens, Over, Password, QueryForm, Scheme};
 use model::mail::MailAddress;
-use model::{MailboxName, Protocol, ServerName, Topology, Version, View, WebUrl, When};
+use model::{HostName, MailboxName, Protocol, ServerName, Topology, Version, View, WebUrl, When};
 
 use crate::facts::{Facts, external_url, signs_in_by_forms};
 
@@ -77,6 +77,7 @@ impl Usual<'_> {
         if self.facts.version == Version::Exchange2013 {
             all.extend([Action::MapiConnect, Action::MapiAddressBook].map(set_up));
         }
+        all.push(When { sign_in: Scheme::Profile, ..set_up(Action::Connect) });
         all.push(When { password: Password::Wrong, ..set_up(Action::Autodiscover) });
         let excludes = vec![Lookup::Scp, Lookup::HttpsRoot, Lookup::HttpsAutodiscover];
         all.push(When { excludes, ..set_up(Action::Autodiscover) });
@@ -93,6 +94,10 @@ impl Usual<'_> {
                     Action::DownloadOab,
                 );
             }
+        }
+        for host in self.rpc_proxies() {
+            let path = "/rpc/rpcproxy.dll?mailbox:6001".to_owned();
+            typed(WebUrl { tls: true, host, path }, Action::Connect);
         }
         for url in self.typed(Protocol::Mapi) {
             typed(url, Action::MapiConnect);
@@ -158,6 +163,16 @@ impl Usual<'_> {
         let own = facts.published(facts.version, facts.site, protocol).map(|(_, url)| url);
         let subject = external_url(facts.seat, protocol);
         subject.into_iter().chain(own).filter(|url| self.resolves(url)).cloned().collect()
+    }
+
+    /// The names of Outlook Anywhere: the subject's, and for 2010 the one of the mailbox's site.
+    fn rpc_proxies(&self) -> BTreeSet<HostName> {
+        let facts = self.facts;
+        let own = facts.published_outlook_anywhere(Version::Exchange2010, facts.site);
+        let own = own.filter(|_| facts.version == Version::Exchange2010);
+        let subject = facts.seat.outlook_anywhere.as_ref().and_then(|own| own.external_host.as_ref());
+        let named = subject.into_iter().chain(own).filter(|host| facts.resolves(host, self.view));
+        named.cloned().collect()
     }
 
     /// The address of CAS2007 in the subject's site.

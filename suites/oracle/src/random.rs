@@ -411,12 +411,17 @@ impl File<'_> {
         for farm in &plan.farms {
             let (version, site, mailbox) = (farm.version, farm.site, farm.mailbox());
             let at = format!("{version}-s{site}");
+            let mut names = farm.client_access();
+            // No site has an array: a 2010 database names a server (PRE-RPC-4).
+            let rpc = match version {
+                2010 => format!(", rpc-client-access-server = \"{}.contoso.com\"", names[0]),
+                _ => String::new(),
+            };
             say!(
                 databases,
-                "db{at} = {{ copies = [\"mbx{at}\"], active = \"mbx{at}\", oab = \"oab-{version}\" }}"
+                "db{at} = {{ copies = [\"mbx{at}\"], active = \"mbx{at}\", oab = \"oab-{version}\"{rpc} }}"
             );
             say!(mailboxes, "{mailbox} = {{ database = \"db{at}\" }}");
-            let mut names = farm.client_access();
             names.truncate(if farm.pair_distributes { 2 } else { 1 });
             for (of, list) in &mut points {
                 if *of == version || (*of == 2010 && site == 1 && plan.legacy_distributes_2010) {
