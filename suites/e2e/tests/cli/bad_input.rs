@@ -169,7 +169,6 @@ fn a_file_that_is_something_else_is_refused(#[case] file: &str, #[case] text: &s
 #[case::nothing_to_start("[\"sleep\", \"60\"]", "[]", &["there is nothing to start"])]
 #[case::variable("\"60\"", "\"{listen.smtp}\"", &["there is no variable {listen.smtp}", "{listen.https}, {listen.http}"])]
 #[case::signs("tcp = \"https\"", "tcp = \"https\", log = \"up\"", &["by exactly one of tcp, http and log"])]
-#[case::pings("tcp = \"https\"", "tcp = \"https\", pings = true", &["a first health round cannot be waited for"])]
 #[case::no_sign("{ tcp = \"https\", ", "{ ", &["by exactly one of tcp, http and log", "ready = { tcp = \"https\""])]
 #[case::path("tcp = \"https\"", "http = \"health\"", &["`health` is no path that can be asked for", "http /health"])]
 #[case::reload("within = \"1s\" }", "within = \"1s\" }\nreload = { signal = \"KILL\" }", &["`KILL` is no signal that reloads", "HUP"])]

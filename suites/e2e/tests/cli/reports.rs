@@ -76,6 +76,7 @@ fn the_failed_case_and_no_other_leaves_its_evidence() {
         "again.txt",
         "dns.jsonl",
         "heads.txt",
+        "iis.log",
         "journeys.json",
         "journeys.txt",
         "ledger.jsonl",
@@ -90,6 +91,8 @@ fn the_failed_case_and_no_other_leaves_its_evidence() {
     assert_eq!(text("again.txt").lines().next(), again["again"].as_str());
     assert!(text("journeys.txt").starts_with("coexistence/owa/purple: leg"), "{}", text("journeys.txt"));
     assert_eq!(json(&format!("{of_case}/journeys.json"))["expected"], again["expected"]);
+    let iis = text("iis.log");
+    assert!(iis.contains("\n#Fields: date time s-sitename ") && iis.contains(" GET /owa/ "), "{iis}");
     let heads = text("heads.txt");
     assert!(heads.contains("\n> GET /owa/ HTTP/1.1\n> Host: mail.contoso.com\n"), "{heads}");
     assert!(heads.contains("\n< HTTP/1.1 302 Found\n"), "{heads}");
