@@ -171,8 +171,11 @@ impl Usual<'_> {
         let own = facts.published_outlook_anywhere(Version::Exchange2010, facts.site);
         let own = own.filter(|_| facts.version == Version::Exchange2010);
         let subject = facts.seat.outlook_anywhere.as_ref().and_then(|own| own.external_host.as_ref());
-        let named = subject.into_iter().chain(own).filter(|host| facts.resolves(host, self.view));
-        named.cloned().collect()
+        let named = subject.into_iter().chain(own).filter(|host| facts.resolves(host, self.view)).cloned();
+        // A profile that was never told of Exchange 2010 or 2013.
+        let at_home = facts.version == Version::Exchange2007 && *facts.site == facts.seat.site;
+        let legacy = self.legacy(Protocol::Ews).filter(|_| at_home).map(|url| url.host);
+        named.chain(legacy).collect()
     }
 
     /// The address of CAS2007 in the subject's site.

@@ -396,6 +396,7 @@ fn outlook_anywhere() -> Vec<Row> {
         ),
         row("PRE-OA-2", at(Cas2010, V2007, Same), Serve, &["PRE-OA-2"]),
         as_near("PRE-OA-2", "oa-2007-elsewhere", at(Cas2010, V2007, Other), Serve),
+        as_near("PRE-OA-2", "oa-at-legacy", at(Reached::Cas2007, V2007, Same), Serve),
         row("PRE-OA-3", at(Cas2010, V2010, Hidden), ToCasByRpc, &["PRE-OA-3"]),
         as_near("PRE-OA-3", "oa-2010-facing-before-2013", at(Cas2010, V2010, Facing), ToCasByRpc),
     ]
