@@ -244,13 +244,15 @@ fn step_fits(id: &CaseId, step: &Step, t: &Topology) {
     }
 }
 
+/// Inside, a server's own FQDN leads to it, though no namespace has that name.
 fn leads_to<'a>(host: &HostName, view: View, t: &'a Topology) -> &'a [ServerName] {
     let host =
         t.services.values().map(|service| &service.target).find(|target| *target == host).unwrap_or(host);
     match (t.namespaces.get(host), view) {
         (Some(namespace), View::Internal) => &namespace.internal,
         (Some(namespace), View::External) => &namespace.external,
-        (None, _) => &[],
+        (None, View::Internal) => t.server_with_fqdn(host).map_or(&[], std::slice::from_ref),
+        (None, View::External) => &[],
     }
 }
 
