@@ -92,6 +92,8 @@ struct Farm {
     /// For each Client Access server what kinds of connection it is set to; where none, the service is stopped.
     mail: [&'static [&'static str]; 2],
     mail_runs: bool,
+    /// Whether their RPC proxies take NTLM, which a 2013 front end needs (TOP-3).
+    ntlm: bool,
 }
 
 /// The protocols for which it carries an ExternalURL; ECP as OWA.
@@ -167,6 +169,9 @@ impl Plan {
             farm.mail = [MAIL, MAIL].map(|all| all[(dice.roll() % all.len() as u64) as usize]);
             farm.mail_runs = dice.chance(5, 6);
         }
+        for farm in &mut farms {
+            farm.ntlm = dice.chance(7, 8);
+        }
         Plan { farms, ..plan }
     }
 
@@ -192,6 +197,7 @@ impl Farm {
                 .filter(|word| is_2010 && !word.is_empty()),
             mail: [USUAL; 2],
             mail_runs: true,
+            ntlm: true,
         }
     }
 
@@ -322,10 +328,11 @@ impl File<'_> {
             // Nobody says what a CAS2007 offers in clear: here it takes a password.
             let clear = farm.version == 2007 || kinds.contains(&"");
             self.mail(name, &inside, kinds, farm.mail_runs, clear);
+            let iis = if farm.ntlm { "\"ntlm\", \"basic\"" } else { "\"basic\"" };
             say!(
                 self.servers,
                 "\n[servers.{name}.outlook-anywhere]\n{host}external-authentication = \"basic\"\n\
-                 external-ssl = true\niis-authentication = [\"ntlm\", \"basic\"]"
+                 external-ssl = true\niis-authentication = [{iis}]"
             );
         }
         self.server(

@@ -28,11 +28,6 @@ impl Row {
         matches!(self.when.credentials, Credentials::Session | Credentials::SessionOver)
     }
 
-    /// Whether it speaks of a setting that every drawn topology has right: legacy RPC proxies take NTLM (TOP-3).
-    pub fn is_of_a_finding(&self) -> bool {
-        self.when.ntlm == Ntlm::Missing
-    }
-
     /// A rule of the article, before (`PRE-`) or with (`CX-`) Exchange 2013, or of another source (`X-`, `GEN-`), that
     /// claims this row where a 2013 front end is in the seat, or where none is.
     pub fn claimed(&self, with_2013: bool) -> bool {

@@ -47,6 +47,7 @@ fn no_two_rows_apply_at_once() {
             && a.selection.meets(b.selection)
             && a.channel.meets(b.channel)
             && a.service.meets(b.service)
+            && a.ntlm.meets(b.ntlm)
     };
     for (at, row) in rows.iter().enumerate() {
         for other in &rows[at + 1..] {

@@ -175,12 +175,8 @@ struct Drawn {
 /// Draws the topologies asked for; then, from the seeds after those, each that reaches a row none before it reached.
 fn draw(first: u64, options: &Random) -> Drawn {
     let table = Table::standard();
-    let every: BTreeSet<&'static str> = table
-        .rows()
-        .iter()
-        .filter(|row| !row.is_of_a_return() && !row.is_of_a_finding())
-        .map(|row| row.id)
-        .collect();
+    let every: BTreeSet<&'static str> =
+        table.rows().iter().filter(|row| !row.is_of_a_return()).map(|row| row.id).collect();
     let mut drawn =
         Drawn { topologies: vec![], reached: BTreeSet::new(), wanted: every.len(), missing: vec![] };
     let asked = options.count as u64;
