@@ -21,25 +21,59 @@ pub struct Group {
     pub shared: bool,
 }
 
+/// What a case may leave behind in its lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Leaves {
+    /// Nothing that another case could notice.
+    Nothing,
+    /// Sign-ins that failed: a subject may shut out whoever goes on guessing, by address too.
+    WrongPasswords,
+    /// Answers held longer than a second: a subject may have only so many at once.
+    HeldAnswers,
+    /// A fault, a 5xx, a reset, a lab that is not as it was.
+    Something,
+}
+
+impl Leaves {
+    fn of(case: &Case) -> Leaves {
+        let aloud = |told: &Told| match told {
+            Told::Failed(_) | Told::Unavailable(_) => true,
+            Told::Answered(statuses) => statuses.iter().any(|status| *status == 0 || *status >= 500),
+            _ => false,
+        };
+        let wrong = case.steps.iter().any(|step| step.when.password == Password::Wrong);
+        let held =
+            |action| matches!(action, Action::Ping | Action::StreamingEvents | Action::MapiNotificationWait);
+        let held = case.steps.iter().any(|step| held(step.when.does));
+        let quiet = case.given.faults.is_empty()
+            && case.given.answers.values().flatten().all(|answer| answer.ends == Ends::Whole)
+            && case.steps.iter().flat_map(|step| &step.when.sends).all(|send| !send.leaves())
+            && case.steps.iter().all(|step| {
+                step.before.iter().all(changes_nothing) && !step.then.iter().any(|leg| aloud(&leg.told))
+            });
+        match (quiet, wrong, held) {
+            (true, false, false) => Leaves::Nothing,
+            (true, true, false) => Leaves::WrongPasswords,
+            (true, false, true) => Leaves::HeldAnswers,
+            _ => Leaves::Something,
+        }
+    }
+
+    /// How many such cases share a lab. Fewer wrong passwords than any subject that counts them takes for guessing.
+    fn most(self) -> usize {
+        match self {
+            Leaves::Nothing => usize::MAX,
+            Leaves::WrongPasswords => 4,
+            Leaves::HeldAnswers => 16,
+            Leaves::Something => 1,
+        }
+    }
+}
+
 /// Whether a case leaves nothing behind: no fault, no 5xx, no reset, no answer held longer than a second, no wrong
 /// password, nothing done to the running lab.
 pub fn may_share(case: &Case) -> bool {
-    let quiet =
-        |action| !matches!(action, Action::Ping | Action::StreamingEvents | Action::MapiNotificationWait);
-    let aloud = |told: &Told| match told {
-        Told::Failed(_) | Told::Unavailable(_) => true,
-        Told::Answered(statuses) => statuses.iter().any(|status| *status == 0 || *status >= 500),
-        _ => false,
-    };
-    case.given.faults.is_empty()
-        && case.given.answers.values().flatten().all(|answer| answer.ends == Ends::Whole)
-        && case.steps.iter().flat_map(|step| &step.when.sends).all(|send| !send.leaves())
-        && case.steps.iter().all(|step| {
-            step.before.iter().all(changes_nothing)
-                && step.when.password != Password::Wrong
-                && quiet(step.when.does)
-                && !step.then.iter().any(|leg| aloud(&leg.told))
-        })
+    Leaves::of(case) == Leaves::Nothing
 }
 
 /// Whether cases beside this one see nothing of it.
@@ -52,16 +86,17 @@ fn looks_at_health(case: &Case) -> bool {
     case.needs.contains(&Feature::Health)
 }
 
-/// Puts cases together that may share a lab; with `isolate` each has its own.
+/// Puts cases together that may share a lab, each with those that leave the same; with `isolate` each has its own.
 pub fn groups(cases: &[Arc<Case>], isolate: bool) -> Vec<Group> {
     let mut groups: Vec<(String, Group)> = vec![];
     for case in cases {
-        let shared = !isolate && may_share(case);
+        let leaves = Leaves::of(case);
+        let most = if isolate { 1 } else { leaves.most() };
         let (name, rounds) = (case.topology_name(), looks_at_health(case));
-        let key = format!("{name} {:?} {rounds}", case.given.settings);
-        match groups.iter_mut().find(|(known, group)| shared && group.shared && *known == key) {
+        let key = format!("{leaves:?} {name} {:?} {rounds}", case.given.settings);
+        match groups.iter_mut().find(|(known, group)| *known == key && group.cases.len() < most) {
             Some((_, group)) => group.cases.push(case.clone()),
-            None => groups.push((key, Group { cases: vec![case.clone()], shared })),
+            None => groups.push((key, Group { cases: vec![case.clone()], shared: most > 1 })),
         }
     }
     // What runs longest begins first: a case that waits, and then one that repeats itself, since it does so one after the
@@ -77,7 +112,7 @@ pub fn groups(cases: &[Arc<Case>], isolate: bool) -> Vec<Group> {
 }
 
 /// How often the case waits for something that takes its time.
-fn waits(case: &Case) -> usize {
+pub(crate) fn waits(case: &Case) -> usize {
     let done = case.steps.iter().flat_map(|step| &step.before);
     done.filter(|steering| matches!(steering, Steering::WaitsFor(_))).count()
 }
@@ -181,4 +216,47 @@ const LONGEST_QUIET: Duration = Duration::from_secs(5);
 /// by whoever writes the subject's file, in its configuration and here alike.
 fn quiet(subject: &Subject) -> Option<Duration> {
     subject.declares.quiet.map(|span| span.0.mul_f64(SURELY_BELOW).min(LONGEST_QUIET))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suite() -> Suite {
+        Suite::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap()
+    }
+
+    fn leaves(suite: &Suite, id: &str) -> Leaves {
+        Leaves::of(suite.cases.iter().find(|case| case.id.as_str() == id).unwrap())
+    }
+
+    #[test]
+    fn a_case_that_leaves_something_has_a_lab_of_its_own_and_wrong_passwords_are_few_in_one() {
+        let suite = suite();
+        let groups = groups(&suite.cases, false);
+        for group in &groups {
+            let first = Leaves::of(&group.cases[0]);
+            assert!(group.cases.iter().all(|case| Leaves::of(case) == first), "{}", group.cases[0].id);
+            assert!(group.cases.len() <= first.most(), "{}", group.cases[0].id);
+            assert_eq!(group.shared, first != Leaves::Something, "{}", group.cases[0].id);
+        }
+        assert_eq!(groups.iter().map(|group| group.cases.len()).sum::<usize>(), suite.cases.len());
+    }
+
+    #[test]
+    fn isolated_cases_have_labs_of_their_own() {
+        let suite = suite();
+        let groups = groups(&suite.cases, true);
+        assert!(groups.iter().all(|group| group.cases.len() == 1 && !group.shared));
+        assert_eq!(groups.len(), suite.cases.len());
+    }
+
+    #[test]
+    fn what_a_case_leaves_is_read_from_it() {
+        let suite = suite();
+        assert_eq!(leaves(&suite, "coexistence/owa/purple"), Leaves::Nothing);
+        assert_eq!(leaves(&suite, "coexistence/owa/purple-wrong-password"), Leaves::WrongPasswords);
+        assert_eq!(leaves(&suite, "coexistence/eas/green-ping"), Leaves::HeldAnswers);
+        assert_eq!(leaves(&suite, "coexistence/owa/green-failover"), Leaves::Something);
+    }
 }

@@ -16,7 +16,7 @@ use super::bare::{Conversation, Load, Peers};
 use super::figures::{Figures, ratio};
 use super::{Setting, Unmeasured};
 use crate::judge::Trace;
-use crate::lab_of::may_share;
+use crate::lab_of::{may_share, waits};
 use crate::run::{Came, How, Work, run};
 use crate::suite::Suite;
 
@@ -54,13 +54,13 @@ pub(super) async fn measure(setting: &Setting) -> Result<String, Unmeasured> {
     Ok(lines)
 }
 
-/// Rules without X-, the two base topologies as they are, health rounds apart; of two readings the article's own, which is
-/// the reference's.
+/// Rules without X-, the two base topologies as they are; of two readings the article's own, which is the reference's. Cases
+/// that wait for a time which the subject declares (its health rounds, its OWA time-out) are apart: that time is its own.
 fn cases(suite: &Suite) -> Vec<Arc<Case>> {
     let read_so = |case: &Case| case.declares.oab_local_site != Some(LocalSite::Mailbox);
     let base = |case: &Case| case.given == Given::default() && !case.topology.contains('+');
     let article = |case: &Case| !case.rules.iter().any(|rule| rule.as_str().starts_with("X-"));
-    let waits = |case: &Case| case.needs.contains(&Feature::Health);
+    let waits = |case: &Case| case.needs.contains(&Feature::Health) || waits(case) > 0;
     let its = |case: &&Arc<Case>| base(case) && article(case) && read_so(case) && !waits(case);
     suite.cases.iter().filter(its).cloned().collect()
 }
