@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 
 use http::header::{self, HeaderName, HeaderValue};
@@ -17,6 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::clock;
 use crate::discover::Directory;
+use crate::hears_out::HearsOut;
 use crate::lane::{Kept, LaneId, Open, Tied};
 use crate::names::Names;
 use crate::ports::{Back, BackError, Client, Flow, Octets, Passage, Ports, Stream, Waiting};
@@ -282,13 +284,15 @@ impl Way {
         if let Some(octets) = self.octets.get() {
             stream = octets.behind(passage.asked.client, stream);
         }
+        let cut = Arc::new(AtomicBool::new(false));
+        let stream = HearsOut::new(stream, cut.clone());
         let mut builder = http1::Builder::new();
         builder.preserve_header_case(true);
         let (sender, connection) =
             builder.handshake(TokioIo::new(stream)).await.map_err(|error| unreachable(error.to_string()))?;
         // What ends it early is told to whoever waits for its answer.
         let driver = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
-        Ok(Open { sender, driver, local })
+        Ok(Open { sender, driver, local, cut })
     }
 }
 

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -98,6 +99,14 @@ pub(crate) struct Open {
     pub(crate) driver: AbortOnDropHandle<()>,
     /// This end of it.
     pub(crate) local: SocketAddr,
+    /// Whether nothing more can be written to it.
+    pub(crate) cut: Arc<AtomicBool>,
+}
+
+impl Open {
+    fn takes_another_request(&self) -> bool {
+        !self.driver.is_finished() && !self.sender.is_closed() && !self.cut.load(Ordering::Relaxed)
+    }
 }
 
 /// Connections that wait for the next request.
@@ -106,8 +115,7 @@ pub(crate) struct Kept(Mutex<HashMap<LaneId, Open>>);
 
 impl Kept {
     pub(crate) fn take(&self, lane: &LaneId) -> Option<Open> {
-        let alive = |open: &Open| !open.driver.is_finished() && !open.sender.is_closed();
-        self.change(|kept| kept.remove(lane)).filter(alive)
+        self.change(|kept| kept.remove(lane)).filter(Open::takes_another_request)
     }
 
     pub(crate) fn keep(&self, lane: LaneId, open: Open) {

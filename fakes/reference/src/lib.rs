@@ -14,6 +14,7 @@ pub mod decide;
 pub mod discover;
 mod edge;
 pub mod front;
+mod hears_out;
 pub mod lab;
 pub mod lane;
 mod mail;

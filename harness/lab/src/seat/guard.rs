@@ -1,8 +1,10 @@
 //! What ends the subjects when this very process is killed and can end nothing any more.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::Pid;
 
@@ -21,34 +23,47 @@ done
 for one in $groups; do kill -s KILL -- "-$one"; done
 "#;
 
+/// A program says itself that it begins, before it does: whoever is killed just after starting it could not say so any more.
+/// Its standard input is the pipe until then. A guard that was killed by somebody guards no more, and stops nobody.
+const ANNOUNCED: &str = r#"trap '' PIPE; echo "over $$" >&0; trap - PIPE; exec "$@" </dev/null"#;
+
 /// None until a first group is watched; where there is no shell there is no guard.
 static SHELL: Mutex<Option<io::Result<Shell>>> = Mutex::new(None);
 
-/// A process group that is watched over.
-#[derive(Debug)]
-pub(super) struct Guard(Pid);
-
-impl Guard {
-    /// Watches over a process group.
-    pub(super) fn over(group: Pid) -> Guard {
-        say("over", group);
-        Guard(group)
-    }
-
-    /// Has it forgotten, before the group's number may become another's: the shell reads what it is told in order.
-    pub(super) fn release(self) {
-        say("done", self.0);
+/// A command whose process group, of which it is to be the leader, is watched over. It reads nothing.
+pub(super) fn watched(program: &OsStr) -> Command {
+    match pipe() {
+        Some(pipe) => {
+            let mut command = Command::new("sh");
+            command.args(["-c", ANNOUNCED, "sh"]).arg(program).stdin(pipe);
+            command
+        }
+        None => {
+            let mut command = Command::new(program);
+            command.stdin(Stdio::null());
+            command
+        }
     }
 }
 
-fn say(word: &str, group: Pid) {
-    let mut shell = SHELL.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Ok(Shell(child)) = shell.get_or_insert_with(Shell::start)
+/// Has a group forgotten, before its number may become another's: the shell reads what it is told in order.
+pub(super) fn release(group: Pid) {
+    if let Some(Ok(Shell(child))) = &mut *shell()
         && let Some(pipe) = &mut child.stdin
     {
-        // A guard that is gone, being killed by somebody, guards no more.
-        let _ = writeln!(pipe, "{word} {}", group.as_raw_nonzero());
+        // A guard that is gone guards no more.
+        let _ = writeln!(pipe, "done {}", group.as_raw_nonzero());
     }
+}
+
+fn pipe() -> Option<OwnedFd> {
+    let mut shell = shell();
+    let started = shell.get_or_insert_with(Shell::start).as_ref().ok()?;
+    started.0.stdin.as_ref()?.as_fd().try_clone_to_owned().ok()
+}
+
+fn shell() -> MutexGuard<'static, Option<io::Result<Shell>>> {
+    SHELL.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shell {

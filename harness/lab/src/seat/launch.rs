@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use super::process::Process;
-use super::{Seat, SeatError};
+use super::{Seat, SeatError, guard};
 use crate::ground::GroundKind;
 
 /// A command that is ready to be started.
@@ -41,19 +41,13 @@ impl Launch {
         let wrap = wrap(seat.ground);
         let mut command = match wrap.split_first() {
             Some((first, rest)) => {
-                let mut command = Command::new(first);
+                let mut command = guard::watched(first.as_ref());
                 command.args(rest).arg(&program);
                 command
             }
-            None => Command::new(&program),
+            None => guard::watched(program.as_ref()),
         };
-        command
-            .args(arguments)
-            .envs(env)
-            .current_dir(&seat.work)
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(err);
+        command.args(arguments).envs(env).current_dir(&seat.work).stdout(out).stderr(err);
         // A group of its own: a signal to it reaches what it starts too, and Ctrl-C at the terminal reaches only us.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);

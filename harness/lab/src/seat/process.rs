@@ -9,7 +9,7 @@ use model::subject::{ReloadSignal, StopSignal};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::sync::watch;
 
-use super::guard::Guard;
+use super::guard;
 
 /// A started process, leader of its own group.
 #[derive(Debug)]
@@ -22,19 +22,18 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts it, and a thread that waits for its end.
+    /// Starts it, and a thread that waits for its end. The command is one that is watched over, and leads its own group.
     pub(super) fn start(mut command: Command) -> io::Result<Process> {
         let child = command.spawn()?;
         // The command holds the log open; what the subject holds is its own.
         drop(command);
         let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| io::Error::other("a process without a number"))?;
-        let guard = Guard::over(pid);
         let (tell, status) = watch::channel(None);
         let reaped = Arc::new(Mutex::new(false));
         let gone = reaped.clone();
         let waiter = std::thread::Builder::new().name("seat".into()).spawn(move || {
-            let _ = tell.send(reap(child, pid, guard, &gone));
+            let _ = tell.send(reap(child, pid, &gone));
         })?;
         Ok(Process { pid, reaped, status, waiter: Some(waiter) })
     }
@@ -98,12 +97,12 @@ impl Drop for Process {
 }
 
 /// Waits for the end, then ends the rest of the group while its number still is the group's, then reaps.
-fn reap(mut child: Child, pid: Pid, guard: Guard, reaped: &Mutex<bool>) -> Option<ExitStatus> {
+fn reap(mut child: Child, pid: Pid, reaped: &Mutex<bool>) -> Option<ExitStatus> {
     while let Err(rustix::io::Errno::INTR) =
         waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
     {}
     let _ = kill_process_group(pid, Signal::KILL);
-    guard.release();
+    guard::release(pid);
     let mut reaped = lock(reaped);
     let status = child.wait().ok();
     *reaped = true;
