@@ -6,9 +6,6 @@ use std::time::{Duration, Instant};
 /// How long a request's head or body, a TLS greeting or an answer's head may take.
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a connection may be quiet before a request's head is there: IIS's connection timeout unless set otherwise.
-pub(crate) const IDLE: Duration = Duration::from_secs(120);
-
 /// How long a server behind may hold an answer: longer than any heartbeat (wire facts 2.1: 3600 s).
 pub(crate) const LONG_LIMIT: Duration = Duration::from_secs(3600);
 

@@ -10,6 +10,7 @@ use directory::ntlm::Challenge;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ledger::{Conveyed, Ledger, Opener};
+use protocols::iis::patience::{CONNECTION_TIMEOUT, Patient, Turn};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -17,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::answered::Answers;
-use crate::clock::{IDLE, LIMIT, relief, within};
+use crate::clock::{LIMIT, relief, within};
 use crate::dictated::Cut;
 use crate::rpc;
 use crate::server::Server;
@@ -206,22 +207,27 @@ where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let io = Tap::new(io, connection.heard.clone(), connection.answers.clone());
-    let io = TokioIo::new(Speaking::new(io, connection.spoken.clone()));
+    let turn = Turn::default();
+    let io = Patient::new(Speaking::new(io, connection.spoken.clone()), turn.clone());
     let connection = Arc::new(connection);
     let service = service_fn(move |request| {
-        let (server, connection) = (server.clone(), connection.clone());
+        let (server, connection, turn) = (server.clone(), connection.clone(), turn.clone());
+        turn.begins();
         async move {
             let answer = server.answer(&connection, request).await?;
-            Ok::<_, Cut>(connection.answers.follow(answer))
+            Ok::<_, Cut>(connection.answers.follow(answer).map(|body| turn.during(body)))
         }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(IDLE)
+        .header_read_timeout(CONNECTION_TIMEOUT)
         .max_buf_size(MOST_HEAD_BYTES)
         .preserve_header_case(true)
-        .serve_connection(io, service)
+        .serve_connection(TokioIo::new(io), service)
         .await;
     // A connection that broke off, or spoke no HTTP, has been recorded as far as it was understood.
     drop(served);
 }
+
+#[cfg(test)]
+mod tests;

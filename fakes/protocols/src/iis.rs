@@ -11,6 +11,7 @@ use crate::answer::{Answer, Body};
 
 pub(crate) mod clock;
 pub mod ntlm;
+pub mod patience;
 
 /// A reason phrase other than the status code's own, carried as an extension of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

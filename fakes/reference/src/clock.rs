@@ -3,8 +3,6 @@
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// How long a client may take over a request's head.
-pub(crate) const HEAD: Duration = Duration::from_secs(10);
 /// How long a TLS handshake may take, on either side.
 pub(crate) const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a client may take over a form or an Autodiscover request.

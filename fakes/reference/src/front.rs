@@ -14,6 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use model::{HostName, Protocol, Role};
+use protocols::iis::patience::{CONNECTION_TIMEOUT, Patient, Turn};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -176,13 +177,18 @@ async fn greet(
 }
 
 async fn serve(stream: Box<dyn Stream>, client: Client, tls: bool, server: &impl Serves) {
-    let stream = server.ports().bytes.front(client, stream);
-    let service = service_fn(|request: Request<Incoming>| async move {
-        let request = request.map(answers::flow);
-        Ok::<_, Infallible>(server.handle(client, tls, request).await)
+    let turn = Turn::default();
+    let stream = Patient::new(server.ports().bytes.front(client, stream), turn.clone());
+    let service = service_fn(|request: Request<Incoming>| {
+        turn.begins();
+        let (request, turn) = (request.map(answers::flow), turn.clone());
+        async move {
+            let answer = server.handle(client, tls, request).await;
+            Ok::<_, Infallible>(answer.map(|body| turn.during(body)))
+        }
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(clock::HEAD);
+    builder.timer(TokioTimer::new()).header_read_timeout(CONNECTION_TIMEOUT);
     builder.max_buf_size(LONGEST_HEAD).preserve_header_case(true);
     // A client that breaks off is nothing to report: the lab sees what it was told.
     let _ = builder.serve_connection(TokioIo::new(stream), service).await;

@@ -1,11 +1,12 @@
 //! The one place of the pages that looks at the clock.
 
-use std::future::Future;
+use std::future::{Future, Pending, pending};
+use std::pin::Pin;
 use std::time::Duration;
 
 use time::OffsetDateTime;
 use time::macros::format_description;
-use tokio::time::Instant;
+use tokio::time::{Instant, Timeout, timeout};
 
 /// Now, for what expires.
 pub(crate) fn now() -> Instant {
@@ -40,4 +41,12 @@ pub(crate) async fn until<T>(moment: Instant, work: impl Future<Output = T>) -> 
 /// A moment from now.
 pub(crate) fn after(wait: Duration) -> Instant {
     now() + wait
+}
+
+/// Over when so much time has passed.
+pub(super) type Lapse = Pin<Box<Timeout<Pending<()>>>>;
+
+/// From now on.
+pub(super) fn lapse(wait: Duration) -> Lapse {
+    Box::pin(timeout(wait, pending()))
 }
