@@ -7,10 +7,10 @@ mod pop;
 
 use std::time::Duration;
 
+use model::Protocol;
 use model::case::{Over, Reached, SignsIn, Sni, Told, When};
 use model::journal::{ClientLeg, Exchange, Heads};
 use model::mail::MailAddress;
-use model::{HostName, Protocol};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -110,19 +110,19 @@ impl Session<'_> {
         let host = &self.address.host;
         let stream = wire.dial_at(host, self.address.port(), exchange).await?;
         match self.address.over {
-            Over::Plain => self.converse(Line::new(stream), exchange, false).await,
+            Over::Plain => self.converse(Line::new(stream, host), exchange, false).await,
             Over::Tls => {
                 let stream = wire.within_tls(leg, stream, host, Sni::Present).await?;
-                self.converse(Line::new(stream), exchange, false).await
+                self.converse(Line::new(stream, host), exchange, false).await
             }
             Over::Starttls => {
-                let mut line = Line::new(stream);
+                let mut line = Line::new(stream, host);
                 let asked = self.asks_for_tls(&mut line).await;
                 exchange.heads = line.heads();
                 asked?;
                 let stream: TcpStream = line.into_inner();
                 let stream = wire.within_tls(leg, stream, host, Sni::Present).await?;
-                self.converse(Line::new(stream), exchange, true).await
+                self.converse(Line::new(stream, host), exchange, true).await
             }
         }
     }
@@ -167,9 +167,4 @@ fn owner_of(message: &str) -> Option<String> {
         name.eq_ignore_ascii_case("to").then(|| value.trim().to_owned())
     });
     to.filter(|to| !to.is_empty())
-}
-
-/// In what way a host's answer is no use.
-fn useless(host: &HostName, says: &str) -> Wrong {
-    Wrong::Useless(format!("{host} {says}"))
 }

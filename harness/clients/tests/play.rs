@@ -5,79 +5,30 @@
 //!        -> legacy.contoso.com        the mailbox of purple-1a2b3c
 //! ```
 
+mod ground;
+
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
 use bytes::Bytes;
-use clients::{Limits, Network, Person, play};
+use clients::play;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use ledger::Ledger;
-use model::View;
-use model::case::{
-    Action, CertificateFault, ClientKind, Device, Password, QueryForm, Reached, SignsIn, Told, When,
-};
+use model::case::{Action, CertificateFault, ClientKind, Password, Reached, SignsIn, Told, When};
 use model::journal::Journal;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::net::{TcpListener, UdpSocket};
-use tokio_rustls::TlsAcceptor;
 
-const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-const PERSON: &str = "purple-1a2b3c@contoso.com";
+use ground::{LOCAL, PERSON, certified, names_answered, network, person, when};
+
 /// `CONTOSO\purple-1a2b3c:s3cr&t` in Basic.
 const BASIC: &str = "Basic Q09OVE9TT1xwdXJwbGUtMWEyYjNjOnMzY3ImdA==";
 
-fn when(client: ClientKind, opens: &str, does: Action) -> When {
-    When {
-        mailbox: "purple".parse().unwrap(),
-        client,
-        view: View::External,
-        opens: opens.to_owned().try_into().unwrap(),
-        does,
-        password: Password::Right,
-        sign_in: Default::default(),
-        stays: false,
-        comes_back: None,
-        at_once: 1,
-        types: None,
-        device: Some(Device {
-            protocol: "14.1".into(),
-            kind: "iPhone".into(),
-            on_451_list: true,
-            autodiscover: true,
-            query: QueryForm::Plain,
-        }),
-        can_handle: None,
-        knows_exhttp: true,
-        mapi_http: false,
-        excludes: vec![],
-        follows_link: false,
-        times: 1,
-        sends: vec![],
-    }
-}
-
 /// Plays against the small server. Where `trusted` is not set, nobody trusts its certificate.
 async fn played(when: When, trusted: bool) -> Journal {
-    let mut params = CertificateParams::new(vec![]).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names: Vec<String> = ["mail", "legacy", "autodiscover"].map(|n| format!("{n}.contoso.com")).to_vec();
-    let leaf = CertificateParams::new(names).unwrap().signed_by(&key, &ca).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], key.serialize_der().try_into().unwrap())
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    let (acceptor, roots) = certified();
     let listener = TcpListener::bind((LOCAL, 0)).await.unwrap();
     let web = listener.local_addr().unwrap();
     let socket = UdpSocket::bind((LOCAL, 0)).await.unwrap();
@@ -95,33 +46,8 @@ async fn played(when: When, trusted: bool) -> Journal {
             });
         }
     };
-    let mut trust = rustls::RootCertStore::empty();
-    if trusted {
-        trust.add(ca.der().clone()).unwrap();
-    }
-    let network = Network {
-        ledger: Ledger::default(),
-        source: LOCAL,
-        view: View::External,
-        dns,
-        trust: Arc::new(trust),
-        ports: Arc::new(move |_, _| web),
-        directory: None,
-        tickets: Arc::new(|_, _, _| None),
-        site: "Site1".parse().unwrap(),
-        limits: Limits::default(),
-    };
-    let person = Person {
-        address: PERSON.into(),
-        account: "CONTOSO\\purple-1a2b3c".into(),
-        upn: PERSON.into(),
-        legacy_dn: "/o=contoso/cn=purple-1a2b3c".into(),
-        password: "s3cr&t".into(),
-        device_id: "D1A2B3C".into(),
-        request_id: "1a2b3c00-0000-0000-0000-000000000000".into(),
-        domain: "contoso.com".parse().unwrap(),
-        mailbox: "purple".parse().unwrap(),
-    };
+    let trust = if trusted { roots } else { rustls::RootCertStore::empty() };
+    let (network, person) = (network(dns, web, trust), person());
     let case = "coexistence/owa/purple".parse().unwrap();
     tokio::select! {
         journal = sendable(play(&network, &case, &when, &person)) => journal,
@@ -133,28 +59,6 @@ async fn played(when: When, trusted: bool) -> Journal {
 /// The runner plays cases on any thread.
 fn sendable<T>(future: impl Future<Output = T> + Send) -> impl Future<Output = T> {
     future
-}
-
-/// DNS: `contoso.com` itself does not resolve, every other name leads here (RFC 1035, section 4.1).
-async fn names_answered(socket: UdpSocket) {
-    let mut query = [0; 512];
-    loop {
-        let (length, from): (usize, SocketAddr) = socket.recv_from(&mut query).await.unwrap();
-        let labels = query[12..].split(|byte| *byte == 0).next().unwrap().len() + 1;
-        let leads = query[12] != 7;
-        let mut answer = query[..2].to_vec();
-        answer.extend(if leads {
-            [0x84, 0, 0, 1, 0, 1, 0, 0, 0, 0]
-        } else {
-            [0x84, 3, 0, 1, 0, 0, 0, 0, 0, 0]
-        });
-        answer.extend(&query[12..12 + labels + 4]);
-        if leads {
-            answer.extend([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]);
-        }
-        assert!(length >= 12 + labels + 4);
-        socket.send_to(&answer, from).await.unwrap();
-    }
 }
 
 async fn answered(request: Request<Incoming>) -> Response<Full<Bytes>> {

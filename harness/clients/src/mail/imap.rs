@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::line::{Line, MOST_LINES, Wrong};
-use super::{Session, owner_of, useless};
+use super::line::{Line, MOST_LINES, MOST_TEXT, Wrong};
+use super::{Session, owner_of};
 
 /// What is written behind STARTTLS in one piece, and may not be run.
 const EARLY: &str = "c9 NOOP";
@@ -45,7 +45,7 @@ pub(super) async fn reads<IO: AsyncRead + AsyncWrite + Unpin>(
     line.command("c6 FETCH 1 BODY.PEEK[]").await?;
     let fetched = answered(line, "c6").await?;
     let owner = fetched.literals.iter().find_map(|text| owner_of(text));
-    let owner = owner.ok_or_else(|| useless(&session.address.host, "showed no message with a To line"))?;
+    let owner = owner.ok_or_else(|| line.useless("showed no message with a To line"))?;
     line.command("c7 LOGOUT").await?;
     // It has been read: how the server says goodbye is its own affair, as long as it does.
     answered(line, "c7").await.map(|_| owner)
@@ -80,7 +80,7 @@ async fn greeted<IO: AsyncRead + AsyncWrite + Unpin>(line: &mut Line<IO>) -> Res
     match greeting.get(..4).map(str::to_ascii_uppercase).as_deref() {
         Some("* OK") => Ok(()),
         Some("* BY") => Err(Wrong::Refused(greeting)),
-        _ => Err(Wrong::Useless(format!("no greeting: {greeting}"))),
+        _ => Err(line.useless(&format!("greeted with no greeting: {greeting}"))),
     }
 }
 
@@ -106,11 +106,12 @@ async fn answered<IO: AsyncRead + AsyncWrite + Unpin>(
     tag: &str,
 ) -> Result<Answer, Wrong> {
     let mut answer = Answer { lines: vec![], literals: vec![] };
+    let mut length = 0;
     for _ in 0..MOST_LINES {
         let said = line.next().await?;
         let early = EARLY.split(' ').next().unwrap_or_default();
         if said.strip_prefix(early).is_some_and(|rest| rest.starts_with(' ')) {
-            return Err(Wrong::Useless(format!("what was written before TLS was run: {said}")));
+            return Err(line.useless(&format!("ran what was written before TLS: {said}")));
         }
         if let Some(status) = said.strip_prefix(tag).and_then(|rest| rest.strip_prefix(' ')) {
             return match status.get(..2).is_some_and(|status| status.eq_ignore_ascii_case("OK")) {
@@ -122,18 +123,24 @@ async fn answered<IO: AsyncRead + AsyncWrite + Unpin>(
         if said.to_ascii_uppercase().starts_with("* BYE") && tag != "c7" {
             return Err(Wrong::Refused(said));
         }
-        if let Some(length) = literal(&said) {
-            answer.literals.push(line.bytes(length).await?);
+        length += said.len();
+        if let Some(announced) = literal(&said) {
+            answer.literals.push(line.bytes(announced).await?);
+            length += announced;
+        }
+        if length > MOST_TEXT {
+            return Err(line.useless(&format!("gave an answer of more than {MOST_TEXT} bytes")));
         }
         answer.lines.push(said);
     }
-    Err(Wrong::Useless(format!("an answer of more than {MOST_LINES} lines")))
+    Err(line.useless(&format!("gave an answer of more than {MOST_LINES} lines")))
 }
 
-/// The length of the literal that a line announces.
+/// The length of the literal that a line announces; more digits than fit are a length all the same.
 fn literal(line: &str) -> Option<usize> {
-    let inner = line.strip_suffix('}')?;
-    inner.rsplit_once('{')?.1.parse().ok()
+    let (_, digits) = line.strip_suffix('}')?.rsplit_once('{')?;
+    let is_length = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_length.then(|| digits.parse().unwrap_or(usize::MAX))
 }
 
 fn quoted(text: &str) -> String {

@@ -1,5 +1,6 @@
 //! A server's lines: bounded, and kept for the journal without passwords.
 
+use model::HostName;
 use model::journal::Heads;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -7,7 +8,7 @@ use crate::wire::Broken;
 
 /// The longest line that is read, in bytes.
 const MOST_LINE: usize = 16 * 1024;
-/// The longest message that is read, in bytes, and the most lines of one answer.
+/// The longest message and the longest answer that are read, in bytes, and the most lines of one answer.
 pub(super) const MOST_TEXT: usize = 1024 * 1024;
 pub(super) const MOST_LINES: usize = 10_000;
 /// The most that is kept of a session in one direction.
@@ -35,13 +36,20 @@ impl From<Broken> for Wrong {
 /// A connection by lines.
 pub(super) struct Line<IO> {
     io: IO,
+    /// Whom the client takes the other side for.
+    host: HostName,
     ahead: Vec<u8>,
     heads: Heads,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Line<IO> {
-    pub(super) fn new(io: IO) -> Line<IO> {
-        Line { io, ahead: vec![], heads: Heads::default() }
+    pub(super) fn new(io: IO, host: &HostName) -> Line<IO> {
+        Line { io, host: host.clone(), ahead: vec![], heads: Heads::default() }
+    }
+
+    /// In what way the server's answer is no use.
+    pub(super) fn useless(&self, says: &str) -> Wrong {
+        Wrong::Useless(format!("{} {says}", self.host))
     }
 
     /// Writes; `shown` is what the journal has of it.
@@ -51,7 +59,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Line<IO> {
             self.io.write_all(text.as_bytes()).await?;
             self.io.flush().await
         };
-        written.await.map_err(|error| Wrong::Gone(format!("the connection broke: {error}")))
+        written.await.map_err(|error| self.broke(&error))
     }
 
     /// Writes a line.
@@ -70,7 +78,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Line<IO> {
                 return Ok(line);
             }
             if self.ahead.len() > MOST_LINE {
-                return Err(Wrong::Useless(format!("a line of more than {MOST_LINE} bytes came")));
+                return Err(self.useless(&format!("wrote a line of more than {MOST_LINE} bytes")));
             }
             self.more().await?;
         }
@@ -79,7 +87,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Line<IO> {
     /// So many bytes.
     pub(super) async fn bytes(&mut self, length: usize) -> Result<String, Wrong> {
         if length > MOST_TEXT {
-            return Err(Wrong::Useless(format!("a text of {length} bytes was announced")));
+            return Err(self.useless(&format!("announced a text of {length} bytes")));
         }
         while self.ahead.len() < length {
             self.more().await?;
@@ -103,13 +111,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Line<IO> {
     async fn more(&mut self) -> Result<(), Wrong> {
         let mut piece = [0; 4096];
         match self.io.read(&mut piece).await {
-            Ok(0) => Err(Wrong::Gone("the server closed the connection without a word".to_owned())),
+            Ok(0) => Err(Wrong::Gone(format!("{} closed the connection without a word", self.host))),
             Ok(read) => {
                 self.ahead.extend_from_slice(&piece[..read]);
                 Ok(())
             }
-            Err(error) => Err(Wrong::Gone(format!("the connection broke: {error}"))),
+            Err(error) => Err(self.broke(&error)),
         }
+    }
+
+    fn broke(&self, error: &std::io::Error) -> Wrong {
+        Wrong::Gone(format!("the connection to {} broke: {error}", self.host))
     }
 }
 

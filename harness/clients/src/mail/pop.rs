@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::line::{Line, MOST_LINES, MOST_TEXT, Wrong};
-use super::{Session, owner_of, useless};
+use super::{Session, owner_of};
 
 /// Greets, and asks for TLS. What is written behind may not be run: the answer to CAPA has more lines than one.
 pub(super) async fn asks_for_tls<IO: AsyncRead + AsyncWrite + Unpin>(
@@ -50,7 +50,7 @@ pub(super) async fn reads<IO: AsyncRead + AsyncWrite + Unpin>(
     positive(line).await?;
     let message = text(line).await?;
     let owner = owner_of(&message);
-    let owner = owner.ok_or_else(|| useless(&session.address.host, "showed no message with a To line"))?;
+    let owner = owner.ok_or_else(|| line.useless("showed no message with a To line"))?;
     line.command("QUIT").await?;
     positive(line).await.map(|()| owner)
 }
@@ -61,7 +61,7 @@ async fn positive<IO: AsyncRead + AsyncWrite + Unpin>(line: &mut Line<IO>) -> Re
     match () {
         () if said.starts_with("+OK") => Ok(()),
         () if said.starts_with("-ERR") => Err(Wrong::Refused(said)),
-        () => Err(Wrong::Useless(format!("an answer to nothing that was asked, or none at all: {said}"))),
+        () => Err(line.useless(&format!("said what answers nothing that was asked: {said}"))),
     }
 }
 
@@ -79,5 +79,5 @@ async fn text<IO: AsyncRead + AsyncWrite + Unpin>(line: &mut Line<IO>) -> Result
             break;
         }
     }
-    Err(Wrong::Useless("a message that does not end".to_owned()))
+    Err(line.useless("sent a message that does not end"))
 }
