@@ -1,6 +1,7 @@
 //! Deliberate misbehaviour, switched on by a case and never by a client's field.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -28,6 +29,15 @@ impl Fault {
                 iis::status(StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE))
             }
             Fault::Http451WithoutLocation => eas::http451(None),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Status(status) => write!(f, "{status}"),
+            Fault::Http451WithoutLocation => f.write_str("451-without-location"),
         }
     }
 }
@@ -76,6 +86,12 @@ impl Script {
         Ok(Script { answers: answers.collect::<Result<_, _>>()?, stays })
     }
 
+    /// What is left of it, as it would be written.
+    fn words(&self) -> Vec<String> {
+        let and_so_on = self.stays.then(|| AND_SO_ON.to_owned());
+        self.answers.iter().map(Fault::to_string).chain(and_so_on).collect()
+    }
+
     fn next(&mut self) -> Option<Fault> {
         match (self.stays, self.answers.len()) {
             (true, 1) => self.answers.front().copied(),
@@ -105,6 +121,20 @@ impl Faults {
     /// Sets the script of a place; what was set there before is forgotten.
     pub fn set(&self, FaultAt { of, server, protocol }: FaultAt, script: Script) {
         self.scripts.lock().unwrap_or_else(PoisonError::into_inner).insert((of, server, protocol), script);
+    }
+
+    /// Every place that has a fault, and what is left of its script, as it would be written.
+    pub fn all(&self) -> Vec<(FaultAt, Vec<String>)> {
+        let scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = scripts.iter().filter(|(_, script)| !script.answers.is_empty());
+        let at = |(of, server, protocol): &(Askers, ServerName, Protocol)| FaultAt {
+            of: *of,
+            server: server.clone(),
+            protocol: *protocol,
+        };
+        let mut all: Vec<_> = left.map(|(place, script)| (at(place), script.words())).collect();
+        all.sort();
+        all
     }
 
     /// A place has no fault any more.

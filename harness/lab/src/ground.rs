@@ -6,6 +6,7 @@
 
 mod block;
 mod dials;
+mod outside;
 #[cfg(target_os = "linux")]
 mod own;
 
@@ -19,6 +20,7 @@ use model::names::BadName;
 
 pub use block::Block;
 pub use dials::Dials;
+pub use outside::{Outside, Wanted};
 #[cfg(target_os = "linux")]
 pub(crate) use own::low_ports_are_free;
 
@@ -68,6 +70,20 @@ pub enum GroundError {
         /// What was refused, and by whom.
         why: String,
     },
+    /// A running lab's network cannot be joined.
+    #[error("cannot join the network of process {process}: {why}")]
+    Join {
+        /// The process of the lab.
+        process: u32,
+        /// What was refused, and by whom.
+        why: String,
+    },
+    /// No sockets on the loopback outside.
+    #[error("cannot listen on this machine's loopback: {source}")]
+    Outside {
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// The canonical ports of this machine are not ours.
     #[error("cannot use the canonical ports of this machine ({source}); `--ground mapped` needs none")]
     Machine {
@@ -110,11 +126,47 @@ impl Ground {
     /// # Errors
     /// The wanted ground cannot be had. Without a wish there is always one.
     pub fn choose(wanted: Option<GroundKind>) -> Result<Ground, GroundError> {
+        Ground::chosen(wanted, None)
+    }
+
+    /// The same, with sockets on the loopback of the network in which the process was started.
+    ///
+    /// # Errors
+    /// As for [`Ground::choose`], and what the operating system says of the sockets.
+    pub fn choose_with_outside(
+        wanted: Option<GroundKind>,
+        sockets: Wanted,
+    ) -> Result<(Ground, Outside), GroundError> {
+        let outside = |source| GroundError::Outside { source };
+        #[cfg(target_os = "linux")]
+        if let Some(handed_over) = own::handed_over(sockets) {
+            return Ok((Ground::own(None)?, handed_over.map_err(outside)?));
+        }
+        let bound = Outside::bind(sockets).map_err(outside)?;
+        Ok((Ground::chosen(wanted, Some(&bound))?, bound))
+    }
+
+    /// Joins the network of a running lab on own ground; call it first in `main`, before any thread starts. Like
+    /// [`Ground::choose`] it starts the program again, inside, where the same call returns. What stands over the machine's
+    /// files there is this process's alone.
+    ///
+    /// # Errors
+    /// Why it cannot be joined.
+    pub fn join(process: u32) -> Result<Ground, GroundError> {
+        #[cfg(target_os = "linux")]
+        return own::join(process).map(|()| Ground { kind: GroundKind::Own });
+        #[cfg(not(target_os = "linux"))]
+        Err(GroundError::Join { process, why: "only Linux has network namespaces".into() })
+    }
+
+    fn chosen(wanted: Option<GroundKind>, outside: Option<&Outside>) -> Result<Ground, GroundError> {
         match wanted {
-            Some(GroundKind::Own) => Ground::own(),
+            Some(GroundKind::Own) => Ground::own(outside),
             Some(GroundKind::Machine) => Ground::machine(),
             Some(GroundKind::Mapped) => Ok(Ground::mapped()),
-            None => Ok(Ground::own().or_else(|_| Ground::machine()).unwrap_or_else(|_| Ground::mapped())),
+            None => {
+                Ok(Ground::own(outside).or_else(|_| Ground::machine()).unwrap_or_else(|_| Ground::mapped()))
+            }
         }
     }
 
@@ -157,12 +209,12 @@ impl Ground {
     }
 
     #[cfg(target_os = "linux")]
-    fn own() -> Result<Ground, GroundError> {
-        own::enter().map(|()| Ground { kind: GroundKind::Own })
+    fn own(outside: Option<&Outside>) -> Result<Ground, GroundError> {
+        own::enter(outside).map(|()| Ground { kind: GroundKind::Own })
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn own() -> Result<Ground, GroundError> {
+    fn own(_: Option<&Outside>) -> Result<Ground, GroundError> {
         Err(GroundError::Own { why: "only Linux has network namespaces".into() })
     }
 }

@@ -124,6 +124,13 @@ impl Authority {
         self.root.pem()
     }
 
+    /// SHA-256 of the public key that all leaves share: a browser can be told to take certificates with it.
+    pub fn pin(&self) -> [u8; 32] {
+        let key = rcgen::PublicKeyData::subject_public_key_info(&self.key);
+        let digest = ::ring::digest::digest(&::ring::digest::SHA256, &key);
+        digest.as_ref().try_into().expect("SHA-256 is 32 bytes")
+    }
+
     /// The root as our own clients and servers trust it.
     pub fn root_store(&self) -> Arc<RootCertStore> {
         self.store.clone()

@@ -318,6 +318,11 @@ impl Lab {
         &self.names
     }
 
+    /// What servers do wrong now: each place of a fault, and what is left of its script.
+    pub fn faults(&self) -> Vec<(FaultAt, Vec<String>)> {
+        self.machines.faults().all()
+    }
+
     /// Whose certificates clients trust.
     pub fn authority(&self) -> &Authority {
         &self.authority

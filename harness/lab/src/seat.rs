@@ -4,7 +4,7 @@
 //! `{work}/lab.json`, and in the variables and templates of its own file.
 
 mod facts;
-mod guard;
+pub mod guard;
 mod launch;
 mod process;
 mod ready;

@@ -53,6 +53,17 @@ pub struct Query {
     pub answers: usize,
 }
 
+/// What the ledger tells whoever listens, as it comes.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// A server was asked something.
+    Arrived(Arc<Arrival>),
+    /// It has answered.
+    Answered(Arc<Arrival>),
+    /// DNS was asked for a name.
+    Queried(Query),
+}
+
 /// All arrivals of a lab, in order. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct Ledger(Arc<Inner>);
@@ -63,7 +74,7 @@ struct Inner {
     next: AtomicU64,
     connections: AtomicU64,
     book: Mutex<Book>,
-    news: broadcast::Sender<Arc<Arrival>>,
+    news: broadcast::Sender<News>,
     /// How far each side has come with what another waits for.
     steps: watch::Sender<HashMap<String, u64>>,
     /// How many arrivals have been answered.
@@ -191,7 +202,7 @@ impl Ledger {
         book.arrivals.push(arrival.clone());
         drop(book);
         // Nobody listening is fine: the ledger keeps what it is told.
-        let _ = self.0.news.send(arrival);
+        let _ = self.0.news.send(News::Arrived(arrival));
         order
     }
 
@@ -207,8 +218,12 @@ impl Ledger {
         if !self.0.on {
             return;
         }
-        if let Some(arrival) = self.book().arrivals.get_mut(order.0 as usize) {
+        let answered = self.book().arrivals.get_mut(order.0 as usize).map(|arrival| {
             Arc::make_mut(arrival).answer = Some(answer);
+            arrival.clone()
+        });
+        if let Some(arrival) = answered.filter(|_| self.0.news.receiver_count() > 0) {
+            let _ = self.0.news.send(News::Answered(arrival));
         }
         self.0.answered.send_modify(|count| *count += 1);
     }
@@ -246,7 +261,9 @@ impl Ledger {
     pub fn record_query(&self, view: View, name: String, kind: String, peer: SocketAddr, answers: usize) {
         if self.0.on {
             let order = self.mark();
-            self.book().queries.push(Query { order, view, name, kind, peer, answers });
+            let query = Query { order, view, name, kind, peer, answers };
+            self.book().queries.push(query.clone());
+            let _ = self.0.news.send(News::Queried(query));
         }
     }
 
@@ -301,8 +318,8 @@ impl Ledger {
         self.book().queries.iter().any(|query| query.view == view && query.order >= from && written(query))
     }
 
-    /// Arrivals as they come, from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Arrival>> {
+    /// What comes, from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<News> {
         self.0.news.subscribe()
     }
 

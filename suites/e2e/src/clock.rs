@@ -16,6 +16,11 @@ pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) ->
     tokio::time::timeout(limit, work).await.ok()
 }
 
+/// A pause after the system has refused a connection: of that there is no event.
+pub(crate) async fn relief() {
+    let _ = within(Duration::from_millis(20), std::future::pending::<()>()).await;
+}
+
 /// Today, in UTC.
 pub(crate) fn today() -> Day {
     let seconds =

@@ -24,6 +24,8 @@ mod predict;
 mod random;
 mod refer;
 mod say;
+mod steer;
+mod up;
 
 /// An Exchange coexistence lab, and a conformance suite for the proxies in front of Exchange.
 #[derive(Debug, Parser)]
@@ -43,7 +45,11 @@ const EXIT_CODES: &str = "Exit codes: 0 all as expected; 1 a verdict is not; 2 b
 enum Command {
     /// Runs the suite against a subject, or against the reference of every role.
     E2e(E2e),
-    /// Runs a program in a lab of its own: with its DNS, its certificate authority, its view.
+    /// Leaves a lab running for people: prints how to reach it, shows what comes; Ctrl-C ends it.
+    Up(up::Up),
+    /// Changes a lab that `up` left running: fault, failover, move, out of service, DNS.
+    Steer(steer::Steer),
+    /// Runs a program in the running lab, or in one of its own: with its DNS, its certificate authority, its view.
     Exec(Exec),
     /// Prints what there is.
     List(List),
@@ -161,23 +167,30 @@ impl std::str::FromStr for Host {
 
 /// What `exec` takes.
 #[derive(Debug, Args)]
+#[command(after_help = EXEC)]
 pub struct Exec {
-    /// The topology that is brought up.
-    #[arg(long, default_value = "coexistence")]
-    topology: String,
-    /// Who sits in the seat; the reference of the topology's role where it is not given.
+    /// A lab that `up` left running, by its name, topology or process; the only one where it is not given.
+    #[arg(long, value_name = "L", conflicts_with_all = ["topology", "subject", "ground"])]
+    lab: Option<String>,
+    /// A lab of its own, of this topology; coexistence where no lab runs.
+    #[arg(long, value_name = "T")]
+    topology: Option<String>,
+    /// A lab of its own, with this one in the seat; the reference of the topology's role where it is not given.
     #[arg(long, value_name = "S")]
     subject: Option<String>,
     /// Where the program stands: internal or external.
     #[arg(long, default_value = "external")]
     view: View,
-    /// The ground: own, machine or mapped.
+    /// A lab of its own, on this ground: own, machine or mapped.
     #[arg(long, value_parser = ground)]
     ground: Option<GroundKind>,
     /// The program and its arguments, after `--`.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     command: Vec<String>,
 }
+
+const EXEC: &str = "Examples:\n  coexist exec -- curl -L https://mail.contoso.com/owa/\n  \
+coexist exec --view internal -- dig cas2010-s3.contoso.com\n  coexist exec --topology pre-e15 -- bash";
 
 /// What `list` takes.
 #[derive(Debug, Args)]
@@ -272,6 +285,8 @@ pub fn run(cli: Cli) -> Exit {
     let root = crate::suite::root(cli.suites.as_deref());
     match cli.command {
         Command::E2e(options) => e2e::e2e(&root, &options),
+        Command::Up(options) => up::up(&root, &options),
+        Command::Steer(options) => steer::steer(options),
         Command::Exec(options) => exec::exec(&root, &options),
         Command::List(options) => list::list(&root, &options),
         Command::Explain { id } => explain::explain(&root, &id),

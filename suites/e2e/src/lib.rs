@@ -15,3 +15,4 @@ pub mod publish;
 pub mod run;
 pub mod select;
 pub mod suite;
+mod up;

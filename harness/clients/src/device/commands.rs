@@ -1,13 +1,12 @@
 //! A device's commands: the query in both forms, the status of each answer, and what the content says.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Method;
-use ledger::Arrival;
+use ledger::News;
 use model::case::{Action, Device as Shape, QueryForm, Told, When};
 use model::{CaseId, WebUrl};
 use tokio::sync::broadcast::Receiver;
@@ -398,9 +397,9 @@ impl<'a> Device<'a> {
 }
 
 /// Waits until a server has a request of this case.
-async fn arrival(news: &mut Receiver<Arc<Arrival>>, case: &CaseId) {
-    while let Ok(arrival) = news.recv().await {
-        if arrival.case.as_ref() == Some(case) {
+async fn arrival(news: &mut Receiver<News>, case: &CaseId) {
+    while let Ok(news) = news.recv().await {
+        if matches!(news, News::Arrived(arrival) if arrival.case.as_ref() == Some(case)) {
             return;
         }
     }

@@ -22,7 +22,7 @@ const MAPPED_OFFSET: u16 = 10_000;
 /// Connections that may wait to be accepted.
 const BACKLOG: u32 = 1024;
 /// How often a free pair of one UDP and one TCP port is looked for.
-const PAIR_ATTEMPTS: usize = 32;
+pub(super) const PAIR_ATTEMPTS: usize = 32;
 
 /// A claimed /24 of loopback addresses. Dropping it frees it.
 #[derive(Debug)]
@@ -181,7 +181,7 @@ fn blocks() -> impl Iterator<Item = (u8, u8)> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the ground is where ports are bound")]
-fn hold(address: SocketAddr) -> io::Result<HeldListener> {
+pub(super) fn hold(address: SocketAddr) -> io::Result<HeldListener> {
     HeldListener::bind(address)
 }
 

@@ -12,30 +12,74 @@ use rustix::mount::mount_bind;
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, sendto, socket};
 
-use super::GroundError;
+use super::{GroundError, Outside, Wanted};
 
 /// Set to `own` for the program inside.
 const GROUND: &str = "COEXIST_GROUND";
 /// The network namespace outside, `net:[4026531840]`: the proof that `COEXIST_GROUND=own` is no wish of a user's.
 const OUTSIDE: &str = "COEXIST_GROUND_OUTSIDE";
+/// The process for which sockets of the network outside wait in its standard input: what it starts inherits the word, and not
+/// the number.
+const SOCKETS: &str = "COEXIST_GROUND_SOCKETS";
+/// The process of the lab that was joined, with the process that joined it, `4711 4712`, likewise.
+const JOINED: &str = "COEXIST_GROUND_JOINED";
 const NAMESPACE: &str = "/proc/self/ns/net";
 /// The first port that an ordinary user may bind, in this network only.
 const FIRST_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 
 /// Enters an own network: starts the program again inside one, or, inside, makes it usable.
-pub(super) fn enter() -> Result<(), GroundError> {
+pub(super) fn enter(outside: Option<&Outside>) -> Result<(), GroundError> {
     let refused = |why: String| GroundError::Own { why };
     let here = std::fs::read_link(NAMESPACE).map_err(|error| refused(format!("{NAMESPACE}: {error}")))?;
-    let outside = std::env::var_os(OUTSIDE).map(PathBuf::from);
-    if std::env::var_os(GROUND).is_some_and(|ground| ground == "own") && outside.is_some_and(|it| it != here)
-    {
+    let left = std::env::var_os(OUTSIDE).map(PathBuf::from);
+    if std::env::var_os(GROUND).is_some_and(|ground| ground == "own") && left.is_some_and(|it| it != here) {
         bring_loopback_up().map_err(|error| refused(format!("the loopback stays down: {error}")))?;
         // The subject is an ordinary user. Where /proc/sys cannot be written it keeps the right to bind low ports
         // instead, see `ordinary`.
         let _ = std::fs::write(FIRST_PORT, "0");
         return Ok(());
     }
-    match start_again(&here)? {}
+    match start_again(&here, outside)? {}
+}
+
+/// The sockets outside that came along, where this process was started again with some.
+pub(super) fn handed_over(wanted: Wanted) -> Option<io::Result<Outside>> {
+    let own = std::process::id().to_string();
+    std::env::var_os(SOCKETS)
+        .is_some_and(|process| process == *own)
+        .then(|| Outside::receive(io::stdin(), wanted))
+}
+
+/// Joins the network of another process of ours, by the namespaces that it is in.
+pub(super) fn join(process: u32) -> Result<(), GroundError> {
+    let refused = |why: String| GroundError::Join { process, why };
+    let mark = format!("{process} {}", std::process::id());
+    if std::env::var_os(JOINED).is_some_and(|joined| joined == *mark) {
+        return Ok(());
+    }
+    let here = std::fs::read_link(NAMESPACE).map_err(|error| refused(format!("{NAMESPACE}: {error}")))?;
+    let is_theirs = |kind: &str| -> io::Result<bool> {
+        let theirs = std::fs::read_link(format!("/proc/{process}/ns/{kind}"))?;
+        Ok(theirs == std::fs::read_link(format!("/proc/self/ns/{kind}"))?)
+    };
+    let same_user = is_theirs("user").map_err(|error| refused(error.to_string()))?;
+    let program =
+        std::env::current_exe().map_err(|error| refused(format!("where is this program? {error}")))?;
+    let mut command = Command::new("nsenter");
+    command.args(["--target", &process.to_string(), "--net"]);
+    if !same_user {
+        command.args(["--user", "--preserve-credentials"]);
+    }
+    // Files that are put over the machine's are so for whoever has joined alone.
+    let error = command
+        .args(["--", "unshare", "--mount", "--"])
+        .arg(&program)
+        .args(std::env::args_os().skip(1))
+        .env(GROUND, "own")
+        .env(OUTSIDE, OsString::from(here))
+        .env(JOINED, mark)
+        .exec();
+    Err(refused(format!("cannot start `nsenter` (of util-linux): {error}")))
 }
 
 /// Whether an ordinary user may bind port 80 on this ground.
@@ -61,19 +105,19 @@ fn put_over(folder: &Path, name: &str, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn start_again(here: &Path) -> Result<Infallible, GroundError> {
+fn start_again(here: &Path, outside: Option<&Outside>) -> Result<Infallible, GroundError> {
     let refused = |why: String| GroundError::Own { why };
     let program =
         std::env::current_exe().map_err(|error| refused(format!("where is this program? {error}")))?;
     let flags = usable_flags()?;
-    let error = Command::new("unshare")
-        .args(flags)
-        .arg("--")
-        .arg(&program)
-        .args(std::env::args_os().skip(1))
-        .env(GROUND, "own")
-        .env(OUTSIDE, OsString::from(here))
-        .exec();
+    let mut command = Command::new("unshare");
+    command.args(flags).arg("--").arg(&program).args(std::env::args_os().skip(1));
+    command.env(GROUND, "own").env(OUTSIDE, OsString::from(here));
+    if let Some(outside) = outside {
+        let waiting = outside.hand_over().map_err(|error| refused(format!("sockets outside: {error}")))?;
+        command.env(SOCKETS, std::process::id().to_string()).stdin(waiting);
+    }
+    let error = command.exec();
     Err(refused(format!("cannot start `unshare`: {error}")))
 }
 

@@ -1,6 +1,7 @@
 //! How servers of older versions must have been asked for their health, and what they answered: judged on requests that
 //! nobody's client asked for.
 
+use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -102,6 +103,13 @@ impl FromStr for FaultAt {
         let server = server.parse().map_err(|error: BadName| error.to_string())?;
         let protocol = protocol.parse().map_err(|error: BadName| error.to_string())?;
         Ok(FaultAt { of, server, protocol })
+    }
+}
+
+impl fmt::Display for FaultAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pings = if self.of == Askers::Pings { "pings " } else { "" };
+        write!(f, "{pings}{}/{}", self.server, self.protocol)
     }
 }
 

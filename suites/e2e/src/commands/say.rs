@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use lab::ground::{Ground, GroundKind};
+use lab::ground::{Ground, GroundKind, Outside, Wanted};
 use tokio_util::sync::CancellationToken;
 
 use crate::exit::Exit;
 use crate::suite::{Suite, SuiteError};
+use crate::up::register;
 
 /// Says that something went wrong, on standard error.
 pub(super) fn error(says: impl std::fmt::Display) {
@@ -37,6 +38,17 @@ pub(super) fn ground(wanted: Option<GroundKind>) -> Result<Ground, Exit> {
     })
 }
 
+/// The same, with sockets on the loopback outside.
+pub(super) fn ground_with_outside(
+    wanted: Option<GroundKind>,
+    sockets: Wanted,
+) -> Result<(Ground, Outside), Exit> {
+    Ground::choose_with_outside(wanted, sockets).map_err(|error| {
+        self::error(error);
+        Exit::Broken
+    })
+}
+
 /// A runtime for labs and clients.
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
@@ -45,12 +57,12 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
     })
 }
 
-/// A folder of this process, where labs keep keys and logs; removed when dropped.
+/// A folder of this process, where labs keep keys and logs; removed when dropped, and where the process is killed.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
     pub(super) fn make() -> Result<Folder, Exit> {
-        let path = std::env::temp_dir().join(format!("coexist-{}", std::process::id()));
+        let path = std::env::temp_dir().join(format!("{}{}", register::FOLDER, std::process::id()));
         let made = std::fs::create_dir_all(&path);
         #[cfg(unix)]
         let made = made.and_then(|()| {
@@ -58,7 +70,10 @@ impl Folder {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700))
         });
         match made {
-            Ok(()) => Ok(Folder(path)),
+            Ok(()) => {
+                lab::seat::guard::folder(Some(&path));
+                Ok(Folder(path))
+            }
             Err(error) => {
                 self::error(format!("{}: {error}", path.display()));
                 Err(Exit::Broken)
@@ -75,6 +90,7 @@ impl Drop for Folder {
     fn drop(&mut self) {
         // What cannot be removed is left to whoever cleans temporary files.
         drop(std::fs::remove_dir_all(&self.0));
+        lab::seat::guard::folder(None);
     }
 }
 

@@ -22,4 +22,5 @@ mod reports;
 mod scratch;
 mod seat;
 mod signals;
+mod up;
 mod vacuous;

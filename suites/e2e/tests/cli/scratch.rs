@@ -55,6 +55,8 @@ pub(crate) struct Scratch {
     folder: PathBuf,
     suites: PathBuf,
     env: Vec<(&'static str, String)>,
+    /// How many times `coexist` was started in it: each has files of its own for what it says.
+    started: AtomicU32,
 }
 
 /// Runs `coexist` with the suites of this tree.
@@ -71,7 +73,12 @@ impl Scratch {
         let name = format!("coexist-cli-{}-{number}-", std::process::id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir_all(folder.join("tmp")).unwrap();
-        Scratch { folder, suites: Path::new(env!("CARGO_MANIFEST_DIR")).join(".."), env: vec![] }
+        Scratch {
+            folder,
+            suites: Path::new(env!("CARGO_MANIFEST_DIR")).join(".."),
+            env: vec![],
+            started: AtomicU32::new(0),
+        }
     }
 
     /// With a copy of the suites that may be made wrong: every topology and subject, and these cases alone.
@@ -161,7 +168,8 @@ impl Scratch {
         }
         command.envs(self.env.iter().map(|(name, value)| (name, value)));
         // Files and no pipes: what a process that is left over holds open would keep us waiting.
-        let [out, err] = ["stdout", "stderr"].map(|name| self.folder.join(name));
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let [out, err] = ["stdout", "stderr"].map(|name| self.folder.join(format!("{name}-{number}")));
         let file = |path: &Path| Stdio::from(fs::File::create(path).unwrap());
         command.stdin(Stdio::null()).stdout(file(&out)).stderr(file(&err)).kill_on_drop(true);
         let child = runtime.block_on(async { command.spawn().unwrap() });
@@ -175,6 +183,14 @@ impl Scratch {
         let left: Vec<_> =
             fs::read_dir(self.folder.join("tmp")).unwrap().map(|e| e.unwrap().path()).collect();
         assert_eq!(left, [] as [PathBuf; 0], "temporary files are left");
+    }
+
+    /// Waits until nothing of it is left, neither a process nor a file: what a killed run leaves goes by itself, a moment later.
+    pub(crate) fn wait_until_clean(&self) {
+        self.wait_until_no_process_is_left();
+        let left = || fs::read_dir(self.folder.join("tmp")).unwrap().count();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(clock::until("no file is left", || left() == 0));
     }
 
     /// Waits until no process names this folder: what a killed run leaves ends by itself, a moment later.
@@ -225,6 +241,16 @@ impl Started {
     /// Waits until something is so.
     pub(crate) fn wait_until(&self, what: &str, is_so: impl Fn() -> bool) {
         self.runtime.block_on(clock::until(what, is_so));
+    }
+
+    /// What it has said so far on standard output.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(&self.out).unwrap()
+    }
+
+    /// Does something beside it.
+    pub(crate) fn beside<F: Future>(&self, future: F) -> F::Output {
+        self.runtime.block_on(future)
     }
 
     /// Sends it a signal.

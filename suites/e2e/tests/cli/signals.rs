@@ -77,10 +77,10 @@ fn a_run_that_is_killed_leaves_no_process(#[case] ground: &str) {
     assert!(!scratch.processes().is_empty(), "they are seen");
     run.signal(Signal::KILL);
     assert_eq!(run.ended_within(SOON).code, None);
-    scratch.wait_until_no_process_is_left();
+    scratch.wait_until_clean();
 }
 
-fn own_ground() -> bool {
+pub(crate) fn own_ground() -> bool {
     let mut command = std::process::Command::new("unshare");
     command.args(["--user", "--map-root-user", "--net", "--mount", "true"]);
     command.status().is_ok_and(|status| status.success())

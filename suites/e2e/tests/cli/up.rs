@@ -1,0 +1,186 @@
+//! A lab that is left running for people: what it prints leads to it, it can be steered and joined, and nothing of it stays.
+//!
+//! ```text
+//!   a test ── what `up` printed ──> doors on 127.0.0.1 ──> coexistence: mail.contoso.com -> cas2013-s1 (the reference)
+//!          ── steer, exec ────────> the same lab, found by its entry in the scratch folder
+//! ```
+
+mod lab;
+mod steered;
+mod stranger;
+
+use std::time::Duration;
+
+use rstest::rstest;
+use rustix::process::Signal;
+
+use crate::scratch::Scratch;
+use crate::signals::own_ground;
+use lab::Up;
+
+/// How soon it must be over.
+const SOON: Duration = Duration::from_secs(5);
+
+/// Whether a ground can be had here; says so where it cannot.
+fn is_there(ground: &str) -> bool {
+    let there = ground != "own" || own_ground();
+    if !there {
+        println!("skipped: there is no network of our own to be had here");
+    }
+    there
+}
+
+#[rstest]
+#[case::own("own")]
+#[case::mapped("mapped")]
+fn what_is_printed_leads_to_the_logon_page_and_what_comes_is_shown(#[case] ground: &str) {
+    if !is_there(ground) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let up = Up::start(&scratch, &["--ground", ground]);
+    let page = up.get("mail.contoso.com", "/owa/", &[]);
+    assert_eq!(page.status, 302, "{}", page.text);
+    let logon = page.header("location").expect("it leads on").to_owned();
+    let page = up.get("mail.contoso.com", logon.trim_start_matches("https://mail.contoso.com"), &[]);
+    assert_eq!(page.status, 200, "{}", page.text);
+    assert!(page.text.contains("name=\"logonForm\""), "{}", page.text);
+    assert_eq!(up.addresses("mail.contoso.com"), 1, "DNS outside knows the name");
+    assert_eq!(up.addresses("cas2010-s3.contoso.com"), 0, "and no server's own");
+    assert!(
+        up.printed().contains("CONTOSO\\purple     pass-purple    purple@contoso.com"),
+        "{}",
+        up.printed()
+    );
+    up.wait_for("outside      -> cas2013-s1   connection   mail.contoso.com:443");
+    up.wait_for("a program    -> dns          external     A cas2010-s3.contoso.com  0 found");
+    up.ends(Signal::TERM, 0);
+    scratch.check_clean();
+}
+
+#[rstest]
+#[case::own_interrupted("own", Signal::INT)]
+#[case::mapped_interrupted("mapped", Signal::INT)]
+#[case::own_killed("own", Signal::KILL)]
+#[case::mapped_killed("mapped", Signal::KILL)]
+fn nothing_of_it_stays(#[case] ground: &str, #[case] signal: Signal) {
+    if !is_there(ground) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let up = Up::start(&scratch, &["--ground", ground]);
+    // Somebody is at it when it ends: a connection that says nothing, and one that listens.
+    let _silent = up.connection("mail.contoso.com");
+    let _listening = up.events();
+    match signal {
+        Signal::KILL => up.killed(),
+        signal => up.ends(signal, 0),
+    }
+    scratch.wait_until_clean();
+    scratch.run(&["steer", "state"]).check(2, &["no lab runs; `coexist up` leaves one running"]);
+}
+
+#[rstest]
+#[case::own("own")]
+#[case::mapped("mapped")]
+fn a_program_joins_the_lab_in_the_view_that_it_asks_for(#[case] ground: &str) {
+    if !is_there(ground) {
+        return;
+    }
+    let scratch = Scratch::new();
+    let up = Up::start(&scratch, &["--ground", ground]);
+    let script = "cat /etc/resolv.conf; echo \"CA $COEXIST_CA\"; grep -c BEGIN \"$SSL_CERT_FILE\"";
+    for (view, line) in [("internal", "DNS inside"), ("external", "DNS outside")] {
+        let ended = scratch.start(&["exec", "--view", view, "--", "sh", "-c", script]).ended();
+        let joined = format!("joined {}, {view} view", up.name());
+        ended.check(0, &[&joined, &format!("CA {}", up.ca()), "\n1\n"]);
+        let inside = up.fact(line).rsplit(' ').next().unwrap().to_owned();
+        match ground {
+            "own" => ended.check(0, &[&format!("nameserver {}\n", inside.trim_end_matches(":53"))]),
+            _ => ended.check(0, &[&format!("ask {inside} for names")]),
+        };
+    }
+    // The lab's own files are as they were, and its program goes on.
+    assert_eq!(up.get("mail.contoso.com", "/owa/", &[]).status, 302);
+    let failed = scratch.start(&["exec", "--", "false"]).ended();
+    failed.check(1, &["false ended with exit status: 1"]);
+    up.ends(Signal::TERM, 0);
+    scratch.check_clean();
+}
+
+#[test]
+fn of_two_labs_at_once_one_is_named() {
+    let scratch = Scratch::new();
+    let one = Up::start(&scratch, &["--ground", "mapped"]);
+    let two = Up::start(&scratch, &["--ground", "mapped", "--topology", "pre-e15"]);
+    let (first, second) = (one.name(), two.name());
+    for (args, code, says) in [
+        (
+            &["steer", "state"][..],
+            2,
+            format!("several labs run: {first}, {second}; say which, for instance --lab {first}"),
+        ),
+        (&["exec", "--", "true"], 2, "or --topology T for a lab of its own".to_owned()),
+        (&["steer", "state", "--lab", "pre-e15"], 0, "pre-e15, the subject at cas2010-s1".to_owned()),
+        (&["steer", "--lab", &first, "move", "red", "db2013-s1"], 0, "red is moved to db2013-s1".to_owned()),
+        (
+            &["exec", "--lab", "coexistance", "--", "true"],
+            2,
+            format!("no running lab is called `coexistance`; there are: {first}, {second}"),
+        ),
+        (&["exec", "--lab", &second, "--", "true"], 0, format!("joined {second}")),
+    ] {
+        scratch.start(args).ended().check(code, &[&says]);
+    }
+    one.ends(Signal::TERM, 0);
+    assert_eq!(two.get("mail.contoso.com", "/owa/", &[]).status, 302, "the other goes on");
+    two.ends(Signal::TERM, 0);
+    scratch.check_clean();
+}
+
+#[test]
+fn bad_input_is_refused_before_anything_is_started() {
+    for (args, says) in [
+        (
+            &["up", "--topology", "coexistance"][..],
+            "no topology is called `coexistance`; there are: coexistence, pre-e15",
+        ),
+        (&["up", "--subject", "mine"], "no subject is called `mine`; there are: "),
+        (&["up", "--host", "docker", "--ground", "cloud"], "a right one looks like `own"),
+    ] {
+        Scratch::new().run(args).check(2, &[says]);
+    }
+}
+
+/// A file system that holds next to nothing, in a mount namespace of its own.
+#[test]
+fn a_full_disk_is_said_with_what_to_do() {
+    if !is_there("own") {
+        return;
+    }
+    let scratch = Scratch::new();
+    let script = format!(
+        "mount -t tmpfs -o size=16k tmpfs {0}/tmp && exec {1} --suites {2} up --ground mapped",
+        scratch.path(""),
+        env!("CARGO_BIN_EXE_coexist"),
+        scratch.suites(),
+    );
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]);
+    let ended = command.env("TMPDIR", scratch.path("tmp")).env_remove("COEXIST_SUITES").output().unwrap();
+    let says = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(4), "{says}");
+    assert!(says.contains("No space left on device"), "{says}");
+    assert!(says.contains("is full: free some of it, or let TMPDIR name a folder on another"), "{says}");
+    scratch.check_clean();
+}
+
+#[test]
+fn a_lab_whose_subject_ends_says_so_and_ends() {
+    let scratch = Scratch::new();
+    let file = format!("{}/subjects/canaries/dies-at-third.toml", scratch.suites());
+    let up = Up::start(&scratch, &["--ground", "mapped", "--subject", &file]);
+    (0..3).for_each(|_| drop(up.connection("mail.contoso.com")));
+    up.ended().check(4, &["dies-at-third has ended, and with it the lab"]);
+    scratch.check_clean();
+}
