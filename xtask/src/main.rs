@@ -19,6 +19,8 @@ Runs the suite (built and replaced by the binary `coexist`; `cargo xtask COMMAND
   e2e        runs the cases against a subject, or against the reference of each role
   init       a subject file and its template for a new proxy
   doctor     looks at a subject in its seat, line by line
+  up         leaves a lab running: how to reach it, what comes, a page; Ctrl-C ends it
+  steer      in a running lab: fault, failover, move, out of service, DNS
   exec       runs a program inside a lab: its DNS, its CA, its view
   list       cases, rules, topologies, subjects, features, defects
   explain    a case, rule or defect: what, why, source, hops, how to run it

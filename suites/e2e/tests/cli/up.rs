@@ -146,7 +146,7 @@ fn bad_input_is_refused_before_anything_is_started() {
             "no topology is called `coexistance`; there are: coexistence, pre-e15",
         ),
         (&["up", "--subject", "mine"], "no subject is called `mine`; there are: "),
-        (&["up", "--host", "docker", "--ground", "cloud"], "a right one looks like `own"),
+        (&["up", "--ground", "cloud"], "a right one looks like `own"),
     ] {
         Scratch::new().run(args).check(2, &[says]);
     }
