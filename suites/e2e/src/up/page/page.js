@@ -24,7 +24,7 @@
   }
   function fill(into, children) { into.replaceChildren.apply(into, children); }
   function options(select, values, words) {
-    var before = select.value;
+    var before = select.options.length ? select.value : null;
     fill(select, values.map(function (value, at) { var one = make("option", words ? words[at] : value); one.value = value; return one; }));
     if (values.indexOf(before) >= 0) { select.value = before; }
   }
@@ -48,7 +48,10 @@
     fill(by("sites"), state.sites.map(function (site) {
       var box = make("div", null, "site"), list = make("ul", null, "servers");
       box.append(make("h3", site), list);
-      state.edges.concat(state.servers).filter(function (server) { return server.site === site; })
+      var inside = state.edges.concat(state.servers).filter(function (server) { return server.site === site; });
+      // A site is as wide as it has servers.
+      box.style.flexGrow = Math.min(inside.length, 6);
+      inside
         .sort(function (a, b) { return (b.seat - a.seat) || ((a.mailbox || false) - (b.mailbox || false)); })
         .forEach(function (server) { list.append(card(server, faults[server.name] || [])); });
       return box;
@@ -70,7 +73,8 @@
   }
   function card(server, faults) {
     var one = make("li"), what = server["client-access"] ? "Client Access" : server.mailbox ? "Mailbox" : "reverse proxy";
-    one.append(make("span", server.name, "n"), make("span", (server.version || "") + " " + what + (server.seat ? ", the subject" : ""), "w"));
+    var version = String(server.version || "").replace("Exchange", "Exchange ");
+    one.append(make("span", server.name, "n"), make("span", version + " " + what + (server.seat ? ", the subject" : ""), "w"));
     state.users.filter(function (user) { return user.server === server.name; })
       .forEach(function (user) { one.append(make("span", user.mailbox, "box")); });
     if (server["out-of-service"]) { one.append(make("span", "out of service", "bad")); }
