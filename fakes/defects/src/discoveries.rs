@@ -204,13 +204,14 @@ fn fqdn_for_2010(mut facts: Facts) -> Facts {
     let topology = Arc::make_mut(&mut facts.topology);
     let domain = topology.domain.clone();
     for (name, server) in &mut topology.servers {
+        let own = server.fqdn.clone().unwrap_or_else(|| name.fqdn(&domain));
         if server.version != Version::Exchange2010 {
             continue;
         }
         for (protocol, service) in [(Protocol::Imap, &mut server.imap), (Protocol::Pop, &mut server.pop)] {
             if let Some(service) = service {
                 let usual = |over| ConnectionSetting {
-                    host: name.fqdn(&domain),
+                    host: own.clone(),
                     port: client_port(protocol, over),
                     over,
                 };

@@ -19,7 +19,7 @@ pub use file::{Setting, TopologyFiles};
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Topology {
     /// `coexistence`, or with its variants `coexistence+pairs`. Set when read.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Where its facts come from.
     pub source: String,
@@ -53,7 +53,15 @@ pub struct Topology {
     /// Offline Address Books.
     #[serde(default)]
     pub oabs: BTreeMap<OabName, Oab>,
+    /// What administrators call what was imported, by its place as a finding names it: `cas2010-s1`, `cas2010-s1/owa`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub origins: BTreeMap<String, Origin>,
 }
+
+/// Where something imported comes from: its identity in Exchange, `CAS01\owa (Default Web Site)`, and the file and line of
+/// the export, `owa.csv:3`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Origin(pub String, pub String);
 
 /// The front end of a topology whose seat is before it: what the base topology's seat was.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,6 +103,8 @@ pub struct Server {
     pub build: Build,
     /// The site it is in.
     pub site: SiteName,
+    /// Its own DNS name, where that is not its name in the topology's domain: servers of a domain that is not the mail's.
+    pub fqdn: Option<HostName>,
     /// What it does.
     pub roles: Vec<ServerRole>,
     /// What its service connection point names (AutoDiscoverServiceInternalUri). Client Access only.
@@ -364,12 +374,13 @@ impl Topology {
 
     /// The server's own DNS name.
     pub fn fqdn(&self, server: &ServerName) -> HostName {
-        server.fqdn(&self.domain)
+        let set = self.servers.get(server).and_then(|server| server.fqdn.clone());
+        set.unwrap_or_else(|| server.fqdn(&self.domain))
     }
 
     /// The server whose own DNS name this is.
     pub fn server_with_fqdn(&self, host: &HostName) -> Option<&ServerName> {
-        self.servers.keys().find(|name| name.fqdn(&self.domain) == *host)
+        self.servers.keys().find(|name| self.fqdn(name) == *host)
     }
 
     /// Every DNS name that leads to a server in either view, its own name first.

@@ -27,6 +27,8 @@ mod say;
 mod steer;
 mod up;
 
+pub(crate) use predict::asked;
+
 /// An Exchange coexistence lab, and a conformance suite for the proxies in front of Exchange.
 #[derive(Debug, Parser)]
 #[command(name = "coexist", version, after_help = EXIT_CODES)]
@@ -94,7 +96,8 @@ enum Command {
 /// What `e2e` takes.
 #[derive(Debug, Args, Clone)]
 pub struct E2e {
-    /// Only cases of this topology (repeatable): coexistence, or coexistence+pairs.
+    /// Only cases of this topology (repeatable): coexistence, or coexistence+pairs. A topology's file, which no case is
+    /// written for, gets a case for each journey that the oracle predicts in it.
     #[arg(long, value_name = "T")]
     topology: Vec<String>,
     /// The subject file, by name or path; without it every role's reference runs its own topologies.

@@ -11,6 +11,7 @@ pub mod judge;
 pub mod lab_fault;
 pub mod lab_of;
 pub mod play;
+mod predicted;
 pub mod publish;
 pub mod run;
 pub mod select;

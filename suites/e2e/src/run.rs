@@ -138,7 +138,7 @@ pub async fn run(
             match not_for(&state.suite, &case, &subject.0) {
                 None if case.finds.is_some() => state.look_at(&case).await,
                 None => wanted.push(case),
-                Some(why) => state.add(skip(&case, why, &state.how), None).await,
+                Some(why) => state.add(skip(&case, why, state.again(&case.id)), None).await,
             }
         }
         shuffle(&mut wanted, state.how.seed);
@@ -470,7 +470,7 @@ impl State {
     }
 
     fn again(&self, case: &CaseId) -> String {
-        again(case, &self.how)
+        again(&self.suite, case, &self.how)
     }
 }
 
@@ -545,13 +545,14 @@ fn not_for(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
 }
 
 /// The command that runs a case again.
-fn again(case: &CaseId, how: &How) -> String {
+fn again(suite: &Suite, case: &CaseId, how: &How) -> String {
+    let topology = suite.path_of(case).map(|path| format!(" --topology {path}")).unwrap_or_default();
     let subject = how.subject.as_ref().map(|name| format!(" --subject {name}")).unwrap_or_default();
-    format!("cargo xtask e2e --case {case} --seed {:04x}{subject}", how.seed)
+    format!("cargo xtask e2e{topology} --case {case} --seed {:04x}{subject}", how.seed)
 }
 
-fn skip(case: &Case, why: String, how: &How) -> Verdict {
-    let mut verdict = play::unplayed(case, why, again(&case.id, how));
+fn skip(case: &Case, why: String, again: String) -> Verdict {
+    let mut verdict = play::unplayed(case, why, again);
     verdict.outcome = Outcome::Skip;
     verdict
 }

@@ -153,6 +153,9 @@ impl Suite {
 
     /// The file of a case.
     pub fn file_of(&self, case: &CaseId) -> PathBuf {
+        if let Some(path) = self.path_of(case) {
+            return PathBuf::from(path);
+        }
         let is_looked_at = |known: &&Arc<Case>| known.id == *case && known.finds.is_some();
         if let (true, Some(name)) =
             (self.cases.iter().any(|known| is_looked_at(&known)), case.as_str().rsplit('/').next())
@@ -160,6 +163,12 @@ impl Suite {
             return self.root.join("topologies/findings").join(format!("{name}.toml"));
         }
         self.root.join("cases").join(format!("{case}.toml"))
+    }
+
+    /// The file of a case's topology, where the case names that by its path.
+    pub(crate) fn path_of(&self, case: &CaseId) -> Option<&str> {
+        let case = self.cases.iter().find(|known| known.id == *case)?;
+        case.topology.ends_with(".toml").then_some(&case.topology)
     }
 
     /// Builds what the cases play in; what is wrong is said once, not for every case that plays in it.
@@ -220,6 +229,13 @@ impl Suite {
             Some(built) => Ok(built.clone()),
             None => self.topology(&case.topology_name(), &case.given.settings).map(Arc::new),
         }
+    }
+
+    /// The same suite with more cases, all of a topology that is named by its path.
+    pub(crate) fn with_cases(mut self, path: &str, topology: Topology, cases: Vec<Arc<Case>>) -> Suite {
+        self.built.insert(format!("{path} {:?}", Setting::new()), Arc::new(topology));
+        self.cases.extend(cases);
+        self
     }
 
     /// The same suite, in labs of which something is wrong: to see that its cases can fail.

@@ -17,6 +17,7 @@ use super::{E2e, say};
 use crate::declared;
 use crate::evidence;
 use crate::exit::{self, Exit};
+use crate::predicted::{self, Predicted};
 use crate::publish;
 use crate::run::{Came, How, Progress, Work, run};
 use crate::select::Filter;
@@ -33,7 +34,10 @@ pub(super) fn e2e(root: &Path, options: &E2e) -> Exit {
 
 fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
     let ground = Arc::new(say::ground(options.ground)?);
-    let suite = Arc::new(say::suite(root)?);
+    let suite = say::suite(root)?;
+    let (suite, predicted) =
+        predicted::added(suite, &options.topology).map_err(|error| say::suite_error(&error))?;
+    let suite = Arc::new(suite);
     let filter = filter(options)?;
     every_filter_matches(&suite, options)?;
     let work = work(&suite, options, &filter)?;
@@ -98,7 +102,8 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
     came.ending.held = options.subject.as_ref().map(|_| suite.cases.len());
     let times = if options.subject.is_some() { 1 } else { options.repeat.max(1) };
     came.ending.floor = filter.is_open().then_some(suite.floor).map(|floor| floor.saturating_mul(times));
-    Ok(report(&suite, &ground, options, seed, came, &work, baseline.as_ref()))
+    let ran = Ran { seed, came, work: &work, predicted, baseline: baseline.as_ref() };
+    Ok(report(&suite, &ground, options, ran))
 }
 
 fn filter(options: &E2e) -> Result<Filter, Exit> {
@@ -228,14 +233,20 @@ fn joined(mut all: Came, came: Came) -> Came {
     all
 }
 
+/// What a run was made of, and what it came to.
+struct Ran<'a> {
+    seed: u64,
+    came: Came,
+    work: &'a [Work],
+    predicted: Predicted,
+    baseline: Option<&'a Baseline>,
+}
+
 fn report(
     suite: &Suite,
     ground: &Ground,
     options: &E2e,
-    seed: u64,
-    came: Came,
-    work: &[Work],
-    baseline: Option<&Baseline>,
+    Ran { seed, came, work, predicted, baseline }: Ran<'_>,
 ) -> Exit {
     let likeness_only = |verdict: &Verdict| {
         verdict
@@ -264,7 +275,7 @@ fn report(
         counts: Counts::of(came.ending.selected, &came.verdicts),
         arrivals: came.arrivals,
         unclaimed: came.ending.unclaimed,
-        remarks: remarks(work, &came),
+        remarks: predicted.remarks.into_iter().chain(remarks(work, &came)).collect(),
         took: came.took,
         exit: exit.code(),
     };

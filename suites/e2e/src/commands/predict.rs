@@ -82,7 +82,7 @@ fn journey(when: &When, predicted: &Result<Prediction, Unpredicted>) -> String {
 }
 
 /// Mailbox, client, view, what it opens and does there, and whatever else the journey turns on.
-pub(super) fn asked(when: &When) -> String {
+pub(crate) fn asked(when: &When) -> String {
     let opens = match &when.opens {
         Opens::Url(url) => url.to_string(),
         Opens::Rpc(host) => format!("rpc:{host}"),

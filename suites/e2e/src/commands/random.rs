@@ -10,16 +10,17 @@ use std::sync::Arc;
 
 use clap::Args;
 use lab::ground::{Ground, GroundKind};
-use model::case::{Case, Given, Step};
+use model::case::Case;
 use model::problem::Source;
 use model::topology::TopologyFiles;
 use model::verdict::{Outcome, Verdict};
-use model::{Role, Topology, When};
+use model::{Role, Topology};
 use oracle::Table;
 use tokio_util::sync::CancellationToken;
 
 use super::{predict, say};
 use crate::exit::Exit;
+use crate::predicted::{self, Journey};
 use crate::run::{Came, How, Work, run};
 use crate::select::shuffle;
 use crate::suite::Suite;
@@ -131,7 +132,7 @@ struct One {
     seed: u64,
     text: String,
     role: Role,
-    journeys: Vec<(When, Vec<model::Leg>, Vec<&'static str>)>,
+    journeys: Vec<Journey>,
 }
 
 impl One {
@@ -141,22 +142,12 @@ impl One {
 
     /// The journeys as cases: what a case file would say, had somebody written one.
     fn cases(&self, folder: &Path) -> Vec<(Role, Arc<Case>)> {
-        let case = |(number, (when, then, rows)): (usize, &(When, Vec<model::Leg>, Vec<&'static str>))| {
+        let case = |(number, journey): (usize, &Journey)| {
+            let when = &journey.when;
             let id = format!("random-{:x}/{}/{}-{number}", self.seed, when.protocol(), when.mailbox);
-            let case = Case {
-                id: id.parse().ok()?,
-                title: format!("As the oracle says by {}", rows.join(", ")),
-                rules: rows.iter().filter_map(|row| row.parse().ok()).collect(),
-                source: format!("the oracle, topology of seed {:x}", self.seed),
-                needs: vec![],
-                declares: Default::default(),
-                topology: self.file(folder).display().to_string(),
-                given: Given::default(),
-                steps: vec![Step { before: vec![], when: when.clone(), then: then.clone() }],
-                resolves: vec![],
-                pings: vec![],
-                finds: None,
-            };
+            let rules = journey.rows.iter().filter_map(|row| row.parse().ok()).collect();
+            let source = format!("the oracle, topology of seed {:x}", self.seed);
+            let case = journey.case(id.parse().ok()?, &self.file(folder), source, rules);
             Some((self.role, Arc::new(case)))
         };
         self.journeys.iter().enumerate().filter_map(case).collect()
@@ -188,7 +179,7 @@ fn draw(first: u64, options: &Random) -> Drawn {
         let one = one(seed, &table, &drawn.reached, options.journeys);
         let new = |row: &&'static str| every.contains(row) && !drawn.reached.contains(row);
         let rows: BTreeSet<&'static str> =
-            one.journeys.iter().flat_map(|(_, _, rows)| rows.clone()).collect();
+            one.journeys.iter().flat_map(|journey| journey.rows.clone()).collect();
         if number < asked || rows.iter().any(new) {
             drawn.reached.extend(rows.intersection(&every));
             drawn.topologies.push(one);
@@ -202,23 +193,15 @@ fn draw(first: u64, options: &Random) -> Drawn {
 fn one(seed: u64, table: &Table, reached: &BTreeSet<&'static str>, most: usize) -> One {
     let text = oracle::random::text(seed);
     let topology = oracle::random::topology(seed);
-    let mut journeys: Vec<_> = oracle::journeys(&topology)
-        .into_iter()
-        // Who comes back was there before: that is a case of several steps.
-        .filter(|when| when.comes_back.is_none())
-        .filter_map(|when| {
-            let predicted = oracle::predict(table, &topology, &when).ok()?;
-            Some((when, predicted.legs, predicted.rows))
-        })
-        .collect();
+    let (mut journeys, _) = predicted::journeys(table, &topology);
     shuffle(&mut journeys, seed);
     let mut seen = reached.clone();
     let mut chosen = vec![];
     let mut rest = vec![];
     for journey in journeys {
-        match journey.2.iter().any(|row| !seen.contains(row)) {
+        match journey.rows.iter().any(|row| !seen.contains(row)) {
             true => {
-                seen.extend(journey.2.clone());
+                seen.extend(journey.rows.clone());
                 chosen.push(journey);
             }
             false => rest.push(journey),
@@ -226,7 +209,7 @@ fn one(seed: u64, table: &Table, reached: &BTreeSet<&'static str>, most: usize) 
     }
     let mut alone = 0;
     for journey in rest {
-        let shares = journey.0.password != model::case::Password::Wrong;
+        let shares = journey.when.password != model::case::Password::Wrong;
         if chosen.len() < most && (shares || alone < MOST_ALONE) {
             alone += usize::from(!shares);
             chosen.push(journey);
