@@ -210,11 +210,8 @@ fn fqdn_for_2010(mut facts: Facts) -> Facts {
         }
         for (protocol, service) in [(Protocol::Imap, &mut server.imap), (Protocol::Pop, &mut server.pop)] {
             if let Some(service) = service {
-                let usual = |over| ConnectionSetting {
-                    host: own.clone(),
-                    port: client_port(protocol, over),
-                    over,
-                };
+                let usual =
+                    |over| ConnectionSetting { host: own.clone(), port: client_port(protocol, over), over };
                 service.internal_connection_settings = vec![usual(Over::Tls), usual(Over::Starttls)];
             }
         }

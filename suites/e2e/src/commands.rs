@@ -17,6 +17,7 @@ mod doctor;
 mod e2e;
 mod exec;
 mod explain;
+mod import;
 mod init;
 mod list;
 mod mutants;
@@ -83,6 +84,8 @@ enum Command {
         #[arg(long, default_value_t = 5)]
         rounds: usize,
     },
+    /// Makes a topology of what administrators export from Exchange, and says what is missing and what it assumed.
+    Import(import::Import),
     /// Writes a subject file and its template for a new proxy, every variable a comment in them.
     Init(init::Init),
     /// Looks at a subject in its seat, line by line, each with a hint.
@@ -298,6 +301,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Mutants(options) => mutants::mutants(&root, &options),
         Command::Random(options) => random::random(&root, &options),
         Command::Bench { names, rounds } => bench::bench(&root, &names, rounds),
+        Command::Import(options) => import::import(&options),
         Command::Init(options) => init::init(&options),
         Command::Doctor(options) => doctor::doctor(&root, &options),
         Command::Canary(options) => canary::canary(&options),

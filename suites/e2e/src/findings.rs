@@ -1,15 +1,18 @@
 //! Findings: what `check` says of a file, as an error or a warning, with the rule and the place; and those of a topology,
 //! held against the list that its file has of them.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use model::case::{Case, FindingLevel, Finds, Listed};
+use model::topology::Origin;
 use model::verdict::{Difference, Outcome, Verdict};
 
 use crate::suite::{Suite, SuiteError};
 
 pub(crate) mod fault;
 mod mail;
+mod settings;
 mod topology;
 
 pub(crate) use topology::findings as of;
@@ -36,14 +39,36 @@ impl Finding {
         Finding { level: FindingLevel::Warning, rule, at: at.into(), says: says.into() }
     }
 
-    /// As it is printed: `error TOP-3 coexistence.toml:155:1 cas2010-s3/outlook-anywhere: …`.
-    pub(crate) fn line(&self, label: &str, place: &str) -> String {
-        format!("{label:<7} {:<11} {place} {}: {}", self.rule, self.at, self.says)
+    /// As it is printed: `error TOP-3 coexistence.toml:155:1 cas2010-s3/outlook-anywhere: …`. What was imported is called as
+    /// its administrators call it, `CAS01\Rpc (Default Web Site) (oa.csv:3)`.
+    pub(crate) fn line(&self, label: &str, place: &str, origins: &BTreeMap<String, Origin>) -> String {
+        let at = match origins.get(&self.at) {
+            Some(Origin(is, from)) => format!("{is} ({from})"),
+            None => in_their_words(&self.at, origins),
+        };
+        format!("{label:<7} {:<11} {place} {at}: {}", self.rule, in_their_words(&self.says, origins))
     }
 
     pub(crate) fn is(&self, listed: &Listed) -> bool {
         (self.rule, self.level, &self.at) == (listed.rule.as_str(), listed.level, &listed.at)
     }
+}
+
+/// A text in which places of what was imported have the names that administrators gave them.
+fn in_their_words(says: &str, origins: &BTreeMap<String, Origin>) -> String {
+    let named = |word: &str| {
+        let bare = word.trim_end_matches([',', ':', '.', ';']);
+        let (server, setting) =
+            bare.split_once('/').map_or((bare, None), |(server, setting)| (server, Some(setting)));
+        let called = match (origins.get(bare), origins.get(server), setting) {
+            (Some(Origin(is, _)), ..) => is.clone(),
+            // A setting that was not exported, at a server that was.
+            (None, Some(Origin(is, _)), Some(setting)) => format!("{is}, {setting}"),
+            (None, _, _) => return word.to_owned(),
+        };
+        format!("{called}{}", &word[bare.len()..])
+    };
+    says.split(' ').map(named).collect::<Vec<_>>().join(" ")
 }
 
 /// Where what was found is not what is listed, one sentence each.

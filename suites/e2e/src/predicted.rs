@@ -128,12 +128,10 @@ pub(crate) fn added(suite: Suite, topologies: &[String]) -> Result<(Suite, Predi
 
 fn remark(path: &str, found: &[Journey], silent: usize) -> String {
     let open = found.iter().filter(|journey| journey.unclaimed.is_some()).count();
-    let not = match silent {
-        0 => String::new(),
-        some => format!("; {some} more it does not predict (`coexist predict {path}`)"),
-    };
+    let not = if silent == 0 { String::new() } else { format!(", {silent} more not predicted") };
+    let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy();
     format!(
-        "{path}: {} cases are predicted by the oracle, and no literal stands behind them; of {open} the article is silent{not}",
+        "{name}: {} cases predicted by the oracle, not literal ({open} where the article is silent{not})",
         found.len()
     )
 }
@@ -168,4 +166,3 @@ fn rules(suite: &Suite, table: &Table, role: Role, rows: &[&str]) -> Vec<RuleId>
         .map(|rule| rule.id.clone())
         .collect()
 }
-

@@ -389,11 +389,19 @@ impl<'a> Walk<'a> {
                 }
             }
             Asks::OutlookAnywhere if here.first.version == Version::Exchange2013 => {
-                let missing = self.facts.candidates(Candidates::All).is_ok_and(|candidates| {
-                    let mut servers = candidates.0.iter().filter_map(|name| self.facts.topology.server(name));
-                    servers.any(|server| !takes_scheme(server, visit.protocol, Scheme::Ntlm))
-                });
-                so.ntlm = if missing { Ntlm::Missing } else { Ntlm::Taken };
+                let candidates = self.facts.candidates(Candidates::All).ok();
+                let names = candidates.iter().flat_map(|candidates| &candidates.0);
+                let servers = names.filter_map(|name| self.facts.topology.server(name));
+                let takes: Vec<bool> =
+                    servers.map(|server| takes_scheme(server, visit.protocol, Scheme::Ntlm)).collect();
+                so.ntlm = match (takes.contains(&false), takes.contains(&true)) {
+                    (true, true) if self.facts.version != Version::Exchange2013 => {
+                        let why = "it depends on which server is chosen: not all of them take NTLM at /rpc";
+                        return Err(Unpredicted::new(why));
+                    }
+                    (true, _) => Ntlm::Missing,
+                    (false, _) => Ntlm::Taken,
+                };
             }
             // X-AD-2 holds from SP2 on; what an older build did is in no source.
             Asks::Autodiscover if here.first.version == Version::Exchange2007 => {

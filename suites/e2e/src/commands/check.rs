@@ -1,11 +1,12 @@
 //! `coexist check`: what is wrong or doubtful in topologies, cases and subjects, before any traffic.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use model::case::{Case, FindingLevel};
 use model::problem::{Problem, Source};
 use model::subject::Subject;
-use model::topology::TopologyFiles;
+use model::topology::{Origin, TopologyFiles};
 use model::{CaseId, Topology};
 
 use super::say;
@@ -29,7 +30,7 @@ fn inner(root: &Path, files: &[String]) -> Result<Exit, Exit> {
         for finding in one.findings(suite.as_ref())? {
             let place = one.place(&finding.at).unwrap_or_else(|| file.clone());
             let label = if one.lists(&finding) { "listed" } else { finding.level.as_str() };
-            println!("{}", finding.line(label, &place));
+            println!("{}", finding.line(label, &place, one.origins()));
             found.push((label, finding));
         }
     }
@@ -44,7 +45,7 @@ fn inner(root: &Path, files: &[String]) -> Result<Exit, Exit> {
     Ok(if errors == 0 { Exit::AsExpected } else { Exit::NotAsExpected })
 }
 
-fn counted(count: usize, what: &str) -> String {
+pub(super) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -119,6 +120,15 @@ impl Read {
     fn lists(&self, finding: &Finding) -> bool {
         let Read::Listed(case, ..) = self else { return false };
         case.finds.iter().flat_map(|finds| &finds.list).any(|listed| finding.is(listed))
+    }
+
+    /// What administrators call what was imported.
+    fn origins(&self) -> &BTreeMap<String, Origin> {
+        static NONE: BTreeMap<String, Origin> = BTreeMap::new();
+        match self {
+            Read::Topology(topology, _) | Read::Listed(_, topology, _) => &topology.origins,
+            Read::Case(_) | Read::Subject(..) => &NONE,
+        }
     }
 
     /// Where what a finding names is written.

@@ -46,17 +46,22 @@ pub(crate) const CHECK_FAULTS: &[CheckFault] = &[
 ];
 
 const RULES: &[&str] = &[
+    "TOP-1",
     "TOP-2",
     "TOP-3",
     "DNS-2",
     "DNS-3",
     "AMB-1",
+    "PRE-OWA-2",
+    "PRE-RPC-1",
     "PRE-RPC-3",
     "CX-EXHTTP-2",
     "CX-POP-2",
     "CX-POP-7",
     "CX-IMAP-2",
     "CX-IMAP-7",
+    "CX-OWA-2",
+    "CX-RPC-1",
 ];
 
 impl CheckFault {

@@ -23,16 +23,17 @@ pub(crate) fn findings(t: &Topology) -> Vec<Finding> {
         address_books_are_distributed(t),
         certificates_are_valid(t),
         super::mail::findings(t),
+        super::settings::findings(t),
     ]
     .concat()
 }
 
-fn client_access(t: &Topology) -> impl Iterator<Item = (&ServerName, &Server)> {
+pub(super) fn client_access(t: &Topology) -> impl Iterator<Item = (&ServerName, &Server)> {
     t.servers.iter().filter(|(_, server)| server.is(ServerRole::ClientAccess))
 }
 
 /// Whom a name leads to; a server's own name is known inside only (DNS-1).
-fn leads(t: &Topology, host: &HostName, view: View) -> Vec<ServerName> {
+pub(super) fn leads(t: &Topology, host: &HostName, view: View) -> Vec<ServerName> {
     match (t.namespaces.get(host), view) {
         (Some(leads), View::Internal) => leads.internal.clone(),
         (Some(leads), View::External) => leads.external.clone(),
@@ -41,7 +42,7 @@ fn leads(t: &Topology, host: &HostName, view: View) -> Vec<ServerName> {
     }
 }
 
-fn resolves(t: &Topology, host: &HostName, view: View) -> bool {
+pub(super) fn resolves(t: &Topology, host: &HostName, view: View) -> bool {
     !leads(t, host, view).is_empty()
 }
 
@@ -180,7 +181,9 @@ fn ambiguous(t: &Topology, endpoint: &HostName) -> Vec<String> {
         "resolves outside: there Outlook tries RPC first, and waits until it gives up. Take it out of the external DNS"
             .to_owned()
     });
-    let user = used(t).into_iter().find(|used| used.host == endpoint);
+    // A server's own name is no namespace, also where its InternalUrls have it, as they do from the start.
+    let own = t.server_with_fqdn(endpoint).is_some();
+    let user = used(t).into_iter().find(|used| used.host == endpoint && !own);
     let http = user.map(|user| {
         format!(
             "is the {} of {} too: give the array a name of its own, known inside only",
@@ -256,8 +259,15 @@ fn names_lead_somewhere(t: &Topology) -> Vec<Finding> {
 /// A namespace leads to Client Access servers of one site and one version, or the same request ends differently.
 fn namespaces_lead_to_one_place(t: &Topology) -> Vec<Finding> {
     let mut found = vec![];
+    let names = used(t);
     for host in t.namespaces.keys() {
         let mut says = BTreeSet::new();
+        // Where somebody is given it, that says so already.
+        if View::ALL.iter().all(|view| !resolves(t, host, *view))
+            && names.iter().all(|used| used.host != host)
+        {
+            says.insert("nobody answers it: it leads to no server in either view".to_owned());
+        }
         for view in View::ALL {
             let servers: Vec<&Server> =
                 leads(t, host, *view).iter().filter_map(|name| t.server(name)).collect();

@@ -16,6 +16,7 @@ mod choice;
 mod clock;
 mod findings;
 mod hostile;
+mod import;
 mod outcomes;
 mod print;
 mod reports;

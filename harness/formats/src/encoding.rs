@@ -1,0 +1,68 @@
+//! Bytes to text: PowerShell writes UTF-16 with `>`, UTF-8 or ASCII with Export-Csv, and old tools the system's code page.
+
+/// The text of a file, whatever it was written in; line ends become `\n`.
+pub(crate) fn decoded(bytes: &[u8]) -> String {
+    let text = match bytes {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
+        // A file that lost its mark on the way: every second byte of Latin text is 0.
+        [first, 0, _, 0, ..] if *first != 0 => utf16(bytes, u16::from_le_bytes),
+        [0, first, 0, _, ..] if *first != 0 => utf16(bytes, u16::from_be_bytes),
+        _ => match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => bytes.iter().map(|byte| windows_1252(*byte)).collect(),
+        },
+    };
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
+    // Half a character at the end is what a cut leaves: it becomes a sign that no value has.
+    let units = bytes.chunks(2).map(|pair| match pair {
+        [a, b] => unit([*a, *b]),
+        _ => 0xfffd,
+    });
+    char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
+/// The code page of Western Europe; its five holes stay as they are.
+fn windows_1252(byte: u8) -> char {
+    const HIGH: [char; 32] = [
+        '€', '\u{81}', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\u{8d}', 'Ž', '\u{8f}',
+        '\u{90}', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\u{9d}', 'ž', 'Ÿ',
+    ];
+    match byte {
+        0x80..=0x9f => HIGH[usize::from(byte - 0x80)],
+        _ => char::from(byte),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(bytes).collect()
+    }
+
+    #[test]
+    fn text_is_read_in_whatever_it_was_written() {
+        let text = "Name : Zürich\r\nSite : Ä";
+        let wanted = "Name : Zürich\nSite : Ä";
+        let little = [vec![0xff, 0xfe], utf16(text, u16::to_le_bytes)].concat();
+        let big = [vec![0xfe, 0xff], utf16(text, u16::to_be_bytes)].concat();
+        let marked = [vec![0xef, 0xbb, 0xbf], text.as_bytes().to_vec()].concat();
+        let bare = utf16(text, u16::to_le_bytes);
+        let ansi: Vec<u8> = text.chars().map(|c| c as u8).collect();
+        for bytes in [little, big, marked, bare, ansi, text.as_bytes().to_vec()] {
+            assert_eq!(decoded(&bytes), wanted);
+        }
+    }
+
+    #[test]
+    fn half_a_character_at_the_end_is_seen() {
+        let cut = [vec![0xff, 0xfe], utf16("ab", u16::to_le_bytes), vec![0x63]].concat();
+        assert_eq!(decoded(&cut), "ab\u{fffd}");
+    }
+}

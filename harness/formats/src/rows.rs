@@ -1,0 +1,213 @@
+//! What exports say, with types: one row an object, each with where it comes from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::mail::{ConnectionSetting, LoginType};
+use model::topology::{Authentication, LogonFormat, Origin, RedirectType};
+use model::{Build, HostName, Protocol, Version, View, WebUrl};
+
+use crate::Wrong;
+use crate::cmdlet::{Cmdlet, named};
+use crate::note::{Kind, Note};
+use crate::reading::{Reading, relative};
+use crate::record::Record;
+
+mod objects;
+
+/// Everything that was exported. Names are as they were exported; two that differ in letter case alone are one.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rows {
+    /// The cmdlets of which there is at least one object.
+    pub(crate) have: BTreeSet<Cmdlet>,
+    pub(crate) servers: Vec<Server>,
+    pub(crate) client_access: Vec<ClientAccess>,
+    pub(crate) arrays: Vec<Array>,
+    pub(crate) directories: Vec<Directory>,
+    pub(crate) anywhere: Vec<Anywhere>,
+    pub(crate) mail: Vec<Mail>,
+    pub(crate) databases: Vec<Database>,
+    pub(crate) oabs: Vec<Oab>,
+    pub(crate) domains: Vec<Domain>,
+    pub(crate) services: Vec<Service>,
+    pub(crate) names: Vec<Name>,
+}
+
+/// Get-ExchangeServer.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    pub(crate) name: String,
+    pub(crate) fqdn: Option<HostName>,
+    pub(crate) version: Version,
+    pub(crate) build: Build,
+    pub(crate) client_access: bool,
+    pub(crate) mailbox: bool,
+    pub(crate) site: Option<String>,
+    pub(crate) origin: Origin,
+}
+
+/// Get-ClientAccessServer.
+#[derive(Debug, Clone)]
+pub(crate) struct ClientAccess {
+    pub(crate) server: String,
+    pub(crate) scp: Option<WebUrl>,
+    /// OutlookAnywhereEnabled.
+    pub(crate) anywhere: Option<bool>,
+    pub(crate) out_of_service: bool,
+}
+
+/// Get-ClientAccessArray.
+#[derive(Debug, Clone)]
+pub(crate) struct Array {
+    pub(crate) fqdn: HostName,
+    pub(crate) site: Option<String>,
+    pub(crate) members: Vec<String>,
+    pub(crate) origin: Origin,
+}
+
+/// A virtual directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Directory {
+    pub(crate) protocol: Protocol,
+    pub(crate) server: String,
+    pub(crate) internal_url: Option<WebUrl>,
+    pub(crate) external_url: Option<WebUrl>,
+    /// None where the export does not say.
+    pub(crate) authentication: Option<Vec<Authentication>>,
+    pub(crate) external_authentication: Option<Vec<Authentication>>,
+    pub(crate) forms: Option<bool>,
+    pub(crate) cross_site_redirect: Option<RedirectType>,
+    pub(crate) legacy_redirect: Option<RedirectType>,
+    pub(crate) public_private_selection: Option<bool>,
+    pub(crate) logon_format: LogonFormat,
+    pub(crate) origin: Origin,
+}
+
+/// Get-OutlookAnywhere.
+#[derive(Debug, Clone)]
+pub(crate) struct Anywhere {
+    pub(crate) server: String,
+    pub(crate) external_host: Option<HostName>,
+    pub(crate) external_authentication: Option<Authentication>,
+    pub(crate) external_ssl: Option<bool>,
+    pub(crate) internal_host: Option<HostName>,
+    pub(crate) internal_authentication: Option<Authentication>,
+    pub(crate) internal_ssl: Option<bool>,
+    pub(crate) iis: Option<Vec<Authentication>>,
+    pub(crate) origin: Origin,
+}
+
+/// Get-ImapSettings, Get-PopSettings.
+#[derive(Debug, Clone)]
+pub(crate) struct Mail {
+    pub(crate) protocol: Protocol,
+    pub(crate) server: String,
+    pub(crate) settings: Vec<ConnectionSetting>,
+    pub(crate) login_type: LoginType,
+    pub(crate) banner: Option<String>,
+    pub(crate) ntlm: bool,
+    pub(crate) origin: Origin,
+}
+
+/// Get-MailboxDatabase.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    pub(crate) name: String,
+    pub(crate) copies: Vec<String>,
+    pub(crate) active: Option<String>,
+    pub(crate) rpc_client_access_server: Option<HostName>,
+    pub(crate) oab: Option<String>,
+    pub(crate) origin: Origin,
+}
+
+/// Get-OfflineAddressBook.
+#[derive(Debug, Clone)]
+pub(crate) struct Oab {
+    pub(crate) name: String,
+    pub(crate) guid: Option<String>,
+    /// The servers of its web distribution points.
+    pub(crate) servers: Vec<String>,
+    pub(crate) default: bool,
+    pub(crate) origin: Origin,
+}
+
+/// Get-AcceptedDomain.
+#[derive(Debug, Clone)]
+pub(crate) struct Domain {
+    pub(crate) name: HostName,
+    pub(crate) default: bool,
+}
+
+/// Get-Service of a mail service.
+#[derive(Debug, Clone)]
+pub(crate) struct Service {
+    pub(crate) server: String,
+    pub(crate) protocol: Protocol,
+    /// The back end's, of Exchange 2013's Mailbox server.
+    pub(crate) back_end: bool,
+    pub(crate) runs: bool,
+}
+
+/// A name of DNS, and the addresses that it has.
+#[derive(Debug, Clone)]
+pub(crate) struct Name {
+    pub(crate) host: HostName,
+    pub(crate) view: View,
+    pub(crate) addresses: Vec<String>,
+}
+
+/// Reads every record into its row.
+///
+/// # Errors
+/// What leaves too little for a topology.
+pub(crate) fn read(known: BTreeMap<Cmdlet, Vec<Record>>, notes: &mut Vec<Note>) -> Result<Rows, Vec<Wrong>> {
+    if !known.contains_key(&Cmdlet::ExchangeServer) {
+        let says = "no export of Get-ExchangeServer is among the files: versions, roles and sites of servers are in it alone";
+        let help = "Get-ExchangeServer | Export-Clixml servers.xml; harness/formats/collect.ps1 exports all there is";
+        return Err(vec![Wrong { at: None, message: says.to_owned(), help: help.to_owned() }]);
+    }
+    let mut rows = Rows { have: known.keys().copied().collect(), ..Rows::default() };
+    for (cmdlet, records) in &known {
+        for record in records {
+            rows.add(&mut Reading { cmdlet: *cmdlet, record, notes });
+        }
+    }
+    Ok(rows)
+}
+
+impl Rows {
+    fn add(&mut self, of: &mut Reading<'_>) {
+        let origin = Origin(named(of.record).to_owned(), of.record.at.to_string());
+        match of.cmdlet {
+            Cmdlet::ExchangeServer => self.servers.extend(objects::server(of, origin)),
+            Cmdlet::ClientAccessServer => self.client_access.extend(objects::client_access(of)),
+            Cmdlet::ClientAccessArray => self.arrays.extend(objects::array(of, origin)),
+            Cmdlet::Directory(protocol) => self.directories.extend(objects::directory(of, protocol, origin)),
+            Cmdlet::OutlookAnywhere => self.anywhere.extend(objects::anywhere(of, origin)),
+            Cmdlet::MailSettings(protocol) => self.mail.extend(objects::mail(of, protocol, origin)),
+            Cmdlet::MailboxDatabase => self.databases.extend(objects::database(of, origin)),
+            Cmdlet::OfflineAddressBook => self.oabs.extend(objects::oab(of, origin)),
+            Cmdlet::AcceptedDomain => self.domains.extend(objects::domain(of)),
+            Cmdlet::Service => self.services.extend(objects::service(of)),
+            Cmdlet::Names => self.names.extend(objects::dns_name(of)),
+            Cmdlet::OwaMailboxPolicy => {}
+        }
+    }
+}
+
+/// The server that a setting is of: it says so, or its identity begins with it, `CAS01\owa (Default Web Site)`.
+fn server_of(of: &mut Reading<'_>) -> Option<String> {
+    if let Some(server) = of.name(&["Server", "ServerName"]) {
+        return Some(server);
+    }
+    let before = of
+        .record
+        .text("Identity")
+        .and_then(|identity| identity.split_once('\\'))
+        .map(|(server, _)| relative(server));
+    if before.is_none() {
+        let says =
+            format!("{}: it does not say of which server it is (Server, or Identity)", of.cmdlet.called());
+        of.notes.push(Note::new(Kind::LeftOut, &of.record.at, says));
+    }
+    before
+}

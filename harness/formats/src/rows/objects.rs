@@ -1,0 +1,256 @@
+//! Each cmdlet's objects, property by property.
+
+use model::mail::LoginType;
+use model::topology::{Authentication, LogonFormat, Origin, RedirectType};
+use model::{Build, Protocol, Version, View};
+
+use super::{
+    Anywhere, Array, ClientAccess, Database, Directory, Domain, Mail, Name, Oab, Server, Service, server_of,
+};
+use crate::cmdlet::named;
+use crate::note::{Kind, Note};
+use crate::reading::{Reading, relative};
+
+pub(super) fn server(of: &mut Reading<'_>, origin: Origin) -> Option<Server> {
+    let name = of.name(&["Name", "Identity"])?;
+    let shown = of.text("AdminDisplayVersion").unwrap_or_default();
+    let mut leave_out =
+        |says: String| of.notes.push(Note::new(Kind::LeftOut, &of.record.at, format!("{name}: {says}")));
+    let Some(build) = build(shown) else {
+        leave_out(format!(
+            "AdminDisplayVersion `{shown}` is no version; a right one: Version 14.3 (Build 123.4)"
+        ));
+        return None;
+    };
+    let version = match (build.major, build.minor) {
+        (8, _) => Version::Exchange2007,
+        (14, _) => Version::Exchange2010,
+        (15, 0) => Version::Exchange2013,
+        _ => {
+            leave_out(format!("{shown} is none of Exchange 2007, 2010 and 2013"));
+            return None;
+        }
+    };
+    let roles = of.record.property("ServerRole").map(|roles| roles.value.items()).unwrap_or_default();
+    let has = |role: &str| roles.iter().any(|own| own.eq_ignore_ascii_case(role));
+    // An enumeration that lost its names is the sum of its bits: 2 Mailbox, 4 Client Access, 16384 that of 2013.
+    let bits = roles.first().and_then(|first| first.parse::<u32>().ok()).unwrap_or_default();
+    let client_access = has("ClientAccess") || has("Cafe") || bits & (4 | 16384) != 0;
+    let mailbox = has("Mailbox") || bits & 2 != 0;
+    if !client_access && !mailbox {
+        leave_out(format!("no client meets it: ServerRole is {}", roles.join(", ")));
+        return None;
+    }
+    let (fqdn, site) = (of.host("Fqdn"), of.name(&["Site"]));
+    Some(Server { name, fqdn, version, build, client_access, mailbox, site, origin })
+}
+
+/// `Version 14.3 (Build 123.4)`; the directory's own text adds 30000 to the build.
+fn build(shown: &str) -> Option<Build> {
+    let numbers: Vec<u16> = shown
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|part| !part.is_empty())
+        .map(|part| part.parse().ok())
+        .collect::<Option<_>>()?;
+    let [major, minor, build, revision] = numbers[..] else { return None };
+    let build = if build >= 30_000 { build - 30_000 } else { build };
+    Some(Build { major, minor, build, revision })
+}
+
+pub(super) fn client_access(of: &mut Reading<'_>) -> Option<ClientAccess> {
+    Some(ClientAccess {
+        server: of.name(&["Name", "Identity"])?,
+        scp: of.url("AutoDiscoverServiceInternalUri"),
+        anywhere: of.truth("OutlookAnywhereEnabled"),
+        out_of_service: of.truth("IsOutOfService").unwrap_or(false),
+    })
+}
+
+pub(super) fn array(of: &mut Reading<'_>, origin: Origin) -> Option<Array> {
+    Some(Array {
+        fqdn: of.host("Fqdn")?,
+        site: of.name(&["Site", "SiteName"]),
+        members: of.names("Members"),
+        origin,
+    })
+}
+
+pub(super) fn directory(of: &mut Reading<'_>, protocol: Protocol, origin: Origin) -> Option<Directory> {
+    let name = named(of.record).to_owned();
+    let own = of.record.text("Name").unwrap_or(&name).rsplit('\\').next().unwrap_or_default().to_lowercase();
+    // Exchange 2013's back end has directories of its own, which no client meets; those of Exchange 2003 lead to /owa.
+    let old = of.record.text("OwaVersion").is_some_and(|version| version.contains("2003"))
+        || ["exchange (", "public (", "exchweb (", "exadmin ("].iter().any(|start| own.starts_with(start));
+    if name.contains("(Exchange Back End)") || own.contains("(exchange back end)") || old {
+        return None;
+    }
+    let server = server_of(of)?;
+    let listed = match protocol {
+        Protocol::Mapi => of.authentication("IISAuthenticationMethods"),
+        _ => of.authentication("InternalAuthenticationMethods"),
+    };
+    let basic = of.truth("BasicAuthentication").or_else(|| of.truth("BasicAuthEnabled"));
+    let windows = of.truth("WindowsAuthentication").or_else(|| of.truth("WindowsAuthEnabled"));
+    let forms = of.truth("FormsAuthentication");
+    let forms = forms.or_else(|| listed.as_ref().map(|methods| methods.contains(&Authentication::Fba)));
+    let authentication = match (basic, windows) {
+        (None, None) => listed.map(ordered),
+        (basic, windows) => {
+            let own = [(windows, Authentication::Windows), (basic, Authentication::Basic)];
+            let is_on = |(on, method): (Option<bool>, Authentication)| (on == Some(true)).then_some(method);
+            Some(own.into_iter().filter_map(is_on).collect())
+        }
+    };
+    let web = matches!(protocol, Protocol::Owa | Protocol::Ecp);
+    let (cross_site_redirect, legacy_redirect) =
+        (redirect(of, "CrossSiteRedirectType"), redirect(of, "LegacyRedirectType"));
+    Some(Directory {
+        protocol,
+        server,
+        internal_url: of.url("InternalUrl"),
+        external_url: of.url("ExternalUrl"),
+        authentication,
+        external_authentication: of.authentication("ExternalAuthenticationMethods").filter(|_| web),
+        forms: forms.filter(|_| web),
+        cross_site_redirect,
+        legacy_redirect,
+        public_private_selection: of
+            .truth("LogonPagePublicPrivateSelectionEnabled")
+            .filter(|_| protocol == Protocol::Owa),
+        logon_format: match of.text("LogonFormat") {
+            Some("UserName") => LogonFormat::UserName,
+            Some("PrincipalName") => LogonFormat::PrincipalName,
+            _ => LogonFormat::FullDomain,
+        },
+        origin,
+    })
+}
+
+/// As IIS offers them: its own Windows sign-in, which is Negotiate and NTLM, stands before Basic; forms are apart.
+fn ordered(mut methods: Vec<Authentication>) -> Vec<Authentication> {
+    if methods.contains(&Authentication::Windows) {
+        methods.retain(|method| !matches!(method, Authentication::Ntlm | Authentication::Negotiate));
+    }
+    methods.retain(|method| *method != Authentication::Fba);
+    methods.sort_by_key(|method| *method == Authentication::Basic);
+    methods
+}
+
+fn redirect(of: &mut Reading<'_>, name: &str) -> Option<RedirectType> {
+    match of.text(name)?.to_lowercase().as_str() {
+        "silent" => Some(RedirectType::Silent),
+        "manual" => Some(RedirectType::Manual),
+        _ => None,
+    }
+}
+
+pub(super) fn anywhere(of: &mut Reading<'_>, origin: Origin) -> Option<Anywhere> {
+    if origin.0.to_lowercase().contains("exchange back end") {
+        return None;
+    }
+    let mut one = |names: [&str; 2]| {
+        let found = names.iter().find(|name| of.record.has(name))?;
+        of.authentication(found)?.first().copied()
+    };
+    let external_authentication = one(["ExternalClientAuthenticationMethod", "ClientAuthenticationMethod"]);
+    let internal_authentication = one(["InternalClientAuthenticationMethod"; 2]);
+    Some(Anywhere {
+        server: server_of(of)?,
+        external_host: of.host("ExternalHostname"),
+        external_authentication,
+        external_ssl: of.truth("ExternalClientsRequireSsl"),
+        internal_host: of.host("InternalHostname"),
+        internal_authentication,
+        internal_ssl: of.truth("InternalClientsRequireSsl"),
+        iis: of.authentication("IISAuthenticationMethods"),
+        origin,
+    })
+}
+
+pub(super) fn mail(of: &mut Reading<'_>, protocol: Protocol, origin: Origin) -> Option<Mail> {
+    let login_type = match of.text("LoginType").map(str::to_lowercase).as_deref() {
+        Some("plaintextlogin") => LoginType::PlainTextLogin,
+        Some("plaintextauthentication") => LoginType::PlainTextAuthentication,
+        _ => LoginType::SecureLogin,
+    };
+    Some(Mail {
+        protocol,
+        server: server_of(of)?,
+        settings: of.connection_settings(),
+        login_type,
+        banner: of.text("Banner").filter(|banner| !banner.contains("Microsoft Exchange")).map(str::to_owned),
+        ntlm: of.truth("EnableGSSAPIAndNTLMAuth").unwrap_or(false),
+        origin,
+    })
+}
+
+pub(super) fn database(of: &mut Reading<'_>, origin: Origin) -> Option<Database> {
+    let name = of.name(&["Name", "AdminDisplayName", "Identity"])?;
+    // Mailboxes are restored there, and nobody opens one.
+    if of.truth("Recovery") == Some(true) {
+        return None;
+    }
+    let mut copies = of.names("Servers");
+    let active = of.name(&["MountedOnServer", "Server", "ServerName"]);
+    if copies.is_empty() {
+        copies.extend(active.clone().or_else(|| of.name(&["MasterServerOrAvailabilityGroup"])));
+    }
+    // CliXML has a list of servers as objects whose text is the server's name; of a pair, `[MBX1, 1]`, the first part.
+    let copies = copies
+        .into_iter()
+        .map(|copy| copy.trim_start_matches('[').to_owned())
+        .filter(|copy| copy.parse::<u32>().is_err());
+    Some(Database {
+        name,
+        copies: copies.collect(),
+        active,
+        rpc_client_access_server: of.host("RpcClientAccessServer"),
+        oab: of.name(&["OfflineAddressBook"]),
+        origin,
+    })
+}
+
+pub(super) fn oab(of: &mut Reading<'_>, origin: Origin) -> Option<Oab> {
+    let points = of.names("VirtualDirectories");
+    let server = |point: &String| point.split('\\').next().unwrap_or_default().to_owned();
+    Some(Oab {
+        name: of.name(&["Name", "Identity"])?,
+        guid: of.text("Guid").map(|guid| guid.trim_matches(['{', '}']).to_lowercase()),
+        servers: points.iter().map(server).collect(),
+        default: of.truth("IsDefault").unwrap_or(false),
+        origin,
+    })
+}
+
+pub(super) fn domain(of: &mut Reading<'_>) -> Option<Domain> {
+    let default = of.truth("Default").unwrap_or(false);
+    // `*.contoso.com` is no domain of an address.
+    let name = of.text("DomainName")?;
+    Some(Domain { name: model::HostName::folded(name.trim_start_matches("*.")).ok()?, default })
+}
+
+pub(super) fn service(of: &mut Reading<'_>) -> Option<Service> {
+    let name = of.text("Name")?.to_lowercase();
+    let (protocol, back_end) = match name.as_str() {
+        "msexchangeimap4" => (Protocol::Imap, false),
+        "msexchangepop3" => (Protocol::Pop, false),
+        "msexchangeimap4be" => (Protocol::Imap, true),
+        "msexchangepop3be" => (Protocol::Pop, true),
+        _ => return None,
+    };
+    let server = relative(of.text("MachineName")?);
+    let server = server.split('.').next().unwrap_or_default().to_owned();
+    // Running, or the number that it has in CliXML.
+    let runs = matches!(of.text("Status")?, "Running" | "4");
+    Some(Service { server, protocol, back_end, runs })
+}
+
+pub(super) fn dns_name(of: &mut Reading<'_>) -> Option<Name> {
+    let view = match of.text("View").map(str::to_lowercase).as_deref() {
+        Some("external") => View::External,
+        _ => View::Internal,
+    };
+    let addresses = of.text("Address").unwrap_or_default();
+    let addresses = addresses.split([' ', ',', ';']).filter(|address| !address.is_empty());
+    Some(Name { addresses: addresses.map(str::to_owned).collect(), host: of.host("Name")?, view })
+}

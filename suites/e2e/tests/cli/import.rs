@@ -1,0 +1,208 @@
+//! From a customer's exports to a lab: import, check in the customer's words, predict, run.
+
+use std::fs;
+use std::path::Path;
+
+use crate::scratch::{Scratch, run};
+
+/// A folder of exports that is made for tests.
+fn exports(name: &str) -> String {
+    format!("{}/../../harness/formats/tests/exports/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Imports an export, and says what the file is called.
+#[track_caller]
+fn imported(scratch: &Scratch, name: &str) -> String {
+    let file = scratch.path(&format!("{name}.toml"));
+    let ended = scratch.run(&["import", &exports(name), "-o", &file]);
+    ended.check(0, &["servers in", "next: coexist check"]);
+    file
+}
+
+/// Whether a line says all of this.
+#[track_caller]
+fn a_line_says(out: &str, words: &[&str]) {
+    let found = out.lines().any(|line| words.iter().all(|word| line.contains(word)));
+    assert!(found, "no line says {words:?}:\n{out}");
+}
+
+/// Imports, checks, predicts and runs; `faults` are what each line of `check` that matters says.
+#[track_caller]
+fn through(name: &str, faults: &[&[&str]], passed: &str) {
+    let scratch = Scratch::new();
+    let file = imported(&scratch, name);
+    let checked = scratch.run(&["check", &file]);
+    assert_eq!(checked.code, Some(1), "{checked}");
+    faults.iter().for_each(|words| a_line_says(&checked.out, words));
+    let findings = checked.out.lines().count() - 1;
+    assert_eq!(findings, faults.len(), "{}", checked.out);
+    scratch.run(&["predict", &file]).check(0, &["journeys;", "claimed by rules"]);
+    let ran = scratch.run(&["e2e", "--ground", "mapped", "--topology", &file]);
+    ran.check(0, &[passed, "cases predicted by the oracle, not literal"]);
+}
+
+#[test]
+fn a_pair_of_2010_is_imported_checked_predicted_and_run() {
+    let array = "mail.tailspintoys.com";
+    through(
+        "small",
+        &[
+            &["error", "AMB-1", "Default-First-Site-Name", array, "resolves outside"],
+            &["error", "AMB-1", array, "is the ExternalUrl of TSCAS1\\owa (Default Web Site) too"],
+            &["error", "PRE-RPC-3", "Mailbox Database 0733251512 (", "resolves outside"],
+            &["error", "PRE-RPC-3", "Mailbox Database 0733251512 (", "is the ExternalUrl"],
+            &["error", "PRE-RPC-3", "Mailbox Database 1930462210 (", "resolves outside"],
+            &["error", "PRE-RPC-3", "Mailbox Database 1930462210 (", "is the ExternalUrl"],
+            &["warning", "DNS-3", "TSCAS2 (", "Get-ExchangeServer.xml:", "AutoDiscoverServiceInternalUri"],
+            &[
+                "warning",
+                "TOP-1",
+                "TSCAS2\\owa (Default Web Site) (",
+                "Get-OwaVirtualDirectory.xml:120",
+                "ExternalUrl is not set",
+            ],
+            &["warning", "TOP-1", "TSCAS2\\ecp (Default Web Site)", "ExternalUrl is not set"],
+        ],
+        "46 passed; 46 selected",
+    );
+}
+
+#[test]
+fn regions_of_2007_and_2010_are_imported_checked_predicted_and_run() {
+    through(
+        "regions",
+        &[
+            &[
+                "error",
+                "PRE-OWA-2",
+                "LWB-CAS07\\owa (Default Web Site) (",
+                "owa.txt:",
+                "ExternalUrl names mail.litwareinc.com",
+                "leads to LWB-CAS10A",
+            ],
+            &["error", "PRE-OWA-2", "LWB-CAS07\\EWS (Default Web Site)", "virtual directories.txt:"],
+            &["error", "PRE-OWA-2", "LWB-CAS07\\OAB (Default Web Site)"],
+            &[
+                "error",
+                "PRE-RPC-1",
+                "DB-Berlin-2 (",
+                "MailboxDatabase.csv:3",
+                "lwb-cas10x.ad.litwareinc.com",
+                "was the server removed?",
+            ],
+        ],
+        "passed; 2",
+    );
+}
+
+#[test]
+fn coexistence_is_imported_checked_predicted_and_run() {
+    through(
+        "coexistence",
+        &[
+            &[
+                "error",
+                "TOP-3",
+                "AT10CAS1\\Rpc (Default Web Site) (",
+                "OutlookAnywhere.csv:4",
+                "IISAuthenticationMethods",
+            ],
+            &["error", "TOP-3", "CH10EX1, outlook-anywhere", "Outlook Anywhere is off"],
+            &[
+                "error",
+                "CX-EXHTTP-2",
+                "AT13EX1\\Rpc (Default Web Site) (",
+                "InternalHostname and ExternalHostname are one name",
+            ],
+            &["error", "CX-EXHTTP-2", "AT13EX2\\Rpc (Default Web Site) ("],
+            &["error", "CX-IMAP-2", "AT10CAS1\\1 (", "Get-ImapSettings.xml:", "names imap.adatum.com"],
+            &["error", "CX-IMAP-7", "BO10EX1\\1 (", "the IMAP4 service is stopped"],
+            &["warning", "TOP-1", "AT10CAS2\\owa (Default Web Site) (", "ExternalUrl is not set"],
+        ],
+        "passed; 3",
+    );
+}
+
+#[test]
+fn predicted_cases_are_marked_in_terminal_and_report_and_can_be_chosen() {
+    let scratch = Scratch::new();
+    let file = imported(&scratch, "small");
+    let report = scratch.path("report");
+    let one = [
+        "e2e",
+        "--ground",
+        "mapped",
+        "--topology",
+        &file,
+        "--case",
+        "predicted/small/owa/*",
+        "--report",
+        &report,
+    ];
+    scratch.run(&one).check(0, &["small.toml: 46 cases predicted by the oracle, not literal"]);
+    let json = fs::read_to_string(Path::new(&report).join("report.json")).unwrap();
+    for says in
+        ["predicted/small/owa/user-mailbox-database-0733251512-1", "predicted by the oracle, not literal: "]
+    {
+        assert!(json.contains(says), "{says}");
+    }
+    // Literal cases of the suite are none of it.
+    assert!(!json.contains("coexistence/"), "{json}");
+    let front_end = ["e2e", "--ground", "mapped", "--topology", &file, "--subject", "says-no"];
+    scratch.run(&front_end).check(2, &["no subject is called `says-no`"]);
+}
+
+#[test]
+fn an_import_that_fails_leaves_nothing_and_one_that_is_there_is_kept() {
+    let scratch = Scratch::new();
+    let folder = scratch.path("exports");
+    fs::create_dir_all(&folder).unwrap();
+    for entry in fs::read_dir(exports("small")).unwrap() {
+        let from = entry.unwrap().path();
+        fs::copy(&from, Path::new(&folder).join(from.file_name().unwrap())).unwrap();
+    }
+    let cut = Path::new(&folder).join("Get-OwaVirtualDirectory.xml");
+    let text = fs::read_to_string(&cut).unwrap();
+    fs::write(&cut, &text[..text.len() / 2]).unwrap();
+    let file = scratch.path("small.toml");
+    let args = ["import", &folder, "-o", &file];
+    scratch.run(&args).check(
+        2,
+        &["Get-OwaVirtualDirectory.xml:", "it was cut short", "export it again", "nothing was written"],
+    );
+    assert!(!Path::new(&file).exists());
+    fs::write(&cut, &text).unwrap();
+    scratch.run(&args).check(0, &["small.toml: 4 servers in 1 site, 2 databases, 1 user"]);
+    fs::write(&file, "# mended by hand\n").unwrap();
+    scratch.run(&args).check(2, &["small.toml is there already", "--replace"]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), "# mended by hand\n");
+    scratch.run(&[&args[..], &["--replace", "--anonymise"]].concat()).check(0, &["4 servers in 1 site"]);
+    let left: Vec<_> =
+        fs::read_dir(Path::new(&file).parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|name| name.to_string_lossy().contains(".part")), "{left:?}");
+    let anonymised = fs::read_to_string(&file).unwrap().to_lowercase();
+    assert!(!anonymised.contains("tailspin") && !anonymised.contains("tscas"), "{anonymised}");
+}
+
+#[test]
+fn what_cannot_be_imported_or_run_is_said_and_is_bad_input() {
+    let scratch = Scratch::new();
+    let file = scratch.path("x.toml");
+    run(&["import", "no-such-file.xml", "-o", &file]).check(2, &["no-such-file.xml: No such file"]);
+    run(&["import", &scratch.path("tmp"), "-o", &file])
+        .check(2, &["there is no .xml, .clixml, .csv or .txt file in it"]);
+    run(&["import", &exports("small"), "-o", &scratch.path("x.json")]).check(2, &["ends with .toml"]);
+    run(&["import", &format!("{}/Get-OwaVirtualDirectory.xml", exports("small")), "-o", &file])
+        .check(2, &["no export of Get-ExchangeServer", "nothing was written"]);
+    run(&["e2e", "--topology", &file]).check(2, &["x.toml: No such file"]);
+    // A topology in which a name is there twice is no topology.
+    fs::write(&file, "source = \"a test\"\n[servers.a]\n[servers.a]\n").unwrap();
+    run(&["e2e", "--topology", &file]).check(2, &["x.toml:3:", "duplicate key"]);
+    // One without mailboxes has no journeys.
+    let small = imported(&scratch, "small");
+    let text = fs::read_to_string(&small).unwrap();
+    let start = text.find("[mailboxes.").unwrap();
+    let end = start + text[start..].find("\n\n").unwrap();
+    fs::write(&file, format!("{}[mailboxes]{}", &text[..start], &text[end..])).unwrap();
+    run(&["e2e", "--topology", &file]).check(2, &["the oracle predicts no journey in it"]);
+}
