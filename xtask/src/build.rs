@@ -18,7 +18,34 @@ pub(crate) fn cargo(root: &Path) -> Command {
 ///
 /// Cargo names the file itself, so that a target folder set elsewhere is no surprise.
 pub(crate) fn coexist(command: &mut Command) -> anyhow::Result<PathBuf> {
+    built(command, &[])
+}
+
+/// Builds `coexist` with the container host, as one static file in `target/docker`: what an image can be made of.
+///
+/// Only the program itself is linked statically, out of the same crates as any other build, so nothing is compiled twice and
+/// proc macros stay what they are.
+pub(crate) fn contained(root: &Path) -> anyhow::Result<PathBuf> {
+    let mut command = cargo(root);
+    command.args(["rustc", "--features", "docker"]);
+    let built = built(&mut command, &["-C", "target-feature=+crt-static", "-C", "strip=symbols"])?;
+    // TARGET/debug/coexist, which the next build of another kind replaces.
+    let folder =
+        built.ancestors().nth(2).context("cargo's target folder is not where the binary is")?.join("docker");
+    std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    let file = folder.join("coexist");
+    // Put in place whole: the one that is there may be running.
+    let beside = file.with_extension("part");
+    let copied = std::fs::copy(&built, &beside).and_then(|_| std::fs::rename(&beside, &file));
+    copied.with_context(|| format!("{} cannot be written", file.display()))?;
+    Ok(file)
+}
+
+fn built(command: &mut Command, flags: &[&str]) -> anyhow::Result<PathBuf> {
     command.args(["-p", "e2e", "--bin", "coexist", "--message-format", "json-render-diagnostics"]);
+    if !flags.is_empty() {
+        command.arg("--").args(flags);
+    }
     let output = command.stderr(Stdio::inherit()).output().context("cargo does not start")?;
     if !output.status.success() {
         bail!("coexist does not build: cargo's messages are above");

@@ -9,10 +9,19 @@ use crate::build;
 
 /// Builds `coexist` and becomes it, with the same arguments. It reads the suites of this tree.
 pub(crate) fn coexist(root: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
-    let binary = build::coexist(build::cargo(root).arg("build"))?;
+    let binary = match wants_containers(arguments) {
+        true => build::contained(root)?,
+        false => build::coexist(build::cargo(root).arg("build"))?,
+    };
     let mut command = Command::new(&binary);
     command.args(arguments).env("COEXIST_SUITES", root.join("suites"));
     become_it(command).with_context(|| format!("{} does not start", binary.display()))
+}
+
+/// Whether the servers are to be containers: the host for that is out of the usual build.
+fn wants_containers(arguments: &[String]) -> bool {
+    let two = arguments.windows(2).any(|two| two[0] == "--host" && two[1] == "docker");
+    two || arguments.iter().any(|word| word == "--host=docker")
 }
 
 /// The same steps as the CI system's.
@@ -34,4 +43,16 @@ fn become_it(mut command: Command) -> std::io::Result<ExitCode> {
 fn become_it(mut command: Command) -> std::io::Result<ExitCode> {
     let code = command.status()?.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn containers_are_wanted_in_either_spelling_of_the_option() {
+        let wants = |line: &str| wants_containers(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert!(wants("e2e --host docker --case x") && wants("e2e --host=docker"));
+        assert!(!wants("e2e --host in-process") && !wants("e2e --case docker") && !wants("e2e"));
+    }
 }

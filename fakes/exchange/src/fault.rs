@@ -11,9 +11,10 @@ use model::case::{Answering, Askers, FaultAt};
 use model::{MailboxName, Protocol, ServerName};
 use protocols::answer::Answer;
 use protocols::{eas, iis};
+use serde::{Deserialize, Serialize};
 
 /// One answer gone wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Fault {
     /// This status and an error page.
     Status(u16),
@@ -63,7 +64,7 @@ fn read(of: Askers, word: &str) -> Result<Fault, String> {
 }
 
 /// A row of faults, one an answer, and whether the last one stays.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Script {
     answers: VecDeque<Fault>,
     stays: bool,
@@ -109,7 +110,7 @@ pub struct Faults {
 }
 
 /// An answer that a case dictates.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Dictated {
     /// What it is.
     pub answer: Answering,

@@ -1,10 +1,10 @@
 //! Accounts: a mailbox's user, and every form in which it is named.
 
 use model::{CaseId, DatabaseName, HostName, MailboxName};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A user with a mailbox.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Account {
     /// Its mailbox: `purple`, or leased, `purple-1a2b3c`.

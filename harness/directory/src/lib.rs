@@ -3,6 +3,7 @@
 
 pub mod account;
 mod clock;
+pub mod far;
 pub mod http;
 pub mod ldap;
 pub mod ntlm;
@@ -13,16 +14,20 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ledger::line::Line;
 use model::{CaseId, HostName, MailboxName, ServerName, Topology};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use account::Account;
+use far::{Asked, Question};
 
 /// Facts, sign-in checks and tickets of one lab. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct Directory(Arc<RwLock<State>>);
 
 struct State {
+    /// Who issues tickets, where that is another process.
+    far: Option<Line>,
     topology: Arc<Topology>,
     /// How often a fact was changed: the topology's version at the doors.
     changes: u64,
@@ -33,6 +38,16 @@ struct State {
     tickets: HashMap<String, Ticket>,
     /// How often a door was asked something.
     asked: AtomicU64,
+}
+
+impl State {
+    fn add(&mut self, account: Account) {
+        let at = self.accounts.len();
+        for form in account.forms() {
+            self.forms.insert(folded(&form), at);
+        }
+        self.accounts.push(Arc::new(account));
+    }
 }
 
 /// The account that a subject may speak for users with.
@@ -68,7 +83,7 @@ pub struct Facts {
 }
 
 /// Why a ticket is not issued or not taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum TicketRefused {
     /// Issuing: the asker is neither the service account nor the user.
     #[error("only the service account may ask for a ticket, or a user for his own")]
@@ -99,6 +114,7 @@ impl Directory {
             .collect();
         let domain = topology.domain.clone();
         let directory = Directory(Arc::new(RwLock::new(State {
+            far: None,
             topology: Arc::new(topology),
             changes: 0,
             accounts: vec![],
@@ -114,6 +130,10 @@ impl Directory {
         directory
     }
 
+    fn far(&self) -> Option<Line> {
+        self.read(|state| state.far.clone())
+    }
+
     fn read<T>(&self, look: impl FnOnce(&State) -> T) -> T {
         look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -124,13 +144,7 @@ impl Directory {
 
     /// Adds an account; every form of its name leads to it.
     pub fn add(&self, account: Account) {
-        self.write(|state| {
-            let at = state.accounts.len();
-            for form in account.forms() {
-                state.forms.insert(folded(&form), at);
-            }
-            state.accounts.push(Arc::new(account));
-        });
+        self.write(|state| state.add(account));
     }
 
     /// Draws a mailbox of a case's own from a mailbox of the topology: same database, a password of its own.
@@ -251,6 +265,11 @@ impl Directory {
         user: &str,
         service: &str,
     ) -> Result<String, TicketRefused> {
+        if let Some(line) = self.far() {
+            let asker = asker.map(|(name, password)| (name.to_owned(), password.to_owned()));
+            let asked = Asked::Issue { asker, user: user.to_owned(), service: service.to_owned() };
+            return line.ask(&Question::of(asked));
+        }
         let delegates = self.is_service(asker);
         let signed_in = asker.and_then(|(name, password)| self.authenticate(name, password));
         if !delegates && (signed_in.is_none() || signed_in != self.find(user)) {
@@ -284,6 +303,11 @@ impl Directory {
     /// # Errors
     /// A ticket that nobody issued, or that is for another server.
     pub fn redeem(&self, ticket: &str, own: &HostName) -> Result<Arc<Account>, TicketRefused> {
+        if let Some(line) = self.far() {
+            let asked = Asked::Redeem { ticket: ticket.to_owned(), own: own.clone() };
+            let whose: Result<MailboxName, TicketRefused> = line.ask(&Question::of(asked));
+            return whose.and_then(|whose| self.find(whose.as_str()).ok_or(TicketRefused::Unknown));
+        }
         self.read(|state| {
             let ticket = state.tickets.get(ticket).ok_or(TicketRefused::Unknown)?;
             match &ticket.service {
@@ -295,6 +319,11 @@ impl Directory {
 
     /// Whom a ticket names, whether or not it may be used: for the ledger.
     pub fn named_by(&self, ticket: &str) -> Option<Arc<Account>> {
+        if let Some(line) = self.far() {
+            let whose: Option<MailboxName> =
+                line.ask(&Question::of(Asked::NamedBy { ticket: ticket.to_owned() }));
+            return self.find(whose?.as_str());
+        }
         self.read(|state| state.tickets.get(ticket).map(|ticket| state.accounts[ticket.account].clone()))
     }
 }

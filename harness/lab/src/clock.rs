@@ -17,6 +17,9 @@ const ON_ITS_WAY: Duration = Duration::from_millis(250);
 /// Between two attempts to connect to a process that does not tell when it is ready.
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
 
+/// How long a server's container and the runner's may start apart: a busy machine starts dozens one after the other.
+pub(crate) const STATION_REPORTS: Duration = Duration::from_secs(60);
+
 /// What a future gives, or `None` once the limit has passed.
 pub async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
     tokio::time::timeout(limit, future).await.ok()

@@ -40,13 +40,15 @@ struct Book {
 }
 
 impl Names {
-    /// The names of a topology. `address` says where a server is.
+    /// The names of a topology. `address` says where a server is in a view.
     ///
     /// The servers' own names exist inside only (rule DNS-1). Without split-brain a namespace leads to the same servers
     /// in both views: those that it has outside, or where it has none, inside.
-    pub fn of(topology: &Topology, address: impl Fn(&ServerName) -> IpAddr) -> Names {
-        let mut internal: BTreeMap<_, Vec<_>> =
-            topology.positions().map(|name| (topology.fqdn(name), vec![address(name)])).collect();
+    pub fn of(topology: &Topology, address: impl Fn(View, &ServerName) -> IpAddr) -> Names {
+        let mut internal: BTreeMap<_, Vec<_>> = topology
+            .positions()
+            .map(|name| (topology.fqdn(name), vec![address(View::Internal, name)]))
+            .collect();
         let mut external = BTreeMap::new();
         for (host, namespace) in &topology.namespaces {
             let (inside, outside) = match (topology.split_brain, namespace.external.is_empty()) {
@@ -54,8 +56,9 @@ impl Names {
                 (false, false) => (&namespace.external, &namespace.external),
                 (false, true) => (&namespace.internal, &namespace.internal),
             };
-            internal.insert(host.clone(), inside.iter().map(&address).collect());
-            external.insert(host.clone(), outside.iter().map(&address).collect());
+            let leads = |view, to: &[ServerName]| to.iter().map(|server| address(view, server)).collect();
+            internal.insert(host.clone(), leads(View::Internal, inside));
+            external.insert(host.clone(), leads(View::External, outside));
         }
         let (domain, services) = (topology.domain.clone(), topology.services.clone());
         Names(Arc::new(RwLock::new(Book { domain, internal, external, services })))

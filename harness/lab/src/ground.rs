@@ -9,22 +9,26 @@ mod dials;
 mod outside;
 #[cfg(target_os = "linux")]
 mod own;
+mod planes;
 
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use model::names::BadName;
 
 pub use block::Block;
+pub(crate) use block::hold_at;
 pub use dials::Dials;
 pub use outside::{Outside, Wanted};
 #[cfg(target_os = "linux")]
 pub(crate) use own::low_ports_are_free;
+pub use planes::{Layout, Place, Planes};
 
-/// The three grounds, best first.
+/// The three grounds, best first, and what stands in their place where servers are containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GroundKind {
     /// A network of the process's own.
@@ -33,6 +37,8 @@ pub enum GroundKind {
     Machine,
     /// The host's loopback, any ports, and a dial table.
     Mapped,
+    /// Two networks of a container engine, canonical ports. Nobody chooses it: it comes with the containers.
+    Planes,
 }
 
 impl GroundKind {
@@ -42,6 +48,7 @@ impl GroundKind {
             GroundKind::Own => "own",
             GroundKind::Machine => "machine",
             GroundKind::Mapped => "mapped",
+            GroundKind::Planes => "planes",
         }
     }
 }
@@ -114,6 +121,7 @@ pub enum GroundError {
 #[derive(Debug, Clone)]
 pub struct Ground {
     kind: GroundKind,
+    planes: Option<Arc<Planes>>,
 }
 
 impl Ground {
@@ -154,7 +162,7 @@ impl Ground {
     /// Why it cannot be joined.
     pub fn join(process: u32) -> Result<Ground, GroundError> {
         #[cfg(target_os = "linux")]
-        return own::join(process).map(|()| Ground { kind: GroundKind::Own });
+        return own::join(process).map(|()| Ground { kind: GroundKind::Own, planes: None });
         #[cfg(not(target_os = "linux"))]
         Err(GroundError::Join { process, why: "only Linux has network namespaces".into() })
     }
@@ -163,7 +171,7 @@ impl Ground {
         match wanted {
             Some(GroundKind::Own) => Ground::own(outside),
             Some(GroundKind::Machine) => Ground::machine(),
-            Some(GroundKind::Mapped) => Ok(Ground::mapped()),
+            Some(GroundKind::Mapped | GroundKind::Planes) => Ok(Ground::mapped()),
             None => {
                 Ok(Ground::own(outside).or_else(|_| Ground::machine()).unwrap_or_else(|_| Ground::mapped()))
             }
@@ -172,7 +180,17 @@ impl Ground {
 
     /// The ground that is always there, and on which crate tests stand.
     pub fn mapped() -> Ground {
-        Ground { kind: GroundKind::Mapped }
+        Ground { kind: GroundKind::Mapped, planes: None }
+    }
+
+    /// The ground of servers that are containers.
+    pub fn of(planes: Arc<Planes>) -> Ground {
+        Ground { kind: GroundKind::Planes, planes: Some(planes) }
+    }
+
+    /// The two planes, where servers are containers.
+    pub fn planes(&self) -> Option<&Arc<Planes>> {
+        self.planes.as_ref()
     }
 
     /// Which one it is.
@@ -185,7 +203,10 @@ impl Ground {
     /// # Errors
     /// All are taken.
     pub fn claim(&self) -> Result<Block, GroundError> {
-        Block::claim(self.kind)
+        match &self.planes {
+            Some(planes) => Ok(Block::of(planes)),
+            None => Block::claim(self.kind),
+        }
     }
 
     /// Makes a DNS server that of every program on this ground, where the ground is a network of our own; says whether it
@@ -205,12 +226,12 @@ impl Ground {
 
     fn machine() -> Result<Ground, GroundError> {
         block::try_canonical_ports().map_err(|source| GroundError::Machine { source })?;
-        Ok(Ground { kind: GroundKind::Machine })
+        Ok(Ground { kind: GroundKind::Machine, planes: None })
     }
 
     #[cfg(target_os = "linux")]
     fn own(outside: Option<&Outside>) -> Result<Ground, GroundError> {
-        own::enter(outside).map(|()| Ground { kind: GroundKind::Own })
+        own::enter(outside).map(|()| Ground { kind: GroundKind::Own, planes: None })
     }
 
     #[cfg(not(target_os = "linux"))]

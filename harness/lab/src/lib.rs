@@ -4,6 +4,7 @@ pub mod clock;
 pub mod dns;
 mod doors;
 pub mod ground;
+pub mod host;
 pub mod pki;
 mod request_log;
 mod running;

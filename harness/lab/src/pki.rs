@@ -16,6 +16,7 @@ use rcgen::{
     IsCa, KeyPair, KeyUsagePurpose, SerialNumber,
 };
 use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
@@ -51,6 +52,12 @@ pub enum PkiError {
         names: String,
         /// What the library says.
         source: rustls::Error,
+    },
+    /// A certificate or key that came from another process, and is none.
+    #[error("the certificate or key that was sent is none: {says}")]
+    Sent {
+        /// What the library says.
+        says: String,
     },
     /// A file could not be written.
     #[error("cannot write {}: {source}", path.display())]
@@ -163,17 +170,13 @@ impl Authority {
             chain_pem.push_str(&issuer.pem());
         }
         let certified = Arc::new(CertifiedKey::new(chain, ring::sign::any_ecdsa_type(&key).map_err(tls)?));
-        let config = ServerConfig::builder_with_provider(self.provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(tls)?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified.clone())));
+        let config = presents(self.provider.clone(), certified.clone()).map_err(tls)?;
         Ok(Leaf {
             chain_pem,
             key_pem: self.key.serialize_pem(),
             key_der: self.key.serialized_der().to_vec(),
             certified,
-            config: Arc::new(config),
+            config,
         })
     }
 
@@ -248,6 +251,31 @@ impl Leaf {
         write_private(&files.pfx, pfx::file(self.chain().iter().map(AsRef::as_ref), &self.key_der))?;
         Ok(files)
     }
+}
+
+/// A server's side of TLS, from what it was sent as PEM: TLS 1.2 and 1.3, no ALPN.
+///
+/// # Errors
+/// No certificate, or a key that does not fit it.
+pub(crate) fn server_config(chain_pem: &str, key_pem: &str) -> Result<Arc<ServerConfig>, PkiError> {
+    let wrong = |says: String| PkiError::Sent { says };
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(chain_pem.as_bytes()).collect();
+    let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(|error| wrong(error.to_string()))?;
+    let tls = |source| PkiError::Tls { names: "what was sent".into(), source };
+    let key = ring::sign::any_ecdsa_type(&key).map_err(tls)?;
+    let chain = chain.map_err(|error| wrong(error.to_string()))?;
+    presents(Arc::new(ring::default_provider()), Arc::new(CertifiedKey::new(chain, key))).map_err(tls)
+}
+
+fn presents(
+    provider: Arc<CryptoProvider>,
+    certified: Arc<CertifiedKey>,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(certified)));
+    Ok(Arc::new(config))
 }
 
 /// From when to when a leaf is good.

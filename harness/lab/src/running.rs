@@ -7,32 +7,35 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use directory::{Account, Directory};
-use exchange::{
-    BACK_END_PORT, Dictated, ENDPOINT_MAPPER_PORT, Listener, Machine, Mail, RPC_PORT, Script, Stores, World,
-};
+use exchange::{Dictated, Script, Stores, World};
 use ledger::{Lease, Ledger};
-use model::case::{FaultAt, Over, Typed};
-use model::mail::{back_end_port, client_port};
+use model::case::{FaultAt, Typed};
 use model::subject::Subject;
-use model::topology::{Server, ServerRole};
-use model::{CaseId, MailboxName, Protocol, ServerName, Topology, Version, View};
+use model::{CaseId, MailboxName, Protocol, ServerName, Topology, View};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::dns::Names;
 use crate::doors::{Doors, Opening};
-use crate::ground::{Block, Dials, Ground};
+use crate::ground::{Block, Dials, Ground, Place};
+use crate::host::Books;
 use crate::pki::Authority;
 use crate::request_log::Reader;
 use crate::seat::{self, SeatError};
 
+mod listeners;
 mod machines;
 mod places;
 mod rounds;
+mod servers;
+mod stationed;
 mod steer;
+pub(crate) use listeners::{listeners, rpc_listeners};
 use machines::Machines;
 use places::{last_words, read_requests};
 use rounds::Rounds;
+use servers::{Misbehaviour, Servers, Taken, Tools, misbehaviour};
+use stationed::{Stationed, laid_out};
 
 /// What a lab is to be.
 pub struct Plan {
@@ -97,6 +100,14 @@ pub enum LabError {
     /// A process for a place that the topology does not have.
     #[error("{0} is no position of this topology")]
     NoPlace(ServerName),
+    /// A server's container that is not there, or does not do what it is told.
+    #[error("{server}: {why}")]
+    Station {
+        /// The server.
+        server: ServerName,
+        /// What it says, or what is wrong with it.
+        why: String,
+    },
     /// A whole round of pings that did not come.
     #[error("no health round within {within:?}: {missing}")]
     NoHealthRound {
@@ -143,7 +154,7 @@ pub struct Lab {
     ledger: Ledger,
     directory: Directory,
     accounts: BTreeMap<(CaseId, MailboxName), Account>,
-    addresses: BTreeMap<ServerName, IpAddr>,
+    addresses: BTreeMap<ServerName, Place>,
     names: Names,
     block: Block,
     authority: Authority,
@@ -156,7 +167,7 @@ pub struct Lab {
     front_end: Option<seat::Running>,
     /// What the front end, in the seat or behind it, declares of its sessions.
     owa_timeout: Option<Duration>,
-    machines: Machines,
+    machines: Servers,
     tasks: JoinSet<()>,
     stop: CancellationToken,
 }
@@ -167,7 +178,7 @@ pub(crate) const DNS_EXTERNAL: u8 = 3;
 pub(crate) const DIRECTORY: u8 = 4;
 const REQUEST_LOG: u8 = 5;
 const CLIENT_INTERNAL: u8 = 6;
-const CLIENT_EXTERNAL: u8 = 7;
+pub(crate) const CLIENT_EXTERNAL: u8 = 7;
 const FIRST_SERVER: u8 = 10;
 /// What is left of a block of 256 addresses, its last one apart.
 const MOST_SERVERS: usize = 245;
@@ -187,18 +198,13 @@ impl Lab {
             return Err(LabError::TooLarge(places));
         }
         let mut free = (FIRST_SERVER..).map(|number| block.address(number));
-        let addresses: BTreeMap<ServerName, IpAddr> =
-            topology.positions().cloned().zip(free.by_ref()).collect();
-        let names = Names::of(&topology, |server| addresses[server]);
+        let addresses: BTreeMap<ServerName, Place> = match ground.planes() {
+            Some(planes) => laid_out(planes, &topology)?,
+            None => topology.positions().cloned().zip(free.by_ref().map(Place::everywhere)).collect(),
+        };
+        let names = Names::of(&topology, |view, server| addresses[server].seen_from(view));
         let directory = Directory::new(topology.clone());
         let accounts = lease(&directory, &plan.ledger, &plan.leases)?;
-        let world = world(&plan.ledger, &directory, &authority, &names, block.dials(), plan.faults);
-        for wanted in plan.answers {
-            if let Some(account) = accounts.get(&(wanted.case, wanted.mailbox)) {
-                let to = account.name.clone();
-                world.faults.dictate(wanted.server, wanted.protocol, to, wanted.answers);
-            }
-        }
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let doors = Opening {
@@ -219,20 +225,33 @@ impl Lab {
             }
             None => None,
         };
-        let mut machines = Machines::new(world, &stop);
+        let tools = Tools { topology: &topology, authority: &authority, addresses: &addresses };
+        let misbehaves = misbehaviour(plan.faults, plan.answers, &accounts);
+        let mut posts = vec![];
         for (name, server) in &topology.servers {
-            if (*name == topology.seat && plan.subject.is_some()) || Some(name) == front_end {
-                machines.start(rpc_service(&block, (name, server), addresses[name])?);
-                continue;
-            }
-            let machine = |address| machine(&block, &authority, &topology, (name, server), address);
-            machines.start(machine(addresses[name])?);
-            if plan.moves.contains(name)
-                && let Some(address) = free.next()
-            {
-                machines.hold(address, machine(address)?);
-            }
+            let seat = (*name == topology.seat && plan.subject.is_some()) || Some(name) == front_end;
+            posts.push(Taken { name, server, seat, moves: !seat && plan.moves.contains(name) });
         }
+        let machines = match ground.planes() {
+            Some(planes) => {
+                let books =
+                    Books { ledger: plan.ledger.clone(), directory: directory.clone(), names: names.clone() };
+                Servers::There(Stationed::start(planes.clone(), books, &tools, &posts, &misbehaves).await?)
+            }
+            None => {
+                let world = world(&plan.ledger, &directory, &authority, &names, block.dials(), misbehaves);
+                let mut machines = Machines::new(world, &stop);
+                for post in posts {
+                    machines.start(tools.machine(&block, &post, addresses[post.name].inside)?);
+                    if post.moves
+                        && let Some(address) = free.next()
+                    {
+                        machines.hold(address, tools.machine(&block, &post, address)?);
+                    }
+                }
+                Servers::Here(machines)
+            }
+        };
         let rounds = Rounds::of(plan.subject.as_ref().map(|(subject, _)| subject), plan.health_rounds);
         let logon_page = plan.front_end.as_ref().or(plan.subject.as_ref());
         let owa_timeout = logon_page.and_then(|(subject, _)| subject.declares.owa_timeout);
@@ -281,17 +300,18 @@ impl Lab {
 
     /// Who sits at an address, before a move or after.
     pub fn positions(&self) -> BTreeMap<IpAddr, ServerName> {
-        self.everywhere().map(|(name, address)| (*address, name.clone())).collect()
+        let all = self.everywhere();
+        all.flat_map(|(name, place)| place.all().map(|address| (address, name.clone()))).collect()
     }
 
     /// Every server's address, and the other one of those that move.
-    fn everywhere(&self) -> impl Iterator<Item = (&ServerName, &IpAddr)> {
+    fn everywhere(&self) -> impl Iterator<Item = (&ServerName, &Place)> {
         self.addresses.iter().chain(self.machines.elsewhere())
     }
 
-    /// Where a server is before it moves.
+    /// Where a server is inside, before it moves.
     pub fn address(&self, server: &ServerName) -> Option<IpAddr> {
-        self.addresses.get(server).copied()
+        self.addresses.get(server).map(|place| place.inside)
     }
 
     /// The address that clients of a view dial from.
@@ -340,7 +360,7 @@ impl Lab {
 
     /// The address that the subject dials from.
     pub fn subject_address(&self) -> Option<IpAddr> {
-        Some(self.block.source(*self.addresses.get(&self.directory.topology().seat)?))
+        Some(self.block.source(self.address(&self.directory.topology().seat)?))
     }
 
     /// Waits until the subject has ended. Who sits there not at all never ends.
@@ -366,6 +386,11 @@ impl Lab {
         Some(self.subject.take()?.stop().await)
     }
 
+    /// A server that is gone though nobody stopped it: its container has ended.
+    pub fn server_died(&self) -> Option<String> {
+        self.machines.lost().map(|name| format!("the container of {name} has ended"))
+    }
+
     /// How the front end behind the seat ended, if it did, and its last words.
     pub fn front_end_died(&self) -> Option<String> {
         self.front_end.as_ref().and_then(last_words)
@@ -386,7 +411,7 @@ impl Lab {
 }
 
 /// Waits for all of them. A panic of one is raised again.
-async fn join(tasks: &mut JoinSet<()>) {
+pub(crate) async fn join(tasks: &mut JoinSet<()>) {
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended
             && error.is_panic()
@@ -395,50 +420,6 @@ async fn join(tasks: &mut JoinSet<()>) {
         }
     }
 }
-
-/// The canonical ports on which a server listens.
-fn ports(server: &Server) -> Vec<u16> {
-    let mut ports = vec![];
-    if server.is(ServerRole::ClientAccess) {
-        ports.extend([443, 80]);
-    }
-    if server.is(ServerRole::Mailbox) && server.version == Version::Exchange2013 {
-        ports.push(BACK_END_PORT);
-    }
-    if speaks_rpc(server) {
-        ports.extend([RPC_PORT, ENDPOINT_MAPPER_PORT]);
-    }
-    ports.extend(mail_ports(server).into_iter().map(|(port, ..)| port));
-    ports
-}
-
-/// The ports of the mail services that run, whose each is, and whether TLS begins there at once.
-fn mail_ports(server: &Server) -> Vec<(u16, Protocol, bool)> {
-    let mut ports = vec![];
-    for protocol in [Protocol::Imap, Protocol::Pop] {
-        if !server.mail(protocol).is_some_and(|service| service.runs) {
-            continue;
-        }
-        if server.is(ServerRole::ClientAccess) {
-            ports.push((client_port(protocol, Over::Plain), protocol, false));
-            ports.push((client_port(protocol, Over::Tls), protocol, true));
-        }
-        if server.is(ServerRole::Mailbox) && server.version == Version::Exchange2013 {
-            ports.push((back_end_port(protocol), protocol, true));
-        }
-    }
-    ports
-}
-
-/// Mailbox servers of 2007 and 2010 do, and the RPC Client Access service of 2010; no 2013 server does (CX-RPC-3).
-fn speaks_rpc(server: &Server) -> bool {
-    match server.version {
-        Version::Exchange2007 => server.is(ServerRole::Mailbox),
-        Version::Exchange2010 => true,
-        Version::Exchange2013 => false,
-    }
-}
-
 fn lease(
     directory: &Directory,
     ledger: &Ledger,
@@ -464,11 +445,14 @@ fn world(
     authority: &Authority,
     names: &Names,
     dials: Dials,
-    scripts: Vec<(FaultAt, Script)>,
+    misbehaves: Misbehaviour,
 ) -> Arc<World> {
     let faults = exchange::Faults::default();
-    for (at, script) in scripts {
+    for (at, script) in misbehaves.scripts {
         faults.set(at, script);
+    }
+    for (server, dictation) in misbehaves.dictated {
+        faults.dictate(server, dictation.protocol, dictation.to, dictation.answers);
     }
     let names = names.clone();
     Arc::new(World {
@@ -483,51 +467,4 @@ fn world(
         stores: Stores::default(),
         routes: exchange::route::table(),
     })
-}
-
-fn machine(
-    block: &Block,
-    authority: &Authority,
-    topology: &Topology,
-    (name, server): (&ServerName, &Server),
-    address: IpAddr,
-) -> Result<Machine, LabError> {
-    let listen = |port| {
-        block.listen(address, port).map_err(io(format!("{name} cannot listen on {address} port {port}")))
-    };
-    let mut listeners = vec![];
-    let leaf = authority.leaf(&topology.names_of(name), server.certificate)?;
-    if server.is(ServerRole::ClientAccess) {
-        listeners.push(Listener::Https(listen(443)?, leaf.server_config()));
-        listeners.push(Listener::Http(listen(80)?));
-    }
-    if server.is(ServerRole::Mailbox) && server.version == Version::Exchange2013 {
-        listeners.push(Listener::BackEnd(listen(BACK_END_PORT)?, leaf.server_config()));
-    }
-    for (port, protocol, tls_at_once) in mail_ports(server) {
-        let tls = leaf.server_config();
-        let back_end = port == back_end_port(protocol);
-        listeners.push(Listener::Mail(listen(port)?, Mail { protocol, tls_at_once, back_end, tls }));
-    }
-    let Machine { listeners: rpc, source, name } = rpc_service(block, (name, server), address)?;
-    listeners.extend(rpc);
-    Ok(Machine { name, source, listeners })
-}
-
-/// What of a server speaks RPC over TCP. The lab runs it in the seat too: a subject fronts HTTP, IMAP and POP.
-fn rpc_service(
-    block: &Block,
-    (name, server): (&ServerName, &Server),
-    address: IpAddr,
-) -> Result<Machine, LabError> {
-    let listen = |port| {
-        block.listen(address, port).map_err(io(format!("{name} cannot listen on {address} port {port}")))
-    };
-    let listeners = match speaks_rpc(server) {
-        true => {
-            vec![Listener::Rpc(listen(RPC_PORT)?), Listener::EndpointMapper(listen(ENDPOINT_MAPPER_PORT)?)]
-        }
-        false => vec![],
-    };
-    Ok(Machine { name: name.clone(), source: block.source(address), listeners })
 }

@@ -8,12 +8,14 @@ pub mod guard;
 mod launch;
 mod process;
 mod ready;
+mod runs;
 mod templates;
 mod variables;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::Duration;
 
 use model::Topology;
@@ -22,14 +24,18 @@ use serde_json::Value;
 
 use crate::clock;
 use crate::ground::GroundKind;
+use crate::host::Station;
 
 pub use facts::{
     Account, Dial, Facts, Mapped, NamespaceFacts, SeatFacts, SeatFiles, SeatListeners, ServerFacts, lab_json,
 };
 pub(crate) use facts::{namespaces, servers};
 
+pub(crate) use launch::command;
+pub(crate) use process::Process;
+
 use launch::Launch;
-use process::Process;
+use runs::Runs;
 use variables::Variables;
 
 /// Lines of the subject's log that an error shows.
@@ -132,6 +138,8 @@ pub struct Seat {
     pub ground: GroundKind,
     /// What it is told.
     pub facts: Facts,
+    /// Who starts it, where that is not this process.
+    pub(crate) station: Option<Arc<Station>>,
 }
 
 impl Seat {
@@ -142,7 +150,7 @@ impl Seat {
     /// runs any more.
     pub async fn start(self) -> Result<Running, SeatError> {
         let prepared = self.prepare()?;
-        let process = prepared.launch.start(&self.subject.name)?;
+        let process = prepared.launch.start(&self.subject.name).await?;
         let running = Running { seat: self, log: prepared.log, process };
         running.ready(0).await?;
         Ok(running)
@@ -161,6 +169,7 @@ impl Seat {
             coexist: sample.join("coexist"),
             ground: GroundKind::Mapped,
             facts: Facts::sample(topology),
+            station: None,
         };
         let told = lab_json(&seat.facts);
         seat.filled(&Variables::of(&seat, &sample.join("lab.json"), &told)).map(|_| ())
@@ -226,7 +235,7 @@ struct Prepared {
 pub struct Running {
     seat: Seat,
     log: PathBuf,
-    process: Process,
+    process: Runs,
 }
 
 /// What was done so that a subject reads its files again.
@@ -317,7 +326,7 @@ impl Running {
         let stopped = self.end().await;
         let said = std::fs::metadata(&self.log).map_or(0, |log| log.len());
         let prepared = self.seat.prepare()?;
-        self.process = prepared.launch.start(&self.seat.subject.name)?;
+        self.process = prepared.launch.start(&self.seat.subject.name).await?;
         self.ready(said).await?;
         Ok(stopped)
     }

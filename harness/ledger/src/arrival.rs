@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use model::digest::Digest;
 use model::journal::Order;
 use model::{CaseId, MailboxName, Protocol, ServerName};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Opener;
 
@@ -19,7 +19,7 @@ const MOST_WRITTEN_BYTES: usize = 1024;
 const MOST_LINE_BYTES: usize = 512;
 
 /// An arrival as a server hands it to the ledger.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Draft {
     /// Where it arrived.
     pub server: ServerName,
@@ -46,6 +46,7 @@ pub struct Draft {
     /// How it was told who asks.
     pub conveyed: Conveyed,
     /// The head as bytes, passwords and tickets redacted.
+    #[serde(with = "as_text")]
     pub head: Vec<u8>,
     /// What was read of the body; none where nothing looks at it.
     pub body: Option<Digest>,
@@ -127,7 +128,7 @@ impl Arrival {
 }
 
 /// An answer, as a server's own log has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Answered {
     /// The status.
@@ -157,7 +158,7 @@ pub struct Identity {
 }
 
 /// How a server was told who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conveyed {
     /// Not at all.
@@ -208,6 +209,19 @@ pub fn kept_line(line: &str) -> String {
     digest.add(value.as_bytes());
     let Digest { bytes, fnv } = digest;
     format!("{beginning}… ({bytes} bytes, {fnv:016x})")
+}
+
+/// A head on its way to a ledger elsewhere: as the text that is kept of it.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(head: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&String::from_utf8_lossy(head))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        String::deserialize(from).map(String::into_bytes)
+    }
 }
 
 fn shortly<S: serde::Serializer>(head: &str, to: S) -> Result<S::Ok, S::Error> {

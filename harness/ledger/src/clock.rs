@@ -1,8 +1,11 @@
-//! The only clock of this crate: milliseconds since a ledger was opened, and when that was.
+//! The only clock of this crate: milliseconds since a ledger was opened, and when that was; how long an answer may take.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
+
+/// How long an answer over a line may take: it is looked up, and waits for nobody.
+pub(crate) const ANSWER: Duration = Duration::from_secs(30);
 
 pub(crate) struct Clock {
     start: Instant,

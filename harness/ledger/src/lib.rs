@@ -7,7 +7,9 @@
 pub mod arrival;
 mod clock;
 mod dial;
+pub mod far;
 mod leases;
+pub mod line;
 pub mod w3c;
 
 use std::collections::HashMap;
@@ -25,10 +27,12 @@ pub use leases::Lease;
 
 use arrival::MOST_HEAD_BYTES;
 use clock::Clock;
+use far::{Asked, Question};
 use leases::Leases;
+use line::Line;
 
 /// Who opened a socket of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Opener {
     /// A client, playing this case.
     Client(CaseId),
@@ -69,6 +73,8 @@ pub enum News {
 pub struct Ledger(Arc<Inner>);
 
 struct Inner {
+    /// Who keeps the book, where that is another process; what is kept here is then nothing.
+    far: Option<Line>,
     on: bool,
     clock: Clock,
     next: AtomicU64,
@@ -102,7 +108,18 @@ impl Default for Ledger {
 impl Ledger {
     /// An empty ledger. One that is not `on` keeps nothing: for measuring what it costs.
     pub fn new(on: bool) -> Ledger {
+        Ledger::kept(on, None)
+    }
+
+    /// The ledger of a lab that another process keeps, for a server of that lab: what servers ask of a ledger and tell it. What
+    /// is read out of one, arrivals and queries, is with who keeps it.
+    pub fn over(line: Line) -> Ledger {
+        Ledger::kept(true, Some(line))
+    }
+
+    fn kept(on: bool, far: Option<Line>) -> Ledger {
         Ledger(Arc::new(Inner {
+            far,
             on,
             clock: Clock::start(),
             next: AtomicU64::new(0),
@@ -130,11 +147,17 @@ impl Ledger {
 
     /// A number for a connection that a server accepted, unique in the lab.
     pub fn connection(&self) -> u64 {
+        if let Some(line) = &self.0.far {
+            return line.ask(&Question::of(Asked::Connection));
+        }
         self.0.connections.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Says whose a socket is, before it connects.
     pub fn announce(&self, local: SocketAddr, opener: Opener) {
+        if let Some(line) = &self.0.far {
+            return line.ask(&Question::of(Asked::Announce(local, opener)));
+        }
         if self.0.on {
             self.book().openers.insert(local, opener);
         }
@@ -142,11 +165,17 @@ impl Ledger {
 
     /// Who opened the socket at the far end of a connection; `None` is the subject, or a stranger.
     pub fn opener(&self, peer: SocketAddr) -> Option<Opener> {
+        if let Some(line) = &self.0.far {
+            return line.ask(&Question::of(Asked::Opener(peer)));
+        }
         self.book().openers.get(&peer).cloned()
     }
 
     /// Records an arrival and says where in the order it stands. Call before passing on and before answering.
     pub fn record(&self, draft: Draft) -> Order {
+        if let Some(line) = &self.0.far {
+            return line.ask(&Question::of(Asked::Record(Box::new(draft))));
+        }
         if !self.0.on {
             return Order(self.0.next.fetch_add(1, Ordering::SeqCst));
         }
@@ -208,6 +237,9 @@ impl Ledger {
 
     /// Says what was read of a body whose head was recorded before.
     pub fn heard(&self, order: Order, body: Digest) {
+        if let Some(line) = &self.0.far {
+            return line.ask(&Question::of(Asked::Heard(order, body)));
+        }
         if let Some(arrival) = self.book().arrivals.get_mut(order.0 as usize) {
             Arc::make_mut(arrival).body = Some(body);
         }
@@ -215,6 +247,9 @@ impl Ledger {
 
     /// Says what was answered, once it stands on the wire.
     pub fn answered(&self, order: Order, answer: Answered) {
+        if let Some(line) = &self.0.far {
+            return line.ask(&Question::of(Asked::Answered(order, answer)));
+        }
         if !self.0.on {
             return;
         }
@@ -239,6 +274,9 @@ impl Ledger {
 
     /// Says how far something has come that another side may wait for. It never goes back.
     pub fn step(&self, what: &str, to: u64) {
+        if let Some(line) = &self.0.far {
+            return line.ask(&Question::of(Asked::Step(what.to_owned(), to)));
+        }
         self.0.steps.send_modify(|steps| {
             let at = steps.entry(what.to_owned()).or_default();
             *at = to.max(*at);
@@ -247,11 +285,18 @@ impl Ledger {
 
     /// How far it has come.
     pub fn stepped(&self, what: &str) -> u64 {
+        if let Some(line) = &self.0.far {
+            return line.ask(&Question::of(Asked::Stepped(what.to_owned())));
+        }
         self.0.steps.borrow().get(what).copied().unwrap_or_default()
     }
 
     /// Waits until it has come so far. Whoever waits sets the limit.
     pub async fn until(&self, what: &str, to: u64) {
+        if let Some(line) = &self.0.far {
+            let come = line.wait(&Question::of(Asked::Until(what.to_owned(), to))).await;
+            return come.unwrap_or_else(|error| panic!("the ledger is out of reach: {error}"));
+        }
         let mut steps = self.0.steps.subscribe();
         let come = steps.wait_for(|steps| steps.get(what).copied().unwrap_or_default() >= to).await;
         debug_assert!(come.is_ok(), "the ledger holds the sender");

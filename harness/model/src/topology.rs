@@ -1,6 +1,6 @@
 //! A topology: sites, servers, virtual directories, namespaces, databases, mailboxes. An immutable description.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -352,6 +352,16 @@ impl Topology {
     /// The name of every position: servers, then edges.
     pub fn positions(&self) -> impl Iterator<Item = &ServerName> {
         self.servers.keys().chain(self.edges.keys())
+    }
+
+    /// Who can be reached from outside: whoever a name leads to there, and the seat.
+    pub fn published(&self) -> BTreeSet<&ServerName> {
+        let leads = |namespace: &'_ Namespace| match (self.split_brain, namespace.external.is_empty()) {
+            (false, true) => namespace.internal.clone(),
+            _ => namespace.external.clone(),
+        };
+        let named: Vec<ServerName> = self.namespaces.values().flat_map(leads).collect();
+        self.positions().filter(|name| **name == self.seat || named.contains(name)).collect()
     }
 
     /// The site of a position.

@@ -25,6 +25,7 @@ mod predict;
 mod random;
 mod refer;
 mod say;
+mod server;
 mod steer;
 mod up;
 
@@ -94,6 +95,8 @@ enum Command {
     Canary(canary::Canary),
     /// The reference: our own front end, started by its subject file like any proxy.
     Reference(Reference),
+    /// One server of a lab as a process, for containers: it reports at the runner's door and takes up places.
+    Server(Server),
 }
 
 /// What `e2e` takes.
@@ -154,19 +157,29 @@ pub struct E2e {
 }
 
 /// Where the servers of a lab run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Host {
     /// In this process.
     InProcess,
+    /// Each in a container of its own.
+    Docker,
+    /// Each in a container of its own, and this process in one beside them: laid out as this file says.
+    Laid(PathBuf),
 }
+
+/// How the runner's outer half tells the inner one where it is.
+const LAID: &str = "laid:";
 
 impl std::str::FromStr for Host {
     type Err = String;
     fn from_str(given: &str) -> Result<Host, String> {
         match given {
             "in-process" => Ok(Host::InProcess),
-            "docker" => Err("this build has no container host; use in-process".to_owned()),
-            _ => Err("a host is `in-process`".to_owned()),
+            "docker" => Ok(Host::Docker),
+            _ => match given.strip_prefix(LAID) {
+                Some(path) => Ok(Host::Laid(path.into())),
+                None => Err("a host is `in-process` or `docker`".to_owned()),
+            },
         }
     }
 }
@@ -253,6 +266,16 @@ pub struct Reference {
     owa_timeout: Option<std::time::Duration>,
 }
 
+/// What `server` takes.
+#[derive(Debug, Args)]
+pub struct Server {
+    /// What it reports as: the name of its container.
+    name: String,
+    /// The runner's door, a Unix socket.
+    #[arg(long, value_name = "PATH")]
+    door: PathBuf,
+}
+
 fn span(given: &str) -> Result<std::time::Duration, String> {
     model::subject::Span::try_from(given.to_owned()).map(|span| span.0).map_err(|error| error.to_string())
 }
@@ -306,5 +329,6 @@ pub fn run(cli: Cli) -> Exit {
         Command::Doctor(options) => doctor::doctor(&root, &options),
         Command::Canary(options) => canary::canary(&options),
         Command::Reference(options) => refer::reference(options),
+        Command::Server(options) => server::server(&options),
     }
 }

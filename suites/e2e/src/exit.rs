@@ -33,6 +33,15 @@ impl Exit {
     }
 }
 
+impl Exit {
+    /// What an exit code of ours says; any other is that of something that did not last.
+    pub fn of_code(code: u8) -> Exit {
+        let all =
+            [Exit::AsExpected, Exit::NotAsExpected, Exit::BadInput, Exit::NothingChecked, Exit::Interrupted];
+        all.into_iter().find(|exit| exit.code() == code).unwrap_or(Exit::Broken)
+    }
+}
+
 /// What is known of a run when it ends.
 #[derive(Debug, Clone, Default)]
 pub struct Ending {

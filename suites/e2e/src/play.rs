@@ -134,6 +134,10 @@ fn outcome(lab: &Lab, judged: &mut Judged, trace: &Trace, shared: bool, may_refu
         judged.differences.insert(0, setup(format!("the front end behind the subject died: {died}")));
         return Outcome::Setup;
     }
+    if let Some(died) = lab.server_died() {
+        judged.differences.insert(0, setup(died));
+        return Outcome::Setup;
+    }
     if !judged.observed {
         let says = "no client reached anything that could be judged".to_owned();
         judged.differences.insert(0, Difference { leg: 0, what: "unobserved".to_owned(), says });

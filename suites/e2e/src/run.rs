@@ -337,10 +337,11 @@ impl State {
             played = play::play(&lab, &case, topology, shared, self.again(&case.id)) => played,
         };
         desk.iter().for_each(|desk| desk.ends(&case.id));
-        let seat = lab.address(&lab.directory().topology().seat);
+        let (positions, seat) = (lab.positions(), lab.directory().topology().seat.clone());
         let exchanges = played.trace.journals.iter().flat_map(|j| &j.legs).flat_map(|leg| &leg.exchanges);
-        let at_seat: Vec<_> =
-            exchanges.filter(|exchange| exchange.dialled.is_some_and(|to| Some(to.ip()) == seat)).collect();
+        let at_seat: Vec<_> = exchanges
+            .filter(|exchange| exchange.dialled.is_some_and(|to| positions.get(&to.ip()) == Some(&seat)))
+            .collect();
         if !at_seat.is_empty() {
             let answers = at_seat.iter().filter(|exchange| exchange.status != 0).count();
             self.standing.asked(&subject.0.name, answers, lab.subject_died().is_some());

@@ -47,7 +47,7 @@ impl Asked {
     fn start(split_brain: bool) -> Asked {
         let block = Ground::mapped().claim().unwrap();
         let at = |server: &ServerName| block.address(if server.as_str() == "edge-s1" { EDGE } else { CAS });
-        let names = Names::of(&topology(split_brain), at);
+        let names = Names::of(&topology(split_brain), |_, server| at(server));
         let (ledger, stop, mut servers) = (Ledger::default(), CancellationToken::new(), JoinSet::new());
         for (n, view) in [(2, View::Internal), (3, View::External)] {
             let (udp, tcp) = block.listen_dns(block.address(n), 53).unwrap();

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 
-use super::{Dials, GroundError, GroundKind, Reserved};
+use super::{Dials, GroundError, GroundKind, Place, Planes, Reserved};
+use crate::running::{CLIENT_EXTERNAL, DNS_EXTERNAL};
 
 /// The port on a block's first address that whoever holds the block listens on.
 const CLAIM_PORT: u16 = 20080;
@@ -32,13 +33,18 @@ pub struct Block {
     /// False where the system has 127.0.0.1 alone (macOS): then everything really listens there.
     addresses_are_real: bool,
     dials: Dials,
-    /// Held, never accepted from: it is the claim.
-    _claim: HeldListener,
+    /// Held, never accepted from: it is the claim. The networks of an engine are claimed by whoever made them.
+    _claim: Option<HeldListener>,
+    /// Where we are on two planes.
+    own: Option<Place>,
 }
 
 impl Block {
     /// The n-th address of the block.
     pub fn address(&self, n: u8) -> IpAddr {
+        if let Some(own) = &self.own {
+            return if matches!(n, DNS_EXTERNAL | CLIENT_EXTERNAL) { own.outside() } else { own.inside };
+        }
         let [a, b, c] = self.network;
         IpAddr::V4(Ipv4Addr::new(a, b, c, n))
     }
@@ -94,7 +100,7 @@ impl Block {
     pub fn reserve(&self, ip: IpAddr, canonical_port: u16) -> io::Result<Reserved> {
         let canonical = SocketAddr::new(ip, canonical_port);
         let real = match (self.kind, self.addresses_are_real) {
-            (GroundKind::Own | GroundKind::Machine, _) => canonical,
+            (GroundKind::Own | GroundKind::Machine | GroundKind::Planes, _) => canonical,
             // The address is this lab's alone, so any number on it is.
             (GroundKind::Mapped, true) => SocketAddr::new(ip, canonical_port + MAPPED_OFFSET),
             // A socket cannot be handed to a program that knows nothing of us. The system hands out a port that was
@@ -110,6 +116,18 @@ impl Block {
         self.dials.clone()
     }
 
+    /// What of two planes is ours: one address on each.
+    pub(super) fn of(planes: &Planes) -> Block {
+        Block {
+            kind: GroundKind::Planes,
+            network: [0; 3],
+            addresses_are_real: true,
+            dials: Dials::default(),
+            _claim: None,
+            own: Some(planes.own().clone()),
+        }
+    }
+
     pub(super) fn claim(kind: GroundKind) -> Result<Block, GroundError> {
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for (second, third) in blocks() {
@@ -117,7 +135,8 @@ impl Block {
             match hold(SocketAddr::from(([127, second, third, 1], CLAIM_PORT))) {
                 Ok(claim) => {
                     let dials = Dials::default();
-                    return Ok(Block { kind, network, addresses_are_real: true, dials, _claim: claim });
+                    let _claim = Some(claim);
+                    return Ok(Block { kind, network, addresses_are_real: true, dials, _claim, own: None });
                 }
                 Err(refused) if refused.kind() == io::ErrorKind::AddrNotAvailable => {
                     return Block::claim_by_port(kind, network);
@@ -132,7 +151,8 @@ impl Block {
     fn claim_by_port(kind: GroundKind, network: [u8; 3]) -> Result<Block, GroundError> {
         let claim = hold(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let claim = claim.map_err(|source| GroundError::NoBlock { port: 0, source })?;
-        Ok(Block { kind, network, addresses_are_real: false, dials: Dials::default(), _claim: claim })
+        let (dials, _claim) = (Dials::default(), Some(claim));
+        Ok(Block { kind, network, addresses_are_real: false, dials, _claim, own: None })
     }
 
     fn own_port(&self, canonical_port: u16) -> u16 {
@@ -183,6 +203,11 @@ fn blocks() -> impl Iterator<Item = (u8, u8)> {
 #[expect(clippy::disallowed_methods, reason = "the ground is where ports are bound")]
 pub(super) fn hold(address: SocketAddr) -> io::Result<HeldListener> {
     HeldListener::bind(address)
+}
+
+/// Listens on an address that is a server's own, for whoever has that server's place.
+pub(crate) fn hold_at(address: SocketAddr) -> io::Result<TcpListener> {
+    bind(address)
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {

@@ -9,13 +9,15 @@ use model::ServerName;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::ground::Place;
+
 /// Servers while they run. [`Machines::join`] ends with the last of them.
 pub(super) struct Machines {
     world: Arc<World>,
     stop: CancellationToken,
     state: Mutex<State>,
     /// Where servers are after their move. Known from the start, so that a subject can be told where that really is.
-    elsewhere: BTreeMap<ServerName, IpAddr>,
+    elsewhere: BTreeMap<ServerName, Place>,
 }
 
 #[derive(Default)]
@@ -58,27 +60,27 @@ impl Machines {
 
     /// Holds another address for a server that will move.
     pub(super) fn hold(&mut self, address: IpAddr, machine: Machine) {
-        self.elsewhere.insert(machine.name.clone(), address);
+        self.elsewhere.insert(machine.name.clone(), Place::everywhere(address));
         self.state().waiting.insert(machine.name.clone(), machine);
     }
 
     /// Where servers are after their move.
-    pub(super) fn elsewhere(&self) -> &BTreeMap<ServerName, IpAddr> {
+    pub(super) fn elsewhere(&self) -> &BTreeMap<ServerName, Place> {
         &self.elsewhere
     }
 
     /// Starts a server again at the address that is held for it; `led_there` is told that address while both take
     /// connections. Then the first one ends. Says whether one was held.
-    pub(super) async fn moves(&self, server: &ServerName, led_there: impl FnOnce(IpAddr)) -> bool {
+    pub(super) async fn moves(&self, server: &ServerName, led_there: impl FnOnce(&Place)) -> bool {
         let (held, before) = {
             let mut state = self.state();
             (state.waiting.remove(server), state.running.get(server).cloned())
         };
-        let (Some(machine), Some(before), Some(address)) = (held, before, self.elsewhere.get(server)) else {
+        let (Some(machine), Some(before), Some(place)) = (held, before, self.elsewhere.get(server)) else {
             return false;
         };
         self.start(machine);
-        led_there(*address);
+        led_there(place);
         before.stop.cancel();
         before.ended.cancelled().await;
         true

@@ -10,11 +10,15 @@ use model::{HostName, Role, ServerName};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{DIRECTORY, Lab, LabError, REQUEST_LOG, io, ports, rounds};
+use super::listeners::ports;
+use super::{DIRECTORY, Lab, LabError, REQUEST_LOG, io, rounds};
 use crate::doors::controller;
-use crate::ground::Block;
+use crate::ground::{Block, Place as Stands};
 use crate::request_log::Reader;
 use crate::seat::{self, Dial, Facts, Mapped, Seat, SeatFacts, SeatListeners};
+
+/// Not 80: where all that is ours has one address, the directory is there.
+const REQUEST_LOG_PORT: u16 = 8080;
 
 /// Who fills a place, and the folder that its paths are relative to.
 type Filler = Option<(Subject, PathBuf)>;
@@ -76,11 +80,16 @@ impl Lab {
         work: PathBuf,
         request_log: Option<String>,
     ) -> Result<Place, LabError> {
-        let address = self.addresses[&server];
+        let address = self.addresses[&server].inside;
         let reserve = |port| {
             self.block.reserve(address, port).map_err(io(format!("the seat at {address} port {port}")))
         };
-        let real = |port| Ok::<_, LabError>(reserve(port)?.real);
+        // Who is on two planes listens on both.
+        let both = self.addresses[&server].outside.map(|_| IpAddr::from([0, 0, 0, 0]));
+        let real = |port| {
+            let real = reserve(port)?.real;
+            Ok::<_, LabError>(both.map_or(real, |ip| SocketAddr::new(ip, real.port())))
+        };
         let listen = SeatListeners {
             https: real(443)?,
             http: real(80)?,
@@ -103,7 +112,8 @@ impl Lab {
         let Place { subject, folder, server: position, role, work, request_log, health_interval, listen } =
             place;
         let topology = self.directory.topology();
-        let address = self.addresses[&position];
+        let address = self.addresses[&position].inside;
+        let station = self.machines.station(&position);
         // A topology whose seat is in no site is refused when it is read.
         let site = topology.site_of(&position).cloned().ok_or_else(|| LabError::NoPlace(position.clone()))?;
         let kind = topology.certificate_of(&position).unwrap_or_default();
@@ -124,6 +134,7 @@ impl Lab {
                 server: position,
                 site,
                 role,
+                address: self.block.source(address),
                 listen,
                 certificate: certificate.into(),
             },
@@ -140,7 +151,7 @@ impl Lab {
             domain: topology.domain.clone(),
             namespaces: seat::namespaces(&topology),
             servers: seat::servers(&topology, |server, port| {
-                self.block.dials().real(self.addresses[server], port)
+                self.block.dials().real(self.addresses[server].inside, port)
             }),
             request_log,
             health_interval,
@@ -149,7 +160,7 @@ impl Lab {
         };
         let coexist = std::env::current_exe().map_err(io("this program's own path"))?;
         let work = std::path::absolute(&work).map_err(io("the lab's folder"))?;
-        Ok(Seat { subject, folder, work, coexist, ground: self.block.kind(), facts })
+        Ok(Seat { subject, folder, work, coexist, ground: self.block.kind(), facts, station })
     }
 
     /// Every name and canonical port of the inside, and where it really leads.
@@ -160,7 +171,7 @@ impl Lab {
         let inside = |host: &HostName, server: &ServerName| {
             topology.namespaces.get(host).is_none_or(|leads| leads.internal.contains(server))
         };
-        for (name, address) in &self.addresses {
+        for (name, Stands { inside: address, .. }) in &self.addresses {
             let ports = topology.servers.get(name).map_or(vec![443, 80], ports);
             for host in topology.names_of(name).into_iter().filter(|host| inside(host, name)) {
                 table.extend(ports.iter().map(|port| Dial {
@@ -181,7 +192,7 @@ impl Lab {
 
     /// Where the addresses of servers really are, those after a move included.
     fn mapped(&self) -> Vec<Mapped> {
-        let servers: BTreeSet<&IpAddr> = self.everywhere().map(|(_, address)| address).collect();
+        let servers: BTreeSet<IpAddr> = self.everywhere().flat_map(|(_, place)| place.all()).collect();
         let all = self.block.dials().all().into_iter();
         all.filter(|(canonical, _)| servers.contains(&canonical.ip()))
             .map(|(canonical, address)| Mapped { ip: canonical.ip(), port: canonical.port(), address })
@@ -209,7 +220,9 @@ pub(super) fn read_requests(
     tasks: &mut JoinSet<()>,
 ) -> Result<SocketAddr, LabError> {
     let ip = block.address(REQUEST_LOG);
-    let listener = block.listen(ip, 80).map_err(io(format!("the request log cannot be read on {ip}")))?;
+    let listener = block
+        .listen(ip, REQUEST_LOG_PORT)
+        .map_err(io(format!("the request log cannot be read on {ip} port {REQUEST_LOG_PORT}")))?;
     let at = listener.local_addr().map_err(io("the request log"))?;
     let stopped = stop.clone();
     tasks.spawn(async move {

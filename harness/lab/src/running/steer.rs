@@ -6,6 +6,7 @@ use model::journal::Order;
 
 use super::{Lab, LabError};
 use crate::clock;
+use crate::ground::Place;
 
 impl Lab {
     /// Does one thing to the lab, and returns once it is done. What comes by itself, a health round, has come where it came since
@@ -16,13 +17,13 @@ impl Lab {
     pub async fn steer(&self, steering: &Steering, since: Order) -> Result<(), LabError> {
         match steering {
             Steering::MovesAddress(server) => {
-                let was = self.addresses.get(server).copied();
-                let lead_there = |address| {
-                    if let Some(was) = was {
-                        self.names.lead_elsewhere(was, address);
+                let was = self.addresses.get(server);
+                let lead_there = |place: &Place| {
+                    for (was, is) in was.iter().flat_map(|was| was.all().zip(place.all())) {
+                        self.names.lead_elsewhere(was, is);
                     }
                 };
-                let moved = self.machines.moves(server, lead_there).await;
+                let moved = self.machines.moves(server, lead_there).await?;
                 moved.then_some(()).ok_or_else(|| LabError::NotMoved(server.clone()))
             }
             Steering::MovesCopy(_)
@@ -30,20 +31,17 @@ impl Lab {
             | Steering::OutOfService(_)
             | Steering::InService(_) => {
                 self.directory.steer(|topology| steering.changes(topology));
-                Ok(())
+                self.machines.learn(&self.directory).await
             }
             Steering::Fails(scripts) => {
                 for (at, script) in scripts {
                     let at: FaultAt = at.parse().map_err(LabError::NoFault)?;
                     let script = Script::read(at.of, script).map_err(|(_, says)| LabError::NoFault(says))?;
-                    self.machines.faults().set(at, script);
+                    self.machines.fail(at, script).await?;
                 }
                 Ok(())
             }
-            Steering::Mends(at) => {
-                self.machines.faults().mend(at.parse().map_err(LabError::NoFault)?);
-                Ok(())
-            }
+            Steering::Mends(at) => self.machines.mend(at.parse().map_err(LabError::NoFault)?).await,
             Steering::WaitsFor(Awaited::DnsExpiry) => {
                 clock::answers_expire().await;
                 Ok(())

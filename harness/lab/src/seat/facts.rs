@@ -68,6 +68,9 @@ pub struct SeatFacts {
     pub site: SiteName,
     /// What the subject is.
     pub role: model::Role,
+    /// Where it is inside. A subject is told what to bind and what to dial from, and needs no third.
+    #[serde(skip)]
+    pub address: IpAddr,
     /// What it is to bind.
     pub listen: SeatListeners,
     /// What it is to present.
@@ -232,6 +235,7 @@ impl Facts {
                 // A topology whose seat is in no site is refused when it is read.
                 site: topology.site_of(seat).cloned().expect("the seat is in a site"),
                 role: topology.role,
+                address: lab(number(seat), 0).ip(),
                 listen: SeatListeners {
                     https: lab(number(seat), 443),
                     http: lab(number(seat), 80),

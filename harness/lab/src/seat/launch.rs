@@ -1,19 +1,26 @@
 //! How a subject's program is started: found, given its folder, log and environment, and made to die with the lab.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 #[cfg(target_os = "linux")]
 use std::sync::OnceLock;
 
 use super::process::Process;
+use super::runs::{Afar, Runs};
 use super::{Seat, SeatError, guard};
 use crate::ground::GroundKind;
+use crate::host::{Program, Station};
 
-/// A command that is ready to be started.
+/// A program that is ready to be started.
 pub(super) struct Launch {
-    command: Command,
-    program: PathBuf,
+    program: Program,
+    /// What stands before it.
+    wrap: &'static [&'static str],
+    /// The station that starts it, where that is not this process.
+    station: Option<Arc<Station>>,
 }
 
 impl Launch {
@@ -33,35 +40,58 @@ impl Launch {
             looked_up,
             why,
         })?;
-        let file = |source| SeatError::File { subject: subject.clone(), path: log.to_owned(), source };
-        // A subject that is started again goes on in its log.
-        let out = File::options().create(true).append(true).open(log).map_err(file)?;
-        let err = out.try_clone().map_err(file)?;
-
-        let wrap = wrap(seat.ground);
-        let mut command = match wrap.split_first() {
-            Some((first, rest)) => {
-                let mut command = guard::watched(first.as_ref());
-                command.args(rest).arg(&program);
-                command
-            }
-            None => guard::watched(program.as_ref()),
+        let program = Program {
+            program,
+            arguments: arguments.to_vec(),
+            env,
+            work: seat.work.clone(),
+            log: log.to_owned(),
         };
-        command.args(arguments).envs(env).current_dir(&seat.work).stdout(out).stderr(err);
-        // A group of its own: a signal to it reaches what it starts too, and Ctrl-C at the terminal reaches only us.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        Ok(Launch { command, program })
+        // It may be started elsewhere; that its log can be written shows here.
+        let file = |source| SeatError::File { subject: subject.clone(), path: log.to_owned(), source };
+        open(log).map_err(file)?;
+        Ok(Launch { program, wrap: wrap(seat.ground), station: seat.station.clone() })
     }
 
-    pub(super) fn start(self, subject: &str) -> Result<Process, SeatError> {
-        let Launch { command, program } = self;
-        Process::start(command).map_err(|error| SeatError::NoProgram {
-            subject: subject.to_owned(),
-            looked_up: program.display().to_string(),
-            why: error.to_string(),
-        })
+    pub(super) async fn start(self, subject: &str) -> Result<Runs, SeatError> {
+        let Launch { program, wrap, station } = self;
+        let looked_up = program.program.display().to_string();
+        let started = match station {
+            Some(station) => Afar::start(station, program).await.map(Runs::There),
+            None => command(program, wrap)
+                .and_then(Process::start)
+                .map(Runs::Here)
+                .map_err(|error| error.to_string()),
+        };
+        started.map_err(|why| SeatError::NoProgram { subject: subject.to_owned(), looked_up, why })
     }
+}
+
+/// A program as it is started: in its folder, with its log, and in a group of its own.
+///
+/// # Errors
+/// A log that cannot be written.
+pub(crate) fn command(program: Program, wrap: &[&str]) -> io::Result<Command> {
+    let out = open(&program.log)?;
+    let err = out.try_clone()?;
+    let mut command = match wrap.split_first() {
+        Some((first, rest)) => {
+            let mut command = guard::watched(first.as_ref());
+            command.args(rest).arg(&program.program);
+            command
+        }
+        None => guard::watched(program.program.as_ref()),
+    };
+    command.args(program.arguments).envs(program.env).current_dir(&program.work).stdout(out).stderr(err);
+    // A group of its own: a signal to it reaches what it starts too, and Ctrl-C at the terminal reaches only us.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    Ok(command)
+}
+
+/// A subject that is started again goes on in its log.
+fn open(log: &Path) -> io::Result<File> {
+    File::options().create(true).append(true).open(log)
 }
 
 /// Where a program is: a path is relative to the subject file's folder, a bare name is looked for in PATH.

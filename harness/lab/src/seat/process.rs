@@ -5,7 +5,6 @@ use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use model::subject::{ReloadSignal, StopSignal};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::sync::watch;
 
@@ -13,7 +12,7 @@ use super::guard;
 
 /// A started process, leader of its own group.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     pid: Pid,
     /// Whether it may still be signalled: once it is reaped its number may be another's.
     reaped: Arc<Mutex<bool>>,
@@ -23,7 +22,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts it, and a thread that waits for its end. The command is one that is watched over, and leads its own group.
-    pub(super) fn start(mut command: Command) -> io::Result<Process> {
+    pub(crate) fn start(mut command: Command) -> io::Result<Process> {
         let child = command.spawn()?;
         // The command holds the log open; what the subject holds is its own.
         drop(command);
@@ -38,47 +37,24 @@ impl Process {
         Ok(Process { pid, reaped, status, waiter: Some(waiter) })
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    pub(super) fn has_ended(&self) -> Option<ExitStatus> {
+    pub(crate) fn has_ended(&self) -> Option<ExitStatus> {
         *self.status.borrow()
     }
 
-    /// Its end. What it had started in its group has been killed by then.
-    pub(super) fn ended(&self) -> impl Future<Output = ExitStatus> + Send + use<> {
-        let mut status = self.status.clone();
-        async move {
-            match status.wait_for(Option::is_some).await.map(|ended| *ended) {
-                Ok(Some(ended)) => ended,
-                // The thread always tells before it ends, unless it panicked.
-                _ => std::future::pending().await,
-            }
-        }
+    /// Where its end shows. What it had started in its group has been killed by then.
+    pub(crate) fn status(&self) -> watch::Receiver<Option<ExitStatus>> {
+        self.status.clone()
     }
 
-    pub(super) fn signal(&self, signal: StopSignal) {
-        self.send(match signal {
-            StopSignal::Term => Signal::TERM,
-            StopSignal::Int => Signal::INT,
-            StopSignal::Quit => Signal::QUIT,
-        });
-    }
-
-    pub(super) fn reload(&self, signal: ReloadSignal) {
-        self.send(match signal {
-            ReloadSignal::Hup => Signal::HUP,
-            ReloadSignal::Usr1 => Signal::USR1,
-            ReloadSignal::Usr2 => Signal::USR2,
-        });
-    }
-
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.send(Signal::KILL);
     }
 
-    fn send(&self, signal: Signal) {
+    pub(crate) fn send(&self, signal: Signal) {
         let reaped = lock(&self.reaped);
         if !*reaped {
             // Nothing to do if it just ended: then it is about to be reaped.

@@ -54,10 +54,12 @@ pub(super) fn wanted(sign: &Sign, seat: &SeatFacts) -> String {
 }
 
 fn address(seat: &SeatFacts, listener: Listener) -> SocketAddr {
-    match listener {
+    let listens = match listener {
         Listener::Https => seat.listen.https,
         Listener::Http => seat.listen.http,
-    }
+    };
+    // Who is to listen on every address of its is reached at its own.
+    if listens.ip().is_unspecified() { SocketAddr::new(seat.address, listens.port()) } else { listens }
 }
 
 /// Not announced in the ledger: only servers of the lab have arrivals, and this is none of theirs.

@@ -46,6 +46,7 @@ impl Stage {
                 fqdn: "cas2013-s1.contoso.com".parse().unwrap(),
                 site: "Site1".parse().unwrap(),
                 role: model::Role::FrontEnd2013,
+                address: block.address(10),
                 listen: SeatListeners {
                     https: real(443),
                     http: real(80),
@@ -87,6 +88,7 @@ impl Stage {
             coexist: "/bin/coexist".into(),
             ground: GroundKind::Mapped,
             facts,
+            station: None,
         };
         Stage { block, folder, seat }
     }

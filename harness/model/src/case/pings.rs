@@ -69,7 +69,7 @@ pub fn is_failure(status: u16) -> bool {
 
 /// Where a fault shows, as a case writes it: `cas2010-s1/ews` in requests of clients who have signed in, `pings
 /// cas2010-s1/ews` in requests that ask for its health.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FaultAt {
     /// Whose requests.
     pub of: Askers,
@@ -80,7 +80,7 @@ pub struct FaultAt {
 }
 
 /// Whose requests a fault shows in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Askers {
     /// Clients' who have signed in.
     Clients,

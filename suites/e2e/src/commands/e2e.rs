@@ -13,7 +13,7 @@ use model::rule::Level;
 use model::subject::{Day, Subject};
 use model::verdict::{Counts, Outcome, RunFacts, Verdict};
 
-use super::{E2e, say};
+use super::{E2e, Host, say};
 use crate::declared;
 use crate::evidence;
 use crate::exit::{self, Exit};
@@ -27,13 +27,28 @@ use baseline::Baseline;
 
 mod again;
 mod baseline;
+#[cfg(feature = "docker")]
+mod contained;
+mod laid;
 
 pub(super) fn e2e(root: &Path, options: &E2e) -> Exit {
     inner(root, options).unwrap_or_else(|exit| exit)
 }
 
 fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
-    let ground = Arc::new(say::ground(options.ground)?);
+    let ground = Arc::new(match &options.host {
+        Host::Laid(layout) => laid::ground(layout)?,
+        Host::InProcess => say::ground(options.ground)?,
+        #[cfg(feature = "docker")]
+        Host::Docker => return Ok(contained::e2e(root, options)),
+        #[cfg(not(feature = "docker"))]
+        Host::Docker => {
+            say::error(
+                "this build has no container host: `cargo xtask e2e --host docker` builds one that has",
+            );
+            return Err(Exit::BadInput);
+        }
+    });
     let suite = say::suite(root)?;
     let (suite, predicted) =
         predicted::added(suite, &options.topology).map_err(|error| say::suite_error(&error))?;
@@ -53,12 +68,14 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
     let runtime = say::runtime()?;
     let came = runtime.block_on(async {
         let stop = say::interrupted();
+        let open = laid::open(&ground, &stop)?;
         let mut all = Came::default();
         for round in 0..options.repeat.max(1) as u64 {
             let how = How {
                 seed: seed.wrapping_add(round),
                 jobs: options.jobs,
-                labs: options.jobs.clamp(1, 8),
+                // Containers are servers of one lab after the other.
+                labs: if ground.planes().is_some() { 1 } else { options.jobs.clamp(1, 8) },
                 isolate: options.isolate,
                 folder: folder.path().to_owned(),
                 ledger_lines: options.report.is_some(),
@@ -96,9 +113,10 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
                 }
             }
         }
-        all
+        open.close().await;
+        Ok(all)
     });
-    let mut came = came;
+    let mut came = came?;
     came.ending.held = options.subject.as_ref().map(|_| suite.cases.len());
     let times = if options.subject.is_some() { 1 } else { options.repeat.max(1) };
     came.ending.floor = filter.is_open().then_some(suite.floor).map(|floor| floor.saturating_mul(times));
@@ -270,7 +288,7 @@ fn report(
         seed: format!("{seed:04x}"),
         subject: names(work),
         topologies: topologies(suite, &came),
-        host: "in-process".to_owned(),
+        host: if ground.planes().is_some() { "docker" } else { "in-process" }.to_owned(),
         ground: ground.kind().to_string(),
         counts: Counts::of(came.ending.selected, &came.verdicts),
         arrivals: came.arrivals,

@@ -54,7 +54,10 @@ pub(super) fn up(root: &Path, options: &Up) -> Exit {
 }
 
 fn inner(root: &Path, options: &Up) -> Result<Exit, Exit> {
-    let Host::InProcess = options.host;
+    if options.host != Host::InProcess {
+        say::error("a lab that is left running has its servers in this process: leave --host out");
+        return Err(Exit::BadInput);
+    }
     let suite = say::suite(root)?;
     let topology =
         suite.topology(&options.topology, &Default::default()).map_err(|error| say::suite_error(&error))?;

@@ -1,0 +1,174 @@
+//! Who gets which address. Sites are address ranges, as in Active Directory: a /24 of the inside for each, the first one being
+//! the lab's own. Who is published, and the seat, has an address on the outside too.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use lab::ground::{Layout, Place};
+use model::{ServerName, SiteName, Topology};
+
+/// The addresses of RFC 2544, for benchmarks of networks: 198.18.0.0/15, which nobody routes. So many /24s.
+const RANGES: u32 = 512;
+const FIRST: u32 = u32::from_be_bytes([198, 18, 0, 0]);
+/// Host numbers in a range. The engine's bridge has the first one.
+const RUNNER: u32 = 2;
+const ELSEWHERE: u32 = 9;
+const FIRST_SERVER: u32 = 10;
+const LAST_SERVER: u32 = 254;
+
+/// More than there are addresses for.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{count} {what} are more than containers have addresses for: at most {most}")]
+pub struct TooMany {
+    count: usize,
+    what: &'static str,
+    most: usize,
+}
+
+/// The positions of every topology of a run: one container each, for all labs one after the other.
+#[derive(Debug)]
+pub struct Positions {
+    sites: Vec<SiteName>,
+    /// The site's number, and whether some topology publishes it.
+    servers: BTreeMap<ServerName, (usize, bool)>,
+    moves: bool,
+}
+
+/// Two networks and who is where on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addresses {
+    /// The inside, `198.18.8.0/22`.
+    pub inside: String,
+    /// The outside.
+    pub outside: String,
+    /// Everybody's place.
+    pub layout: Layout,
+}
+
+impl Positions {
+    /// Those of these topologies; `moves` where a server will move to another address.
+    ///
+    /// # Errors
+    /// More sites or servers than there are addresses.
+    pub fn of<'t>(
+        topologies: impl IntoIterator<Item = &'t Topology>,
+        moves: bool,
+    ) -> Result<Positions, TooMany> {
+        let mut positions = Positions { sites: vec![], servers: BTreeMap::new(), moves };
+        for topology in topologies {
+            let published = topology.published();
+            for name in topology.positions() {
+                let Some(site) = topology.site_of(name) else { continue };
+                let known = positions.sites.iter().position(|known| known == site);
+                let site = known.unwrap_or_else(|| {
+                    positions.sites.push(site.clone());
+                    positions.sites.len() - 1
+                });
+                let place = positions.servers.entry(name.clone()).or_insert((site, false));
+                place.1 |= published.contains(name);
+            }
+        }
+        let most = (LAST_SERVER - FIRST_SERVER + 1) as usize;
+        let in_site = |site| positions.servers.values().filter(|(own, _)| *own == site).count();
+        let crowded = (0..positions.sites.len()).map(in_site).max().unwrap_or_default();
+        let outside = positions.servers.values().filter(|(_, published)| *published).count();
+        for (count, what, most) in [
+            (positions.sites.len(), "sites", RANGES as usize / 2 - 1),
+            (crowded, "servers of one site", most),
+            (outside, "published servers", most),
+        ] {
+            if count > most {
+                return Err(TooMany { count, what, most });
+            }
+        }
+        Ok(positions)
+    }
+
+    /// Every name that a container reports as.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let elsewhere = self.moves.then_some(Layout::ELSEWHERE);
+        self.servers.keys().map(ServerName::as_str).chain(elsewhere)
+    }
+
+    /// How many pairs of networks there are to choose from.
+    pub fn choices(&self) -> u32 {
+        RANGES / (2 * self.ranges())
+    }
+
+    /// The addresses on the pair of networks of this number, counted round.
+    pub fn addressed(&self, nth: u32) -> Addresses {
+        let ranges = self.ranges();
+        let first = FIRST + nth % self.choices() * 2 * ranges * 256;
+        let outside = first + ranges * 256;
+        let inside_at = |range: u32, host: u32| ip(first + range * 256 + host);
+        let mut in_range = vec![FIRST_SERVER; self.sites.len()];
+        let mut next_outside = FIRST_SERVER..;
+        let mut servers = BTreeMap::new();
+        for (name, (site, published)) in &self.servers {
+            let host = in_range[*site];
+            in_range[*site] += 1;
+            let place = Place {
+                inside: inside_at(*site as u32 + 1, host),
+                outside: published.then(|| next_outside.next()).flatten().map(|host| ip(outside + host)),
+            };
+            servers.insert(name.clone(), place);
+        }
+        let own = |host| Place { inside: inside_at(0, host), outside: Some(ip(outside + host)) };
+        Addresses {
+            inside: format!("{}/{}", ip(first), 24 - ranges.ilog2()),
+            outside: format!("{}/24", ip(outside)),
+            layout: Layout { own: own(RUNNER), servers, elsewhere: self.moves.then(|| own(ELSEWHERE)) },
+        }
+    }
+
+    /// As many /24s as the inside is made of: a power of two.
+    fn ranges(&self) -> u32 {
+        (self.sites.len() as u32 + 1).next_power_of_two()
+    }
+}
+
+fn ip(number: u32) -> IpAddr {
+    Ipv4Addr::from(number).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topology(name: &str) -> Topology {
+        let suites = concat!(env!("CARGO_MANIFEST_DIR"), "/../suites/topologies");
+        let file = format!("{suites}/{name}.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        let source = model::problem::Source::new(file, text);
+        model::topology::TopologyFiles::base(source).build(&BTreeMap::new()).unwrap()
+    }
+
+    fn place(addresses: &Addresses, name: &str) -> (String, Option<String>) {
+        let place = &addresses.layout.servers[&name.parse::<ServerName>().unwrap()];
+        (place.inside.to_string(), place.outside.map(|ip| ip.to_string()))
+    }
+
+    #[test]
+    fn a_site_is_a_range_and_only_the_published_are_outside() {
+        let coexistence = topology("coexistence");
+        let positions = Positions::of([&coexistence], false).unwrap();
+        let addresses = positions.addressed(1);
+        assert_eq!((&*addresses.inside, &*addresses.outside), ("198.18.8.0/22", "198.18.12.0/24"));
+        assert_eq!(place(&addresses, "cas2007-s1"), ("198.18.9.10".into(), Some("198.18.12.10".into())));
+        assert_eq!(place(&addresses, "cas2010-s1"), ("198.18.9.11".into(), None));
+        assert_eq!(place(&addresses, "cas2010-s3"), ("198.18.11.10".into(), None));
+        assert_eq!(addresses.layout.elsewhere, None);
+        assert_eq!(positions.names().count(), coexistence.positions().count());
+    }
+
+    #[test]
+    fn one_container_is_its_server_in_every_topology_and_outside_where_any_publishes_it() {
+        let (coexistence, before) = (topology("coexistence"), topology("pre-e15"));
+        let positions = Positions::of([&coexistence, &before], true).unwrap();
+        let addresses = positions.addressed(0);
+        assert!(place(&addresses, "cas2010-s1").1.is_some(), "pre-e15 publishes it");
+        assert!(positions.names().any(|name| name == Layout::ELSEWHERE));
+        assert_eq!(addresses, positions.addressed(positions.choices()), "counted round");
+        assert_eq!(positions.choices(), 64);
+    }
+}

@@ -1,0 +1,304 @@
+//! A run in containers, from outside.
+
+use std::collections::HashMap;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+
+use lab::clock::within;
+use lab::ground::Layout;
+use lab::host::Door;
+use model::ServerName;
+use testcontainers::bollard::container::LogOutput;
+use testcontainers::bollard::errors::Error;
+use testcontainers::bollard::query_parameters::{
+    AttachContainerOptionsBuilder, KillContainerOptionsBuilder, WaitContainerOptions,
+};
+use tokio::task::JoinSet;
+use tokio_stream::{Stream, StreamExt};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock;
+use crate::engine::{Container, Engine, HostError, Networks, OWNER, RUN, deepest, refused};
+use crate::owner::Owner;
+use crate::reap::{FOLDERS, OWNED_BY, reap_folders};
+use crate::{Addresses, Positions};
+
+/// Where the run's folder is in every container: the door, the labs' folders, where everybody is.
+pub const FOLDER: &str = "/coexist-run";
+/// The file there that says where everybody is.
+pub const LAYOUT: &str = "/coexist-run/layout.json";
+/// The runner's container, beside those that are called after servers.
+const RUNNER: &str = "runner";
+
+/// A folder or file of this machine that a container is to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mount {
+    /// Where it is here.
+    pub from: PathBuf,
+    /// Where it is there.
+    pub to: PathBuf,
+    /// Whether it may only be read.
+    pub read_only: bool,
+}
+
+/// What is to run in containers.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The static binary.
+    pub binary: PathBuf,
+    /// Every position that some lab needs.
+    pub positions: Positions,
+    /// What the inner half is started with.
+    pub arguments: Vec<String>,
+    /// Its environment.
+    pub env: Vec<String>,
+    /// What of this machine it sees.
+    pub mounts: Vec<Mount>,
+}
+
+/// Runs it, relays what the inner half says, and returns its exit code. Nothing of it is left when this returns, and nothing of
+/// an earlier run whose owner is gone.
+///
+/// # Errors
+/// No engine, one that refuses or is gone, a disk that is full.
+pub async fn run(wanted: Wanted, stop: CancellationToken) -> Result<u8, HostError> {
+    let engine = Engine::find().await?;
+    engine.reap_the_dead().await?;
+    reap_folders(&std::env::temp_dir());
+    let owner = Owner::this().map_err(file(Path::new("/proc")))?;
+    let run = format!("coexist-{}-{:04x}", owner.pid(), clock::now() & 0xffff);
+    let folder = Folder::make(&owner, &run)?;
+    let ended = Run { engine: &engine, name: &run, owner, folder: &folder }.ends(wanted, stop).await;
+    let reaped = engine.reap(&run).await;
+    // The first thing that went wrong is what there is to say.
+    let code = ended?;
+    reaped.map(|()| code)
+}
+
+struct Run<'a> {
+    engine: &'a Engine,
+    name: &'a str,
+    owner: Owner,
+    folder: &'a Folder,
+}
+
+impl Run<'_> {
+    async fn ends(&self, wanted: Wanted, stop: CancellationToken) -> Result<u8, HostError> {
+        let labels: HashMap<String, String> =
+            [(RUN.to_owned(), self.name.to_owned()), (OWNER.to_owned(), self.owner.to_string())].into();
+        let brought_up = async {
+            let image = self.engine.image(&wanted.binary).await?;
+            let (networks, addresses) = self.networks(&wanted.positions, &labels).await?;
+            self.folder.lay_out(&addresses.layout)?;
+            self.containers(&wanted, &addresses.layout, &image, &labels, &networks).await
+        };
+        tokio::select! {
+            () = stop.cancelled() => return Ok(INTERRUPTED),
+            up = brought_up => up?,
+        }
+        self.relay(stop).await
+    }
+
+    /// Claims a pair of networks: the engine refuses one whose addresses another one has.
+    async fn networks(
+        &self,
+        positions: &Positions,
+        labels: &HashMap<String, String>,
+    ) -> Result<(Networks, Addresses), HostError> {
+        let networks =
+            Networks { inside: format!("{}-inside", self.name), outside: format!("{}-outside", self.name) };
+        let choices = positions.choices();
+        for choice in 0..choices {
+            let addresses = positions.addressed(self.owner.pid() + choice);
+            if !self.engine.network(&networks.inside, &addresses.inside, labels).await? {
+                continue;
+            }
+            if self.engine.network(&networks.outside, &addresses.outside, labels).await? {
+                return Ok((networks, addresses));
+            }
+            self.engine.remove_network(&networks.inside).await?;
+        }
+        Err(HostError::NoNetwork(choices))
+    }
+
+    /// Makes and starts every container at once; the servers find the runner's door when it is there.
+    async fn containers(
+        &self,
+        wanted: &Wanted,
+        layout: &Layout,
+        image: &str,
+        labels: &HashMap<String, String>,
+        networks: &Networks,
+    ) -> Result<(), HostError> {
+        let user = format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
+        let door = format!("{FOLDER}/{}", Door::SOCKET);
+        let mut starting = JoinSet::new();
+        for name in wanted.positions.names().chain([RUNNER]) {
+            let runner = name == RUNNER;
+            let place =
+                match (runner, name.parse::<ServerName>().ok().and_then(|name| layout.servers.get(&name))) {
+                    (true, _) => &layout.own,
+                    (false, Some(place)) => place,
+                    (false, None) => layout.elsewhere.as_ref().unwrap_or(&layout.own),
+                };
+            let command = match runner {
+                true => wanted.arguments.clone(),
+                false => ["server", name, "--door", &door].map(str::to_owned).to_vec(),
+            };
+            let (engine, image, user, labels, networks, place) = (
+                self.engine.clone(),
+                image.to_owned(),
+                user.clone(),
+                labels.clone(),
+                networks.clone(),
+                place.clone(),
+            );
+            let (name, mut mounts, mut env) = (self.called(name), self.folder.mounts(), vec![]);
+            if runner {
+                mounts.extend(wanted.mounts.iter().cloned());
+            }
+            env.extend(wanted.env.iter().cloned());
+            starting.spawn(async move {
+                let container = Container {
+                    name: name.clone(),
+                    image: &image,
+                    command,
+                    env,
+                    mounts,
+                    user: &user,
+                    listens: runner,
+                    labels: &labels,
+                    networks: &networks,
+                    place: &place,
+                };
+                engine.create(container).await?;
+                // The runner is started when somebody listens to what it says.
+                if runner { Ok(()) } else { engine.start(&name).await }
+            });
+        }
+        let mut failed = Ok(());
+        while let Some(started) = starting.join_next().await {
+            match started {
+                Ok(started) => failed = failed.and(started),
+                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+            }
+        }
+        failed
+    }
+
+    /// Starts the runner, passes on what it says, and waits for its end.
+    async fn relay(&self, stop: CancellationToken) -> Result<u8, HostError> {
+        let docker = &self.engine.0;
+        let runner = self.called(RUNNER);
+        let options = AttachContainerOptionsBuilder::new().stream(true).stdin(true).stdout(true).stderr(true);
+        let attached = docker.attach_container(&runner, Some(options.build())).await;
+        // Held until the end: the runner ends when nobody holds it any more.
+        let attached =
+            attached.map_err(|error| refused(format!("listen to the container {runner}"), error))?;
+        self.engine.start(&runner).await?;
+        let mut ended = std::pin::pin!(self.said(attached.output));
+        let interrupted = tokio::select! {
+            said = &mut ended => return said,
+            () = stop.cancelled() => KillContainerOptionsBuilder::new().signal("SIGTERM").build(),
+        };
+        // One that has just ended cannot be told.
+        drop(docker.kill_container(&runner, Some(interrupted)).await);
+        within(clock::FAREWELL, ended).await.unwrap_or(Ok(INTERRUPTED))
+    }
+
+    async fn said(
+        &self,
+        mut output: Pin<Box<dyn Stream<Item = Result<LogOutput, Error>> + Send>>,
+    ) -> Result<u8, HostError> {
+        let gone = |error: String| HostError::Gone { error, run: self.name.to_owned() };
+        while let Some(said) = output.next().await {
+            let said = said.map_err(|error| gone(deepest(&error)))?;
+            let passed_on = match said {
+                LogOutput::StdErr { message } => io::stderr().lock().write_all(&message),
+                LogOutput::StdOut { message } | LogOutput::Console { message } => {
+                    let mut out = io::stdout().lock();
+                    out.write_all(&message).and_then(|()| out.flush())
+                }
+                LogOutput::StdIn { .. } => Ok(()),
+            };
+            // A pipe that nobody reads any more ends no run: its exit code still says how it went.
+            drop(passed_on);
+        }
+        let runner = self.called(RUNNER);
+        let mut waiting = std::pin::pin!(self.engine.0.wait_container(&runner, None::<WaitContainerOptions>));
+        match waiting.next().await {
+            Some(Ok(ended)) => Ok(code(ended.status_code)),
+            Some(Err(Error::DockerContainerWaitError { code: ended, .. })) => Ok(code(ended)),
+            Some(Err(error)) => Err(gone(deepest(&error))),
+            None => Err(gone("it does not say how the run ended".to_owned())),
+        }
+    }
+
+    /// What a container of this run is called.
+    fn called(&self, name: &str) -> String {
+        format!("{}-{name}", self.name)
+    }
+}
+
+/// The exit code of a run that was interrupted.
+const INTERRUPTED: u8 = 130;
+
+/// What a container's end comes to: one that was killed did not last.
+fn code(status: i64) -> u8 {
+    match u8::try_from(status) {
+        Ok(137 | 139) | Err(_) => 4,
+        Ok(code) => code,
+    }
+}
+
+/// The run's folder on this machine, which every container of it sees. Removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make(owner: &Owner, run: &str) -> Result<Folder, HostError> {
+        use std::os::unix::fs::PermissionsExt;
+        let path = std::env::temp_dir().join(format!("{FOLDERS}{run}"));
+        std::fs::create_dir_all(&path).map_err(file(&path))?;
+        let folder = Folder(path);
+        let path = &folder.0;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(file(path))?;
+        folder.write(OWNED_BY, &owner.to_string())?;
+        std::fs::create_dir(path.join("run")).map_err(file(path))?;
+        Ok(folder)
+    }
+
+    /// Where everybody is, and whom they ask for names.
+    fn lay_out(&self, layout: &Layout) -> Result<(), HostError> {
+        let text = serde_json::to_string(layout).unwrap_or_default();
+        self.write("run/layout.json", &text)?;
+        // The engine's own resolver would answer first, and leak names of containers.
+        self.write(
+            "resolv.conf",
+            &format!("nameserver {}\noptions timeout:1 attempts:2\n", layout.own.inside),
+        )
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<(), HostError> {
+        let path = self.0.join(name);
+        std::fs::write(&path, text).map_err(file(&path))
+    }
+
+    fn mounts(&self) -> Vec<Mount> {
+        let resolver =
+            Mount { from: self.0.join("resolv.conf"), to: "/etc/resolv.conf".into(), read_only: true };
+        vec![Mount { from: self.0.join("run"), to: FOLDER.into(), read_only: false }, resolver]
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What cannot be removed now is removed by the next run.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn file(path: &Path) -> impl Fn(io::Error) -> HostError + use<> {
+    let path = path.to_owned();
+    move |error| HostError::File { path: path.clone(), error }
+}
