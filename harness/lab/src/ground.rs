@@ -198,14 +198,14 @@ impl Ground {
         self.kind
     }
 
-    /// Claims a block of addresses for a lab. It is free again when the block is dropped.
+    /// Claims a block of addresses for a lab of so many servers. It is free again when the block is dropped.
     ///
     /// # Errors
     /// All are taken.
-    pub fn claim(&self) -> Result<Block, GroundError> {
+    pub fn claim(&self, servers: usize) -> Result<Block, GroundError> {
         match &self.planes {
             Some(planes) => Ok(Block::of(planes)),
-            None => Block::claim(self.kind),
+            None => Block::claim(self.kind, servers),
         }
     }
 

@@ -94,9 +94,6 @@ pub enum LabError {
     /// A lease that cannot be drawn.
     #[error("{0}")]
     Lease(String),
-    /// More servers than a block of addresses holds.
-    #[error("{0} servers are more than a lab has addresses for: at most {MOST_SERVERS}")]
-    TooLarge(usize),
     /// A process for a place that the topology does not have.
     #[error("{0} is no position of this topology")]
     NoPlace(ServerName),
@@ -179,9 +176,6 @@ pub(crate) const DIRECTORY: u8 = 4;
 const REQUEST_LOG: u8 = 5;
 const CLIENT_INTERNAL: u8 = 6;
 pub(crate) const CLIENT_EXTERNAL: u8 = 7;
-const FIRST_SERVER: u8 = 10;
-/// What is left of a block of 256 addresses, its last one apart.
-const MOST_SERVERS: usize = 245;
 
 impl Lab {
     /// Brings a lab up. When it returns, every server listens and the subject is ready.
@@ -189,15 +183,11 @@ impl Lab {
     /// # Errors
     /// What could not be had, and where. What was started is stopped again.
     pub async fn start(ground: &Ground, plan: Plan) -> Result<Lab, LabError> {
-        let block = ground.claim()?;
+        let topology = plan.topology;
+        let block = ground.claim(topology.positions().count() + plan.moves.len())?;
         let authority = Authority::new()?;
         std::fs::create_dir_all(&plan.folder).map_err(io(plan.folder.display().to_string()))?;
-        let topology = plan.topology;
-        let places = topology.positions().count() + plan.moves.len();
-        if places > MOST_SERVERS {
-            return Err(LabError::TooLarge(places));
-        }
-        let mut free = (FIRST_SERVER..).map(|number| block.address(number));
+        let mut free = (0..).map_while(|number| block.of_server(number));
         let addresses: BTreeMap<ServerName, Place> = match ground.planes() {
             Some(planes) => laid_out(planes, &topology)?,
             None => topology.positions().cloned().zip(free.by_ref().map(Place::everywhere)).collect(),

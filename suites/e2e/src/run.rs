@@ -81,6 +81,8 @@ pub struct Came {
     pub labs: usize,
     /// Arrivals recorded.
     pub arrivals: u64,
+    /// What was asked of the labs' DNS, and what of their directories.
+    pub(crate) beside: Beside,
     /// Cases whose lab had an arrival that belongs to nobody.
     pub suspects: BTreeSet<CaseId>,
     /// What cases that are not as expected left behind.
@@ -99,6 +101,15 @@ pub struct Came {
     pub deaths: Vec<BTreeSet<CaseId>>,
     /// Subjects that did not end when they were asked to, and in how many labs.
     pub killed: BTreeMap<String, usize>,
+}
+
+/// What programs asked of a lab beside its servers.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Beside {
+    /// DNS queries.
+    pub(crate) queries: u64,
+    /// Requests at the directory's doors.
+    pub(crate) directory: u64,
 }
 
 /// Told after each verdict: how many are done, of how many, how many are not as expected.
@@ -241,6 +252,7 @@ impl State {
         }
         let fired = fired(&folder, &ledger, &ids);
         self.came.lock().await.fired.extend(fired);
+        self.came.lock().await.beside.directory += lab.directory().asked();
         if let Some(lab) = Arc::into_inner(lab)
             && lab.stop().await == Some(Stopped::Killed)
         {
@@ -460,7 +472,9 @@ impl State {
         let mut came = self.came.lock().await;
         came.labs += 1;
         came.arrivals += arrivals.len() as u64;
-        came.ending.recorded += arrivals.len() as u64 + ledger.queries().len() as u64;
+        let queries = ledger.queries().len() as u64;
+        came.beside.queries += queries;
+        came.ending.recorded += arrivals.len() as u64 + queries;
         came.ending.unclaimed += unclaimed;
         if unclaimed > 0 {
             came.suspects.extend(ids.iter().cloned());

@@ -45,7 +45,7 @@ struct Asked {
 
 impl Asked {
     fn start(split_brain: bool) -> Asked {
-        let block = Ground::mapped().claim().unwrap();
+        let block = Ground::mapped().claim(1).unwrap();
         let at = |server: &ServerName| block.address(if server.as_str() == "edge-s1" { EDGE } else { CAS });
         let names = Names::of(&topology(split_brain), |_, server| at(server));
         let (ledger, stop, mut servers) = (Ledger::default(), CancellationToken::new(), JoinSet::new());

@@ -1,4 +1,5 @@
-//! A block of addresses, 127.a.b.0/24, claimed by a socket that it holds; every listener of a lab is bound here.
+//! A block of addresses, a 127.a.b.0/24 or for a large lab several, each claimed by a socket that it holds; every listener of
+//! a lab is bound here.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as HeldListener};
@@ -25,28 +26,50 @@ const BACKLOG: u32 = 1024;
 /// How often a free pair of one UDP and one TCP port is looked for.
 pub(super) const PAIR_ATTEMPTS: usize = 32;
 
-/// A claimed /24 of loopback addresses. Dropping it frees it.
+/// Below it are a lab's doors and clients, which are in its first network.
+const FIRST_SERVER: u8 = 10;
+/// Servers in one network: what is left of 256 addresses, its last one apart.
+const SERVERS: usize = 245;
+
+/// Claimed loopback addresses. Dropping it frees them.
 #[derive(Debug)]
 pub struct Block {
     kind: GroundKind,
-    network: [u8; 3],
+    /// One at least, unless they are an engine's.
+    networks: Vec<Network>,
     /// False where the system has 127.0.0.1 alone (macOS): then everything really listens there.
     addresses_are_real: bool,
     dials: Dials,
-    /// Held, never accepted from: it is the claim. The networks of an engine are claimed by whoever made them.
-    _claim: Option<HeldListener>,
-    /// Where we are on two planes.
+    /// Where we are on two planes, whose networks are claimed by whoever made them: then there are none here.
     own: Option<Place>,
 }
 
+/// A claimed /24.
+#[derive(Debug)]
+struct Network {
+    first: [u8; 3],
+    /// Held, never accepted from: it is the claim.
+    _claim: HeldListener,
+}
+
 impl Block {
-    /// The n-th address of the block.
+    /// The n-th address of its first network.
     pub fn address(&self, n: u8) -> IpAddr {
         if let Some(own) = &self.own {
             return if matches!(n, DNS_EXTERNAL | CLIENT_EXTERNAL) { own.outside() } else { own.inside };
         }
-        let [a, b, c] = self.network;
-        IpAddr::V4(Ipv4Addr::new(a, b, c, n))
+        self.in_network(0, n)
+    }
+
+    /// The address of the n-th server; `None` beyond those that it was claimed for.
+    pub fn of_server(&self, n: usize) -> Option<IpAddr> {
+        let host = FIRST_SERVER + (n % SERVERS) as u8;
+        (n / SERVERS < self.networks.len()).then(|| self.in_network(n / SERVERS, host))
+    }
+
+    fn in_network(&self, network: usize, host: u8) -> IpAddr {
+        let [a, b, c] = self.networks[network].first;
+        IpAddr::V4(Ipv4Addr::new(a, b, c, host))
     }
 
     /// Which ground it is on.
@@ -120,39 +143,35 @@ impl Block {
     pub(super) fn of(planes: &Planes) -> Block {
         Block {
             kind: GroundKind::Planes,
-            network: [0; 3],
+            networks: vec![],
             addresses_are_real: true,
             dials: Dials::default(),
-            _claim: None,
             own: Some(planes.own().clone()),
         }
     }
 
-    pub(super) fn claim(kind: GroundKind) -> Result<Block, GroundError> {
+    pub(super) fn claim(kind: GroundKind, servers: usize) -> Result<Block, GroundError> {
+        let wanted = servers.div_ceil(SERVERS).max(1);
+        let (mut networks, mut addresses_are_real) = (vec![], true);
         let mut last = io::Error::from(io::ErrorKind::AddrInUse);
         for (second, third) in blocks() {
-            let network = [127, second, third];
+            let first = [127, second, third];
             match hold(SocketAddr::from(([127, second, third, 1], CLAIM_PORT))) {
-                Ok(claim) => {
-                    let dials = Dials::default();
-                    let _claim = Some(claim);
-                    return Ok(Block { kind, network, addresses_are_real: true, dials, _claim, own: None });
-                }
+                Ok(claim) => networks.push(Network { first, _claim: claim }),
+                // Where all addresses are 127.0.0.1, every port is drawn, so labs cannot meet and the network is only a name.
                 Err(refused) if refused.kind() == io::ErrorKind::AddrNotAvailable => {
-                    return Block::claim_by_port(kind, network);
+                    addresses_are_real = false;
+                    let claim = hold(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+                    let claim = claim.map_err(|source| GroundError::NoBlock { port: 0, source })?;
+                    networks.push(Network { first, _claim: claim });
                 }
                 Err(refused) => last = refused,
             }
+            if networks.len() == wanted {
+                return Ok(Block { kind, networks, addresses_are_real, dials: Dials::default(), own: None });
+            }
         }
         Err(GroundError::NoBlock { port: CLAIM_PORT, source: last })
-    }
-
-    /// Where all addresses are 127.0.0.1, every port is drawn, so labs cannot meet and the network is only a name.
-    fn claim_by_port(kind: GroundKind, network: [u8; 3]) -> Result<Block, GroundError> {
-        let claim = hold(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let claim = claim.map_err(|source| GroundError::NoBlock { port: 0, source })?;
-        let (dials, _claim) = (Dials::default(), Some(claim));
-        Ok(Block { kind, network, addresses_are_real: false, dials, _claim, own: None })
     }
 
     fn own_port(&self, canonical_port: u16) -> u16 {

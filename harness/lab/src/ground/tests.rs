@@ -9,13 +9,22 @@ use super::*;
 #[test]
 fn two_labs_have_blocks_of_their_own() {
     let ground = Ground::mapped();
-    let (one, two) = (ground.claim().unwrap(), ground.claim().unwrap());
+    let (one, two) = (ground.claim(1).unwrap(), ground.claim(1).unwrap());
     assert_ne!(one.address(1), two.address(1));
+}
+
+#[test]
+fn a_large_lab_has_networks_enough_for_its_servers_and_no_address_twice() {
+    let block = Ground::mapped().claim(1000).unwrap();
+    let addresses: std::collections::BTreeSet<_> = (0..).map_while(|n| block.of_server(n)).collect();
+    assert!(addresses.len() >= 1000, "{}", addresses.len());
+    let doors: Vec<_> = (0..10).map(|n| block.address(n)).collect();
+    assert!(doors.iter().all(|door| !addresses.contains(door)));
 }
 
 #[tokio::test]
 async fn a_canonical_address_leads_to_its_listener_and_back() {
-    let block = Ground::mapped().claim().unwrap();
+    let block = Ground::mapped().claim(1).unwrap();
     let ip = block.address(21);
     let listener = block.listen(ip, 443).unwrap();
     let dials = block.dials();
@@ -35,7 +44,7 @@ async fn a_canonical_address_leads_to_its_listener_and_back() {
 
 #[tokio::test]
 async fn dns_listens_on_one_port_for_udp_and_tcp() {
-    let block = Ground::mapped().claim().unwrap();
+    let block = Ground::mapped().claim(1).unwrap();
     let (udp, tcp) = block.listen_dns(block.address(2), 53).unwrap();
     assert_eq!(udp.local_addr().unwrap(), tcp.local_addr().unwrap());
     assert_eq!(block.dials().real(block.address(2), 53), tcp.local_addr().unwrap());
@@ -43,7 +52,7 @@ async fn dns_listens_on_one_port_for_udp_and_tcp() {
 
 #[tokio::test]
 async fn an_address_set_aside_for_the_subject_can_be_bound_by_it() {
-    let block = Ground::mapped().claim().unwrap();
+    let block = Ground::mapped().claim(1).unwrap();
     let (https, http) =
         (block.reserve(block.address(10), 443).unwrap(), block.reserve(block.address(10), 80).unwrap());
     assert_ne!(https.real, http.real);

@@ -23,7 +23,7 @@ struct Stage {
 impl Stage {
     /// A subject whose script is `script`, changed by `edit`.
     fn of(name: &str, script: &str, edit: impl FnOnce(&mut serde_json::Value)) -> Stage {
-        let block = Ground::mapped().claim().unwrap();
+        let block = Ground::mapped().claim(1).unwrap();
         let folder = std::env::temp_dir().join(format!("coexist-lab-seat-{name}-{}", std::process::id()));
         std::fs::create_dir_all(folder.join("work")).unwrap();
         let mut subject = json!({

@@ -14,6 +14,7 @@ mod article;
 mod bare;
 mod figures;
 mod lab_start;
+mod scale;
 mod throughput;
 
 /// The most rounds; more tell nothing new.
@@ -24,16 +25,18 @@ const MOST_ROUNDS: usize = 1000;
 enum Bench {
     Article,
     LabStart,
+    Scale,
     Throughput,
 }
 
 impl Bench {
-    const ALL: [Bench; 3] = [Bench::Article, Bench::LabStart, Bench::Throughput];
+    const ALL: [Bench; 4] = [Bench::Article, Bench::LabStart, Bench::Scale, Bench::Throughput];
 
     fn name(self) -> &'static str {
         match self {
             Bench::Article => "article",
             Bench::LabStart => "lab-start",
+            Bench::Scale => "scale",
             Bench::Throughput => "throughput",
         }
     }
@@ -97,6 +100,7 @@ fn inner(root: &Path, names: &[String], rounds: usize) -> Result<Exit, Exit> {
             let measured = match bench {
                 Bench::Article => article::measure(&setting).await,
                 Bench::LabStart => lab_start::measure(&setting).await,
+                Bench::Scale => scale::measure(&setting).await,
                 Bench::Throughput => throughput::measure(&setting).await,
             };
             match measured {
@@ -138,6 +142,6 @@ mod tests {
     fn a_measurement_that_there_is_not_is_bad_input() {
         assert_eq!(chosen(&["lab-start".to_owned()]), Ok(vec![Bench::LabStart]));
         assert_eq!(chosen(&["speed".to_owned()]), Err(Exit::BadInput));
-        assert_eq!(chosen(&[]).map(|all| all.len()), Ok(3));
+        assert_eq!(chosen(&[]).map(|all| all.len()), Ok(4));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The bare cost: the connections, TLS handshakes and requests that ledgers and journals list, replayed between bare
 //! peers. A connection is listed by the server it came to; those to the seat, whose program keeps no ledger, by the
-//! clients' journals.
+//! clients' journals. What DNS and the directory were asked meanwhile no client sees and no case judges: a second figure
+//! replays that too, so that what is left over it is the harness's own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use super::figures::{Figures, ratio};
 use super::{Setting, Unmeasured};
 use crate::judge::Trace;
 use crate::lab_of::{may_share, waits};
-use crate::run::{Came, How, Work, run};
+use crate::run::{Beside, Came, How, Work, run};
 use crate::suite::Suite;
 
 /// Cases at once, as `e2e` has it unless told otherwise.
@@ -32,15 +33,18 @@ pub(super) async fn measure(setting: &Setting) -> Result<String, Unmeasured> {
     let sets = [("all of them", all), ("those that share a lab", shared)];
     let peers = Peers::start(&setting.ground)?;
     for (name, cases) in sets {
-        let (mut suite, mut bare) = (Figures::default(), Figures::default());
+        let (mut suite, mut bare, mut all) = (Figures::default(), Figures::default(), Figures::default());
         let mut load = Load::default();
-        let mut labs = 0;
+        let (mut labs, mut asked) = (0, Beside::default());
         for round in 0..setting.rounds {
             let came = once(setting, &cases, round as u64).await?;
             labs = came.labs;
             suite.add_time(came.took);
             load = replayed(&came);
             bare.add_time(peers.replay(&load, JOBS).await?);
+            let beside = Load { beside: came.beside, ..load.clone() };
+            all.add_time(peers.replay(&beside, JOBS).await?);
+            asked = came.beside;
             if setting.stop.is_cancelled() {
                 break;
             }
@@ -49,6 +53,12 @@ pub(super) async fn measure(setting: &Setting) -> Result<String, Unmeasured> {
         lines.push_str(&suite.line("start of lab to verdict", "ms"));
         lines.push_str(&bare.line("bare cost", "ms"));
         lines.push_str(&ratio("suite over bare", &suite, &bare, "at most 1.5, and 2 s"));
+        lines.push_str(&format!(
+            "  beside them {} DNS queries, {} requests to directories\n",
+            asked.queries, asked.directory
+        ));
+        lines.push_str(&all.line("bare cost with those", "ms"));
+        lines.push_str(&ratio("suite over bare with those", &suite, &all, "none"));
     }
     peers.stop().await;
     Ok(lines)
@@ -96,7 +106,7 @@ async fn once(setting: &Setting, cases: &[Arc<Case>], seed: u64) -> Result<Came,
 
 /// What a run did on the wire, case by case.
 fn replayed(came: &Came) -> Load {
-    Load { cases: came.traces.values().map(conversations).collect() }
+    Load { cases: came.traces.values().map(conversations).collect(), beside: Beside::default() }
 }
 
 fn conversations(trace: &Trace) -> Vec<Conversation> {

@@ -18,13 +18,15 @@ use rustls::ClientConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
 use super::Unmeasured;
+use crate::clock::{DEATH, within};
+use crate::run::Beside;
 
 /// One connection and how many requests are made on it, one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +36,22 @@ pub(super) struct Conversation {
 }
 
 /// What is replayed: the connections of each case, one after another; cases side by side.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Load {
     pub(super) cases: Vec<Vec<Conversation>>,
+    /// What is asked meanwhile, each case its share.
+    pub(super) beside: Beside,
+}
+
+impl Load {
+    /// The share of the n-th case.
+    fn share(&self, n: usize) -> Beside {
+        let of = |all: u64| {
+            let (n, cases) = (n as u64, self.cases.len().max(1) as u64);
+            all * (n + 1) / cases - all * n / cases
+        };
+        Beside { queries: of(self.beside.queries), directory: of(self.beside.directory) }
+    }
 }
 
 impl fmt::Display for Load {
@@ -49,12 +64,15 @@ impl fmt::Display for Load {
 
 /// The size of a bare answer's body, in bytes: a small page.
 const BODY: usize = 1024;
+/// The size of a query, in bytes.
+const QUERY: usize = 48;
 const NAME: &str = "bare.contoso.com";
 
 /// A server that answers anything, and what a client needs to reach it.
 pub(super) struct Peers {
     plain: SocketAddr,
     tls: SocketAddr,
+    dns: SocketAddr,
     trust: Arc<rustls::RootCertStore>,
     stop: CancellationToken,
     tasks: JoinSet<()>,
@@ -64,7 +82,7 @@ pub(super) struct Peers {
 
 impl Peers {
     pub(super) fn start(ground: &Ground) -> Result<Peers, Unmeasured> {
-        let block = ground.claim()?;
+        let block = ground.claim(1)?;
         let authority = Authority::new()?;
         let name: HostName = NAME.parse().map_err(|error| Unmeasured::Wrong(format!("{error}")))?;
         let leaf = authority.leaf(&[name], Certificate::Valid)?;
@@ -73,11 +91,14 @@ impl Peers {
         let (plain, tls) = (listen(80)?, listen(443)?);
         let at = |listener: &TcpListener| listener.local_addr().map_err(|e| Unmeasured::Io("a bare peer", e));
         let (plain_at, tls_at) = (at(&plain)?, at(&tls)?);
+        let udp = block.listen_dns(block.address(2), 53).map_err(|e| Unmeasured::Io("a bare peer", e))?.0;
+        let dns = udp.local_addr().map_err(|e| Unmeasured::Io("a bare peer", e))?;
         let (stop, mut tasks) = (CancellationToken::new(), JoinSet::new());
+        tasks.spawn(echo(udp, stop.clone()));
         tasks.spawn(accept(plain, None, stop.clone()));
         tasks.spawn(accept(tls, Some(leaf.server_config().into()), stop.clone()));
         let trust = authority.root_store();
-        Ok(Peers { plain: plain_at, tls: tls_at, trust, stop, tasks, _block: block })
+        Ok(Peers { plain: plain_at, tls: tls_at, dns, trust, stop, tasks, _block: block })
     }
 
     /// Replays a load, so many cases at once, and says how long it took.
@@ -86,14 +107,21 @@ impl Peers {
         let connector = self.connector()?;
         let started = Instant::now();
         let mut running = JoinSet::new();
-        for case in load.cases.clone() {
+        for (number, case) in load.cases.clone().into_iter().enumerate() {
             let (turns, connector) = (turns.clone(), connector.clone());
-            let (plain, tls) = (self.plain, self.tls);
+            let (plain, tls, dns) = (self.plain, self.tls, self.dns);
+            let beside = load.share(number);
             running.spawn(async move {
                 let _turn = turns.acquire_owned().await;
                 for conversation in case {
                     let at = if conversation.tls { tls } else { plain };
                     converse(at, conversation, &connector).await?;
+                }
+                for _ in 0..beside.queries {
+                    query(dns).await?;
+                }
+                if let Ok(requests @ 1..) = u32::try_from(beside.directory) {
+                    converse(plain, Conversation { tls: false, requests }, &connector).await?;
                 }
                 Ok::<_, Unmeasured>(())
             });
@@ -160,6 +188,37 @@ async fn serve<IO: AsyncRead + AsyncWrite + Unpin + Send + 'static>(io: IO) {
     drop(served);
 }
 
+/// Gives every datagram back.
+async fn echo(udp: UdpSocket, stop: CancellationToken) {
+    let mut datagram = [0; QUERY];
+    loop {
+        let came = tokio::select! {
+            () = stop.cancelled() => return,
+            came = udp.recv_from(&mut datagram) => came,
+        };
+        // A datagram that is lost is noticed by the peer that measures.
+        if let Ok((length, from)) = came {
+            drop(udp.send_to(&datagram[..length], from).await);
+        }
+    }
+}
+
+/// As much as a DNS query and its answer are: a socket of its own, a datagram there and one back.
+async fn query(at: SocketAddr) -> Result<(), Unmeasured> {
+    let wrong = |error| Unmeasured::Io("a bare query", error);
+    let any = SocketAddr::new(at.ip(), 0);
+    let socket = std::net::UdpSocket::bind(any).map_err(wrong)?;
+    socket.set_nonblocking(true).map_err(wrong)?;
+    let socket = UdpSocket::from_std(socket).map_err(wrong)?;
+    let mut datagram = [0; QUERY];
+    socket.send_to(&datagram, at).await.map_err(wrong)?;
+    // A datagram that is lost is asked for again by a resolver; here the figure would be of no use.
+    let came = within(DEATH, socket.recv_from(&mut datagram)).await;
+    came.ok_or_else(|| Unmeasured::Wrong("a bare query was lost; measure again".to_owned()))?
+        .map_err(wrong)?;
+    Ok(())
+}
+
 async fn converse(at: SocketAddr, what: Conversation, tls: &TlsConnector) -> Result<(), Unmeasured> {
     let stream = dial(at).await?;
     match what.tls {
@@ -209,7 +268,11 @@ mod tests {
     async fn a_load_is_replayed_whole() {
         let peers = Peers::start(&Ground::mapped()).unwrap();
         let over = |tls| Conversation { tls, requests: 3 };
-        let load = Load { cases: vec![vec![over(true), over(false)], vec![over(true)]] };
+        let beside = Beside { queries: 3, directory: 5 };
+        let load = Load { cases: vec![vec![over(true), over(false)], vec![over(true)]], beside };
+        let shares = [load.share(0), load.share(1)];
+        assert_eq!(shares.map(|share| share.queries), [1, 2]);
+        assert_eq!(shares.map(|share| share.directory), [2, 3]);
         assert_eq!(load.to_string(), "3 connections, 2 handshakes, 9 requests");
         let took = peers.replay(&load, 2).await.unwrap();
         assert!(took > Duration::ZERO);

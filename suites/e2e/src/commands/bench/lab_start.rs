@@ -72,7 +72,7 @@ async fn once(
 /// What a lab cannot do without: its listeners bound, DNS and directory among them, and a certificate a server.
 fn bind_and_certify(setting: &Setting, topology: &Topology) -> Result<(Duration, usize), Unmeasured> {
     let started = Instant::now();
-    let block = setting.ground.claim()?;
+    let block = setting.ground.claim(1)?;
     let authority = Authority::new()?;
     let wrong = |error| Unmeasured::Io("a bare listener", error);
     let (mut held, mut certificates) = (vec![], vec![]);
