@@ -19,6 +19,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use model::names::BadName;
+use tokio::net::TcpListener;
 
 pub use block::Block;
 pub(crate) use block::hold_at;
@@ -196,6 +197,18 @@ impl Ground {
     /// Which one it is.
     pub fn kind(&self) -> GroundKind {
         self.kind
+    }
+
+    /// Where this ground has a network of its own: a listener inside at an address at which one listens outside, so that both
+    /// sides find the same there. Call it within a tokio runtime.
+    ///
+    /// # Errors
+    /// What the operating system says of binding.
+    pub fn listen_inside_too(&self, outside: SocketAddr) -> io::Result<Option<TcpListener>> {
+        match self.kind {
+            GroundKind::Own => outside::listener(block::hold(outside)?).map(Some),
+            GroundKind::Machine | GroundKind::Mapped | GroundKind::Planes => Ok(None),
+        }
     }
 
     /// Claims a block of addresses for a lab of so many servers. It is free again when the block is dropped.

@@ -35,10 +35,6 @@ impl Outside {
     /// What the operating system says.
     #[expect(clippy::type_complexity, reason = "listeners, and pairs of one port")]
     pub fn into_sockets(self) -> io::Result<(Vec<TcpListener>, Vec<(UdpSocket, TcpListener)>)> {
-        let listener = |held: HeldListener| {
-            held.set_nonblocking(true)?;
-            TcpListener::from_std(held)
-        };
         let pair = |(udp, tcp): (HeldUdp, HeldListener)| {
             udp.set_nonblocking(true)?;
             Ok::<_, io::Error>((UdpSocket::from_std(udp)?, listener(tcp)?))
@@ -52,6 +48,11 @@ impl Outside {
         let listeners = (0..wanted.listeners).map(|_| hold(any)).collect::<io::Result<_>>()?;
         Ok(Outside { listeners, dns: (0..wanted.dns).map(|_| pair(any)).collect::<io::Result<_>>()? })
     }
+}
+
+pub(super) fn listener(held: HeldListener) -> io::Result<TcpListener> {
+    held.set_nonblocking(true)?;
+    TcpListener::from_std(held)
 }
 
 /// Another program may hold the same number for UDP: then both are drawn again.
@@ -129,5 +130,28 @@ mod handed_over {
             }
             Ok(Outside { listeners: received.into_iter().map(HeldListener::from).collect(), dns })
         }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_that_are_handed_over_are_those_that_were_bound_in_their_order() {
+        let wanted = Wanted { listeners: 70, dns: 2 };
+        let bound = Outside::bind(wanted).unwrap();
+        let at = |outside: &Outside| {
+            let dns = outside.dns.iter().flat_map(|(udp, tcp)| [udp.local_addr(), tcp.local_addr()]);
+            let all = outside.listeners.iter().map(HeldListener::local_addr).chain(dns);
+            all.collect::<io::Result<Vec<SocketAddr>>>().unwrap()
+        };
+        let before = at(&bound);
+        let waiting = bound.hand_over().unwrap();
+        drop(bound);
+        let received = Outside::receive(&waiting, wanted).unwrap();
+        assert_eq!(at(&received), before);
+        assert_eq!(before[70], before[71], "DNS has one port for UDP and TCP");
+        assert!(Outside::receive(&waiting, wanted).is_err(), "they come along once");
     }
 }

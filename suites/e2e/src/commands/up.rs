@@ -3,12 +3,13 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use lab::ground::{Ground, GroundKind, Outside, Wanted};
 use lab::{Lab, LabError, Plan};
 use ledger::Ledger;
-use model::subject::Subject;
+use model::subject::{Span, Subject};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
@@ -40,7 +41,7 @@ pub(super) struct Up {
     /// The ground: own, machine or mapped; the best that can be had where it is not given.
     #[arg(long, value_parser = super::ground)]
     ground: Option<GroundKind>,
-    /// Has the subject ask older servers for their health, as it declares; the lines of that are many.
+    /// Has the subject ask older servers for their health: the reference every ten seconds, any other as it declares.
     #[arg(long)]
     pings: bool,
 }
@@ -114,14 +115,18 @@ fn inner(root: &Path, options: &Up) -> Result<Exit, Exit> {
     ended
 }
 
-/// The reference lets a browser's session die within seconds, so that cases need not wait long: of people it has the hour that
-/// it takes when it is not told.
+/// Between two rounds in which our reference asks servers for their health.
+const BETWEEN_ROUNDS: Duration = Duration::from_secs(10);
+
+/// The reference is in a hurry, so that cases need not wait long: a browser's session dies within seconds, and health is asked
+/// for twice a second. For people it has the hour that it takes when it is not told, and time between rounds.
 fn unhurried(reference: &mut Subject) {
     let command = &mut reference.run.command;
     if let Some(at) = command.iter().position(|word| word == "--owa-timeout") {
         command.drain(at..(at + 2).min(command.len()));
     }
     reference.declares.owa_timeout = None;
+    reference.declares.health_interval = Some(Span(BETWEEN_ROUNDS));
 }
 
 /// The sockets outside, by what they are for.
@@ -177,6 +182,11 @@ impl Lives<'_> {
             });
         }
         let desk = Desk::new(lab.clone(), live.clone(), steering, entry.token.clone(), stop.clone());
+        let desk = Arc::new(desk);
+        // A program that has joined the lab's own network finds it too.
+        if let Some(inside) = self.ground.listen_inside_too(steering).map_err(broken)? {
+            tasks.spawn(listener::serve(inside, desk.clone()));
+        }
         tasks.spawn(listener::serve(outside.steering, desk));
         tasks.spawn(live::hear(lab.clone(), live.clone(), stop.clone()));
         let facts = Facts {

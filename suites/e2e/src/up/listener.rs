@@ -79,9 +79,9 @@ pub(crate) fn word() -> String {
 }
 
 /// Serves until told to stop; then every connection ends.
-pub(crate) async fn serve(listener: TcpListener, desk: Desk) {
+pub(crate) async fn serve(listener: TcpListener, desk: Arc<Desk>) {
     let stop = desk.stop.clone();
-    let router = router(Arc::new(desk));
+    let router = router(desk);
     let turns = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {

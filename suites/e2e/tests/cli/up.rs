@@ -9,10 +9,12 @@ mod lab;
 mod steered;
 mod stranger;
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
 use rstest::rstest;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::scratch::Scratch;
 use crate::signals::own_ground;
@@ -63,6 +65,7 @@ fn what_is_printed_leads_to_the_logon_page_and_what_comes_is_shown(#[case] groun
 #[case::mapped_interrupted("mapped", Signal::INT)]
 #[case::own_killed("own", Signal::KILL)]
 #[case::mapped_killed("mapped", Signal::KILL)]
+#[case::its_terminal_closed("mapped", Signal::HUP)]
 fn nothing_of_it_stays(#[case] ground: &str, #[case] signal: Signal) {
     if !is_there(ground) {
         return;
@@ -73,8 +76,8 @@ fn nothing_of_it_stays(#[case] ground: &str, #[case] signal: Signal) {
     let _silent = up.connection("mail.contoso.com");
     let _listening = up.events();
     match signal {
-        Signal::KILL => up.killed(),
-        signal => up.ends(signal, 0),
+        Signal::INT => up.ends(signal, 0),
+        _ => up.killed(signal),
     }
     scratch.wait_until_clean();
     scratch.run(&["steer", "state"]).check(2, &["no lab runs; `coexist up` leaves one running"]);
@@ -100,11 +103,28 @@ fn a_program_joins_the_lab_in_the_view_that_it_asks_for(#[case] ground: &str) {
             _ => ended.check(0, &[&format!("ask {inside} for names")]),
         };
     }
+    let coexist = env!("CARGO_BIN_EXE_coexist");
+    let steers = scratch.start(&["exec", "--", coexist, "steer", "failover", "db2013-s1"]).ended();
+    steers.check(0, &["the active copy of db2013-s1 moves to mbx2013-s1"]);
     // The lab's own files are as they were, and its program goes on.
     assert_eq!(up.get("mail.contoso.com", "/owa/", &[]).status, 302);
     let failed = scratch.start(&["exec", "--", "false"]).ended();
     failed.check(1, &["false ended with exit status: 1"]);
     up.ends(Signal::TERM, 0);
+    scratch.check_clean();
+}
+
+#[test]
+fn health_is_asked_for_where_that_is_wanted() {
+    let scratch = Scratch::new();
+    let up = Up::start(&scratch, &["--ground", "mapped", "--pings"]);
+    up.wait_for("cas2013-s1   -> cas2010-s3   ews          HEAD /EWS");
+    up.ends(Signal::TERM, 0);
+    let quiet = Up::start(&scratch, &["--ground", "mapped"]);
+    assert_eq!(quiet.get("mail.contoso.com", "/owa/", &[]).status, 302);
+    quiet.wait_for("mail.contoso.com:443");
+    assert!(!quiet.said().contains("-> cas2010-s3"), "{}", quiet.said());
+    quiet.ends(Signal::TERM, 0);
     scratch.check_clean();
 }
 
@@ -150,6 +170,28 @@ fn bad_input_is_refused_before_anything_is_started() {
     ] {
         Scratch::new().run(args).check(2, &[says]);
     }
+}
+
+/// What it prints is a convenience: who has let a disk run full by it still has the lab.
+#[test]
+fn an_output_that_takes_no_more_does_not_end_the_lab() {
+    let scratch = Scratch::new();
+    let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else {
+        println!("skipped: there is no /dev/full here");
+        return;
+    };
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_coexist"));
+    command.args(["--suites", &scratch.suites(), "up", "--ground", "mapped"]);
+    command.env("TMPDIR", scratch.path("tmp")).env_remove("COEXIST_SUITES");
+    let mut up = command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(up.stderr.take().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains("standard output takes no more"), "{said}");
+    scratch.start(&["steer", "move", "red", "db2013-s1"]).ended().check(0, &["red is moved to db2013-s1"]);
+    let id = Pid::from_raw(i32::try_from(up.id()).unwrap()).unwrap();
+    kill_process(id, Signal::TERM).unwrap();
+    assert_eq!(up.wait().unwrap().code(), Some(0));
+    scratch.check_clean();
 }
 
 /// A file system that holds next to nothing, in a mount namespace of its own.

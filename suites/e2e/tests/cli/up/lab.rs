@@ -192,8 +192,9 @@ impl Up {
         assert_eq!((ended.code, ended.err.as_str()), (Some(code), ""), "{ended}");
     }
 
-    pub(super) fn killed(self) {
-        self.run.signal(Signal::KILL);
+    /// It ends by a signal that it does not take.
+    pub(super) fn killed(self, signal: Signal) {
+        self.run.signal(signal);
         assert_eq!(self.ended().code, None);
     }
 }
