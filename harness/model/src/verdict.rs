@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::case::Leg;
 use crate::names::{CaseId, RuleId};
-use crate::protocol::words;
+use crate::protocol::{View, words};
+use crate::rule::Level;
 
 words! {
     /// How a case ended.
@@ -115,6 +116,7 @@ pub struct SeenHop {
 
 /// Counts by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Counts {
     /// Cases that the filters chose.
     pub selected: usize,
@@ -185,4 +187,118 @@ pub struct RunFacts {
     pub took: Duration,
     /// The exit code.
     pub exit: u8,
+    /// Which part of a whole it was; `None` for the whole.
+    pub shard: Option<Shard>,
+    /// What the whole was to be.
+    pub selection: Selection,
+    /// What decided the exit code beside the verdicts.
+    pub ended: Ended,
+}
+
+/// The I-th of N parts of a run, I from 1: `2/3`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Shard {
+    /// Which part.
+    pub part: usize,
+    /// Of how many.
+    pub parts: usize,
+}
+
+impl std::str::FromStr for Shard {
+    type Err = String;
+    fn from_str(given: &str) -> Result<Shard, String> {
+        let bad = || format!("`{given}` is no part of a whole; a right one: 2/3");
+        let (part, parts) = given.split_once('/').ok_or_else(bad)?;
+        let (part, parts) = (part.parse().map_err(|_| bad())?, parts.parse().map_err(|_| bad())?);
+        if (1..=parts).contains(&part) { Ok(Shard { part, parts }) } else { Err(bad()) }
+    }
+}
+
+impl TryFrom<String> for Shard {
+    type Error = String;
+    fn try_from(given: String) -> Result<Shard, String> {
+        given.parse()
+    }
+}
+
+impl From<Shard> for String {
+    fn from(shard: Shard) -> String {
+        shard.to_string()
+    }
+}
+
+impl std::fmt::Display for Shard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.part, self.parts)
+    }
+}
+
+/// What a command line chose, its part of the whole apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Selection {
+    /// Globs over case ids.
+    pub cases: Vec<String>,
+    /// Rules.
+    pub rules: Vec<RuleId>,
+    /// Topologies.
+    pub topologies: Vec<String>,
+    /// The view.
+    pub view: Option<View>,
+    /// The cases that were not as expected in an earlier report, where only those were to run.
+    pub failed: Option<Vec<String>>,
+    /// How often each case was to run.
+    pub repeat: usize,
+    /// Which rules decide the exit code.
+    pub level: Level,
+    /// Whether no subject was named: every role's reference ran its own topologies.
+    pub references: bool,
+}
+
+impl Selection {
+    /// Whether every case of the suite was to run.
+    pub fn is_open(&self) -> bool {
+        self.cases.is_empty()
+            && self.rules.is_empty()
+            && self.topologies.is_empty()
+            && self.view.is_none()
+            && self.failed.is_none()
+    }
+}
+
+/// As a command line would say it.
+impl std::fmt::Display for Selection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let words = |name: &str, all: &[String]| -> Vec<String> {
+            all.iter().map(|one| format!("--{name} {one}")).collect()
+        };
+        let rules: Vec<String> = self.rules.iter().map(ToString::to_string).collect();
+        let view: Vec<String> = self.view.iter().map(ToString::to_string).collect();
+        let mut said = [
+            words("case", &self.cases),
+            words("rule", &rules),
+            words("topology", &self.topologies),
+            words("view", &view),
+        ]
+        .concat();
+        said.extend(self.failed.as_ref().map(|failed| format!("--failed ({} cases)", failed.len())));
+        if self.repeat != 1 {
+            said.push(format!("--repeat {}", self.repeat));
+        }
+        said.push(format!("--level {}", self.level));
+        f.write_str(&said.join(" "))
+    }
+}
+
+/// What decides an exit code beside the verdicts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Ended {
+    /// Whether any answer came from the subject, or no case asked it for one.
+    pub subject_answered: bool,
+    /// Arrivals and DNS queries recorded.
+    pub recorded: u64,
+    /// Cases that need no lab.
+    pub looked_at: usize,
 }

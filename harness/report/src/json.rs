@@ -1,10 +1,14 @@
 //! `report.json`: what a run was, and one entry a case. Its shape is `schema/report.schema.json`.
 
+mod read;
+
+pub use read::{Unread, Written, read};
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use model::CaseId;
-use model::verdict::{Counts, RunFacts, Verdict};
+use model::verdict::{RunFacts, Verdict};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -28,25 +32,15 @@ fn run_entry(run: &RunFacts) -> Value {
         "topology": run.topologies,
         "host": run.host,
         "ground": run.ground,
-        "counts": counts(&run.counts),
+        "counts": as_value(&run.counts),
         "arrivals": run.arrivals,
         "unclaimed": run.unclaimed,
         "remarks": run.remarks,
         "duration-ms": milliseconds(run.took),
         "exit": run.exit,
-    })
-}
-
-fn counts(counts: &Counts) -> Value {
-    json!({
-        "selected": counts.selected,
-        "pass": counts.pass,
-        "fail": counts.fail,
-        "expected-fail": counts.expected_fail,
-        "unexpected-pass": counts.unexpected_pass,
-        "skip": counts.skip,
-        "setup": counts.setup,
-        "unobserved": counts.unobserved,
+        "shard": as_value(&run.shard),
+        "selection": as_value(&run.selection),
+        "ended": as_value(&run.ended),
     })
 }
 
@@ -155,6 +149,33 @@ mod tests {
         assert_eq!(case["duration-ms"], 12.5);
         assert_eq!(case["evidence"], "evidence/coexistence/owa/purple");
         assert_eq!(value["run"]["counts"]["fail"], 1);
+    }
+
+    #[test]
+    fn what_is_read_is_what_was_written() {
+        let mut verdict = proxied_purple();
+        verdict.expected[0].hops[1..].iter_mut().for_each(|hop| hop.by = Some(By::InternalUrl));
+        verdict.likely = None;
+        let folder = "evidence/coexistence/owa/purple".to_owned();
+        let evidence = BTreeMap::from([(verdict.id.clone(), Evidence { folder, ..Evidence::default() })]);
+        let verdicts = [verdict];
+        let text = report(&run(1, &verdicts), &verdicts, &evidence);
+        let back = read(&text).unwrap();
+        assert_eq!(report(&back.run, &back.verdicts, &evidence), text);
+        assert_eq!(back.evidence, [verdicts[0].id.clone()].into());
+    }
+
+    #[test]
+    fn what_is_no_report_is_refused_and_told_where() {
+        let verdicts = [proxied_purple()];
+        let text = report(&run(1, &verdicts), &verdicts, &BTreeMap::new());
+        let says = |text: &str| read(text).unwrap_err().to_string();
+        assert!(says(&text[..text.len() / 2]).contains("line "), "{}", says(&text[..text.len() / 2]));
+        assert!(says("{\"dependencies\": {}}").contains("$: `run` is missing"), "{}", says("{}"));
+        let longer = text.replace("\"duration-ms\": 12.5", "\"duration-ms\": 1e300");
+        assert!(says(&longer).contains("duration-ms"), "{}", says(&longer));
+        let elsewhere = text.replace("\"evidence\": null", "\"evidence\": \"../../etc\"");
+        assert!(says(&elsewhere).contains("evidence of coexistence/owa/purple"), "{}", says(&elsewhere));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use model::case::{Hop, Leg, Position, Prompts, Reached, Told};
-use model::verdict::{Counts, Difference, Outcome, RunFacts, SeenHop, SeenLeg, Verdict};
+use model::rule::Level;
+use model::verdict::{Counts, Difference, Ended, Outcome, RunFacts, SeenHop, SeenLeg, Selection, Verdict};
 
 pub(crate) fn proxied_purple() -> Verdict {
     Verdict {
@@ -63,6 +64,18 @@ pub(crate) fn run(exit: u8, verdicts: &[Verdict]) -> RunFacts {
         remarks: vec![],
         took: Duration::from_millis(1420),
         exit,
+        shard: None,
+        selection: Selection {
+            cases: vec![],
+            rules: vec![],
+            topologies: vec![],
+            view: None,
+            failed: None,
+            repeat: 1,
+            level: Level::Result,
+            references: true,
+        },
+        ended: Ended { subject_answered: true, recorded: 900, looked_at: 0 },
     }
 }
 

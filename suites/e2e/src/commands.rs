@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use lab::ground::GroundKind;
 use model::subject::Span;
+use model::verdict::Shard;
 use model::{Role, RuleId, View};
 
 use crate::exit::Exit;
@@ -20,6 +21,7 @@ mod explain;
 mod import;
 mod init;
 mod list;
+mod merge;
 mod mutants;
 mod predict;
 mod random;
@@ -77,6 +79,11 @@ enum Command {
     Mutants(Mutants),
     /// Compares oracle and reference over random small topologies.
     Random(random::Random),
+    /// Puts reports together.
+    Report {
+        #[command(subcommand)]
+        what: merge::Reports,
+    },
     /// Measures, as ratios, side by side in one run.
     Bench {
         /// article, lab-start, throughput; all where none is named.
@@ -128,8 +135,8 @@ pub struct E2e {
     #[arg(long, value_name = "N", default_value_t = 16)]
     jobs: usize,
     /// Runs the I-th of N parts: 2/3.
-    #[arg(long, value_name = "I/N", value_parser = shard)]
-    shard: Option<(usize, usize)>,
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// Runs everything so often, each time in another order.
     #[arg(long, value_name = "N", default_value_t = 1)]
     repeat: usize,
@@ -298,13 +305,6 @@ fn hexadecimal(given: &str) -> Result<u64, String> {
         .map_err(|_| format!("`{given}` is no hexadecimal number; a right one: 7f21"))
 }
 
-fn shard(given: &str) -> Result<(usize, usize), String> {
-    let bad = || format!("`{given}` is no part of a whole; a right one: 2/3");
-    let (part, parts) = given.split_once('/').ok_or_else(bad)?;
-    let (part, parts) = (part.parse().map_err(|_| bad())?, parts.parse().map_err(|_| bad())?);
-    if (1..=parts).contains(&part) { Ok((part, parts)) } else { Err(bad()) }
-}
-
 fn ground(given: &str) -> Result<GroundKind, String> {
     given.parse().map_err(|error| format!("{error}"))
 }
@@ -323,6 +323,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Predict { topology } => predict::predict(&root, &topology),
         Command::Mutants(options) => mutants::mutants(&root, &options),
         Command::Random(options) => random::random(&root, &options),
+        Command::Report { what } => merge::reports(&root, &what),
         Command::Bench { names, rounds } => bench::bench(&root, &names, rounds),
         Command::Import(options) => import::import(&options),
         Command::Init(options) => init::init(&options),

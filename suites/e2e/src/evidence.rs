@@ -218,6 +218,33 @@ impl Desk {
     }
 }
 
+/// A case's evidence in a report's folder, as a report shows it.
+///
+/// # Errors
+/// What of it is not there, is no file, or holds more than evidence may, by its name.
+pub fn left(folder: &Path, case: &CaseId) -> Result<Evidence, String> {
+    let named = format!("evidence/{case}");
+    let folder = folder.join(&named);
+    let mut evidence = Evidence { folder: named, ..Evidence::default() };
+    for share in Share::ALL {
+        let path = folder.join(share.file());
+        let wrong = |says: &str| format!("{}: {says}", path.display());
+        let there = std::fs::symlink_metadata(&path).map_err(|error| wrong(&error.to_string()))?;
+        if !there.is_file() {
+            return Err(wrong("this is no file"));
+        }
+        if there.len() > share.bytes() as u64 {
+            return Err(wrong(&format!("this is longer than the {} bytes of evidence", share.bytes())));
+        }
+        evidence.files.push(share.file().to_owned());
+        if share == Share::Dns {
+            let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error.to_string()))?;
+            evidence.dns = text.lines().filter_map(files::question_of).collect();
+        }
+    }
+    Ok(evidence)
+}
+
 /// Removes what earlier runs left of these cases; whatever else lies there stays.
 pub fn forget(folder: &Path, cases: impl Iterator<Item = CaseId>) {
     for case in cases {

@@ -1,6 +1,8 @@
 //! Exit codes and their precedence: 130, 2, 4, 3, 1, 0. A run that checked nothing is never green.
 
-use model::verdict::{Counts, Outcome, Verdict};
+use model::RuleId;
+use model::rule::{Level, Rule};
+use model::verdict::{Counts, Ended, Outcome, Verdict};
 
 /// How a command ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,20 @@ pub struct Ending {
     pub looked_at: usize,
     /// Arrivals that belong to nobody.
     pub unclaimed: u64,
+}
+
+impl Ending {
+    /// What of it is in a report.
+    pub fn ended(&self) -> Ended {
+        Ended { subject_answered: self.subject_answered, recorded: self.recorded, looked_at: self.looked_at }
+    }
+}
+
+/// Whether a verdict decides the exit code. That one user was served as another always does.
+pub fn gates(rules: &[Rule], level: Level, verdict: &Verdict) -> bool {
+    let likeness = |id: &RuleId| rules.iter().any(|rule| rule.id == *id && rule.level == Level::Likeness);
+    let leaked = verdict.why.iter().any(|why| why.what == "stranger");
+    level == Level::Likeness || leaked || !verdict.rules.iter().all(likeness)
 }
 
 /// The exit of a run, and why, in a sentence.

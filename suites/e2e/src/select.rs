@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::case::Case;
+use model::verdict::Shard;
 use model::{RuleId, View};
 
 /// What a command line chose.
@@ -20,7 +21,7 @@ pub struct Filter {
     /// Cases whose clients stand in this view.
     pub view: Option<View>,
     /// The I-th of N parts, I from 1.
-    pub shard: Option<(usize, usize)>,
+    pub shard: Option<Shard>,
 }
 
 impl Filter {
@@ -38,7 +39,7 @@ impl Filter {
     pub fn select(&self, cases: &[Arc<Case>]) -> Vec<Arc<Case>> {
         let mut chosen: Vec<Arc<Case>> = cases.iter().filter(|case| self.admits(case)).cloned().collect();
         chosen.sort_by(|a, b| a.id.cmp(&b.id));
-        if let Some((part, parts)) = self.shard {
+        if let Some(Shard { part, parts }) = self.shard {
             chosen = chosen
                 .into_iter()
                 .enumerate()

@@ -11,14 +11,14 @@ use model::Role;
 use model::case::Case;
 use model::rule::Level;
 use model::subject::{Day, Subject};
-use model::verdict::{Counts, Outcome, RunFacts, Verdict};
+use model::verdict::{Counts, Outcome, RunFacts, Selection, Verdict};
 
 use super::{E2e, Host, say};
 use crate::declared;
 use crate::evidence;
 use crate::exit::{self, Exit};
 use crate::predicted::{self, Predicted};
-use crate::publish;
+use crate::publish::{self, Published};
 use crate::run::{Came, How, Progress, Work, run};
 use crate::select::Filter;
 use crate::suite::Suite;
@@ -120,7 +120,7 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
     came.ending.held = options.subject.as_ref().map(|_| suite.cases.len());
     let times = if options.subject.is_some() { 1 } else { options.repeat.max(1) };
     came.ending.floor = filter.is_open().then_some(suite.floor).map(|floor| floor.saturating_mul(times));
-    let ran = Ran { seed, came, work: &work, predicted, baseline: baseline.as_ref() };
+    let ran = Ran { seed, among: filter.among, came, work: &work, predicted, baseline: baseline.as_ref() };
     Ok(report(&suite, &ground, options, ran))
 }
 
@@ -254,6 +254,8 @@ fn joined(mut all: Came, came: Came) -> Came {
 /// What a run was made of, and what it came to.
 struct Ran<'a> {
     seed: u64,
+    /// The cases of an earlier report that were to run again.
+    among: Option<BTreeSet<String>>,
     came: Came,
     work: &'a [Work],
     predicted: Predicted,
@@ -264,18 +266,10 @@ fn report(
     suite: &Suite,
     ground: &Ground,
     options: &E2e,
-    Ran { seed, came, work, predicted, baseline }: Ran<'_>,
+    Ran { seed, among, came, work, predicted, baseline }: Ran<'_>,
 ) -> Exit {
-    let likeness_only = |verdict: &Verdict| {
-        verdict
-            .rules
-            .iter()
-            .all(|id| suite.rules.iter().any(|rule| rule.id == *id && rule.level == Level::Likeness))
-    };
-    let default = if options.subject.is_some() { Level::Result } else { Level::Likeness };
-    let level = options.level.unwrap_or(default);
-    let leaked = |verdict: &Verdict| verdict.why.iter().any(|why| why.what == "stranger");
-    let gates = |verdict: &Verdict| level == Level::Likeness || !likeness_only(verdict) || leaked(verdict);
+    let level = level(options);
+    let gates = |verdict: &Verdict| exit::gates(&suite.rules, level, verdict);
     let (mut exit, mut why) = exit::of(&came.ending, &came.verdicts, gates);
     let in_suite = |id: &str| suite.cases.iter().any(|case| case.id.as_str() == id);
     let compared = baseline.map(|baseline| baseline.compare(&came.verdicts, in_suite));
@@ -296,14 +290,11 @@ fn report(
         remarks: predicted.remarks.into_iter().chain(remarks(work, &came)).collect(),
         took: came.took,
         exit: exit.code(),
+        shard: options.shard,
+        selection: selection(options, among),
+        ended: came.ending.ended(),
     };
-    let color = std::io::stdout().is_terminal();
-    let shown = |verdict: &&Verdict| exit::needs_attention(verdict.outcome) && !verdict.is_untried();
-    for verdict in came.verdicts.iter().filter(shown) {
-        println!("{}", report::terminal::failure(verdict, color));
-    }
-    print!("{}", report::terminal::left_out(&came.verdicts));
-    println!("{}", report::terminal::summary(&facts, &came.verdicts));
+    say::verdicts(&facts, &came.verdicts);
     for line in work.iter().filter(|_| options.subject.is_some()).flat_map(|work| {
         let ran = |id: &str| {
             came.verdicts
@@ -333,18 +324,45 @@ fn report(
     if let Some(why) = &came.unwritten {
         say::error(format!("some evidence could not be written: {why}"));
     }
-    if let Err(error) = publish::tell_github(suite, &facts, &came) {
+    let subject = options.subject.as_ref().and_then(|name| suite.subject(name).ok());
+    let roles = subject.map_or_else(|| publish::roles(&came), |(subject, _)| vec![subject.role]);
+    let published = Published {
+        suite,
+        facts: &facts,
+        roles: &roles,
+        why: why.as_deref(),
+        verdicts: &came.verdicts,
+        evidence: &came.evidence,
+    };
+    if let Err(error) = published.tell_github() {
         say::error(format!("GitHub's summary could not be written: {error}"));
     }
     let Some(folder) = &options.report else { return exit };
-    let subject = options.subject.as_ref().and_then(|name| suite.subject(name).ok());
-    let roles = subject.map_or_else(|| publish::roles(&came), |(subject, _)| vec![subject.role]);
-    if let Err(error) = publish::write(folder, suite, &facts, (&roles, why.as_deref()), &came) {
+    if let Err(error) = published.write(folder, &came.ledger, &came.iis) {
         say::error(format!("the report could not be written to {}: {error}", folder.display()));
         return if exit == Exit::AsExpected { Exit::Broken } else { exit };
     }
     println!("  report     {}", folder.join("report.html").display());
     exit
+}
+
+/// Which rules decide: of a subject what a user would notice, of the reference all.
+fn level(options: &E2e) -> Level {
+    let default = if options.subject.is_some() { Level::Result } else { Level::Likeness };
+    options.level.unwrap_or(default)
+}
+
+fn selection(options: &E2e, among: Option<BTreeSet<String>>) -> Selection {
+    Selection {
+        cases: options.case.clone(),
+        rules: options.rule.clone(),
+        topologies: options.topology.clone(),
+        view: options.view,
+        failed: among.map(Vec::from_iter),
+        repeat: options.repeat.max(1),
+        level: level(options),
+        references: options.subject.is_none(),
+    }
 }
 
 /// A subject that has to be killed has lasted and was judged: nothing of its verdicts is wrong, and its author is told.

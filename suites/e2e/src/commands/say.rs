@@ -1,17 +1,30 @@
 //! What every command says in the same way: problems of files, errors, a runtime that would not start.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use lab::ground::{Ground, GroundKind, Outside, Wanted};
+use model::verdict::{RunFacts, Verdict};
 use tokio_util::sync::CancellationToken;
 
-use crate::exit::Exit;
+use crate::exit::{self, Exit};
 use crate::suite::{Suite, SuiteError};
 use crate::up::register;
 
 /// Says that something went wrong, on standard error.
 pub(super) fn error(says: impl std::fmt::Display) {
     eprintln!("coexist: {says}");
+}
+
+/// Prints what came of a run: each verdict that needs a person in full, what was left out, and the summary.
+pub(super) fn verdicts(facts: &RunFacts, verdicts: &[Verdict]) {
+    let color = std::io::stdout().is_terminal();
+    let shown = |verdict: &&Verdict| exit::needs_attention(verdict.outcome) && !verdict.is_untried();
+    for verdict in verdicts.iter().filter(shown) {
+        println!("{}", report::terminal::failure(verdict, color));
+    }
+    print!("{}", report::terminal::left_out(verdicts));
+    println!("{}", report::terminal::summary(facts, verdicts));
 }
 
 /// Says what is wrong with a suite, each problem with its place.

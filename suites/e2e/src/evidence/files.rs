@@ -188,6 +188,18 @@ pub(super) fn dns(queries: &[Query], asker: impl Fn(IpAddr) -> String) -> String
 /// One query in words.
 pub(super) fn question(query: &Query, asker: &str) -> String {
     let Query { view, kind, name, answers, .. } = query;
+    asked(asker, view.as_str(), kind, name, *answers as u64)
+}
+
+/// One line of [`dns`] in words; none where it says that others were cut.
+pub(super) fn question_of(line: &str) -> Option<String> {
+    let query: Value = serde_json::from_str(line).ok()?;
+    let text = |key: &str| query[key].as_str();
+    let answers = query["answers"].as_u64()?;
+    Some(asked(text("asked-by")?, text("view")?, text("kind")?, text("name")?, answers))
+}
+
+fn asked(asker: &str, view: &str, kind: &str, name: &str, answers: u64) -> String {
     let records = match answers {
         0 => "no record".to_owned(),
         1 => "1 record".to_owned(),

@@ -17,6 +17,7 @@ mod clock;
 mod findings;
 mod hostile;
 mod import;
+mod merge;
 mod outcomes;
 mod print;
 mod reports;
