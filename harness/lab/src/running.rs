@@ -12,6 +12,7 @@ use ledger::{Lease, Ledger};
 use model::case::{FaultAt, Typed};
 use model::subject::Subject;
 use model::{CaseId, MailboxName, Protocol, ServerName, Topology, View};
+use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -160,7 +161,8 @@ pub struct Lab {
     request_log: Option<SocketAddr>,
     folder: PathBuf,
     rounds: Rounds,
-    subject: Option<seat::Running>,
+    /// Held to be written while it is told to read its files again.
+    subject: RwLock<Option<seat::Running>>,
     front_end: Option<seat::Running>,
     /// What the front end, in the seat or behind it, declares of its sessions.
     owa_timeout: Option<Duration>,
@@ -257,7 +259,7 @@ impl Lab {
             request_log,
             folder: plan.folder,
             rounds,
-            subject: None,
+            subject: RwLock::new(None),
             front_end: None,
             owa_timeout: owa_timeout.map(|span| span.0),
             machines,
@@ -343,9 +345,9 @@ impl Lab {
         &self.folder
     }
 
-    /// How the subject ended, if it did, and its last words.
+    /// How the subject ended, if it did, and its last words. While it is started again it has not.
     pub fn subject_died(&self) -> Option<String> {
-        self.subject.as_ref().and_then(last_words)
+        self.subject.try_read().ok()?.as_ref().and_then(last_words)
     }
 
     /// The address that the subject dials from.
@@ -355,25 +357,28 @@ impl Lab {
 
     /// Waits until the subject has ended. Who sits there not at all never ends.
     pub async fn subject_dies(&self) {
-        match &self.subject {
-            Some(subject) => drop(subject.died().await),
+        let died = self.subject.read().await.as_ref().map(seat::Running::died);
+        match died {
+            Some(died) => drop(died.await),
             None => std::future::pending().await,
         }
     }
 
-    /// Has the subject read its files again, in the way that its own file says, and says what was done.
+    /// Has the subject read its files again, with the facts as they are now, in the way that its own file says, and says what
+    /// was done.
     ///
     /// # Errors
     /// As for its start; it is then at its end.
-    pub async fn reload_subject(&mut self) -> Result<seat::Reloaded, LabError> {
-        let Some(subject) = &mut self.subject else { return Ok(seat::Reloaded::Left) };
-        let facts = subject.facts().clone();
+    pub async fn reload_subject(&self) -> Result<seat::Reloaded, LabError> {
+        let mut seated = self.subject.write().await;
+        let Some(subject) = seated.as_mut() else { return Ok(seat::Reloaded::Left) };
+        let facts = self.facts_now(subject.facts());
         Ok(subject.reload(facts).await?)
     }
 
     /// Stops the subject alone, and says how it came to its end.
     pub async fn stop_subject(&mut self) -> Option<seat::Stopped> {
-        Some(self.subject.take()?.stop().await)
+        Some(self.subject.get_mut().take()?.stop().await)
     }
 
     /// A server that is gone though nobody stopped it: its container has ended.

@@ -1,5 +1,8 @@
 //! The runner: reads a suite, brings labs up, drives cases, judges, reports. `coexist` is its binary.
 
+#[macro_use]
+mod printing;
+
 mod clock;
 pub mod commands;
 pub mod declared;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use model::subject::Subject;
 use model::topology::FrontEnd;
-use model::{HostName, Role, ServerName};
+use model::{HostName, Role, ServerName, Topology};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +15,7 @@ use super::{DIRECTORY, Lab, LabError, REQUEST_LOG, io, rounds};
 use crate::doors::controller;
 use crate::ground::{Block, Place as Stands};
 use crate::request_log::Reader;
-use crate::seat::{self, Dial, Facts, Mapped, Seat, SeatFacts, SeatListeners};
+use crate::seat::{self, Dial, Facts, Mapped, Seat, SeatFacts, SeatListeners, ServerFacts};
 
 /// Not 80: where all that is ours has one address, the directory is there.
 const REQUEST_LOG_PORT: u16 = 8080;
@@ -64,7 +64,7 @@ impl Lab {
         // What did start is kept even where the other did not, so that it is stopped.
         let (subject, why) = apart(subject);
         let (front_end, why_behind) = apart(front_end);
-        (self.subject, self.front_end) = (subject, front_end);
+        (*self.subject.get_mut(), self.front_end) = (subject, front_end);
         why.or(why_behind).map_or(Ok(()), Err)?;
         match asks {
             Some((true, within)) => self.round_from(from, within).await,
@@ -121,12 +121,6 @@ impl Lab {
         let certificate = leaf.write(&work, "seat")?;
         let ca = work.join("ca.pem");
         std::fs::write(&ca, self.authority.root_pem()).map_err(io(ca.display().to_string()))?;
-        let accounts: Vec<_> = self
-            .directory
-            .accounts()
-            .iter()
-            .filter_map(|account| serde_json::to_value(self.directory.facts(account.name.as_str())?).ok())
-            .collect();
         let service = self.directory.service();
         let facts = Facts {
             seat: SeatFacts {
@@ -150,17 +144,38 @@ impl Lab {
             mapped: self.mapped(),
             domain: topology.domain.clone(),
             namespaces: seat::namespaces(&topology),
-            servers: seat::servers(&topology, |server, port| {
-                self.block.dials().real(self.addresses[server].inside, port)
-            }),
+            servers: self.servers(&topology),
             request_log,
             health_interval,
             topology: (*topology).clone(),
-            mailboxes: accounts,
+            mailboxes: self.mailboxes(),
         };
         let coexist = std::env::current_exe().map_err(io("this program's own path"))?;
         let work = std::path::absolute(&work).map_err(io("the lab's folder"))?;
         Ok(Seat { subject, folder, work, coexist, ground: self.block.kind(), facts, station })
+    }
+
+    /// What a subject was told, with what the directory says now.
+    pub(super) fn facts_now(&self, told: &Facts) -> Facts {
+        let topology = self.directory.topology();
+        Facts {
+            namespaces: seat::namespaces(&topology),
+            servers: self.servers(&topology),
+            topology: (*topology).clone(),
+            mailboxes: self.mailboxes(),
+            ..told.clone()
+        }
+    }
+
+    fn servers(&self, topology: &Topology) -> Vec<ServerFacts> {
+        seat::servers(topology, |server, port| self.block.dials().real(self.addresses[server].inside, port))
+    }
+
+    /// The mailboxes, as the directory shows them.
+    fn mailboxes(&self) -> Vec<serde_json::Value> {
+        let accounts = self.directory.accounts();
+        let facts = |name: &str| serde_json::to_value(self.directory.facts(name)?).ok();
+        accounts.iter().filter_map(|account| facts(account.name.as_str())).collect()
     }
 
     /// Every name and canonical port of the inside, and where it really leads.

@@ -72,7 +72,7 @@ impl Lab {
             .into_iter()
             .map(|(server, protocol)| format!("{server}/{protocol}"))
             .collect();
-        Err(LabError::NoHealthRound { within, missing: format!("{} not asked", missing.join(", ")) })
+        Err(LabError::NoHealthRound { within, missing: format!("not asked were {}", missing.join(", ")) })
     }
 
     /// Waits until the subject has had the time that it declares to learn of a change.

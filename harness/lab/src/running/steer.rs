@@ -10,10 +10,11 @@ use crate::ground::Place;
 
 impl Lab {
     /// Does one thing to the lab, and returns once it is done. What comes by itself, a health round, has come where it came since
-    /// this moment.
+    /// this moment. A subject that follows files reads them again where a fact in them has changed: one that is started again has
+    /// done so, one that is told by a signal has its discovery-ttl for it.
     ///
     /// # Errors
-    /// A server for which no other address is held; a health round that does not come.
+    /// A server for which no other address is held; a health round that does not come; a subject that does not start again.
     pub async fn steer(&self, steering: &Steering, since: Order) -> Result<(), LabError> {
         match steering {
             Steering::MovesAddress(server) => {
@@ -31,7 +32,8 @@ impl Lab {
             | Steering::OutOfService(_)
             | Steering::InService(_) => {
                 self.directory.steer(|topology| steering.changes(topology));
-                self.machines.learn(&self.directory).await
+                self.machines.learn(&self.directory).await?;
+                self.reload_subject().await.map(drop)
             }
             Steering::Fails(scripts) => {
                 for (at, script) in scripts {

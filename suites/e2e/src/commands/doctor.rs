@@ -95,7 +95,7 @@ fn inner(root: &Path, options: &Doctor) -> Result<Exit, Exit> {
             () = stop.cancelled() => Err(Exit::Interrupted),
             () = async {
                 look(&lab, &subject, &visit, &mut sheet).await;
-                reloads(&mut lab, &visit, &mut sheet).await;
+                reloads(&lab, &visit, &mut sheet).await;
             } => Ok(()),
         };
         end(&mut lab, &subject, &mut sheet).await;
@@ -255,7 +255,7 @@ async fn signs_in(lab: &Lab, visit: &When, line: &str, sheet: &mut Sheet) {
 }
 
 /// It reads its files again, as `run.reload` says, and serves as before.
-async fn reloads(lab: &mut Lab, visit: &When, sheet: &mut Sheet) {
+async fn reloads(lab: &Lab, visit: &When, sheet: &mut Sheet) {
     match lab.reload_subject().await {
         Ok(Reloaded::Left) => sheet.note("reloads", "never: by run.reload it follows the directory"),
         Ok(Reloaded::Told) => signs_in(lab, visit, "signs in, told to reload", sheet).await,

@@ -307,6 +307,48 @@ const WAITS: &str = "{ waits-for = \"dns-expiry\" }";
     "red is in db2010-s1 already",
     "a right one: steers = "
 )]
+#[case::no_word(
+    WAITS,
+    "{ waits-for = \"tea\" }",
+    "`tea` is no thing to wait for",
+    "dns-expiry (or discovery-ttl, health-round"
+)]
+#[case::no_deed(
+    WAITS,
+    "{ moves-adress = \"cas2010-s1\" }",
+    "unknown variant `moves-adress`",
+    "`moves-address`, `moves-copy`"
+)]
+#[case::no_name(
+    WAITS,
+    "{ moves-address = \"CAS2010-S1\" }",
+    "`CAS2010-S1` is no server name",
+    "a right one looks like `cas2010-s1`"
+)]
+#[case::no_such_setting(
+    WAITS,
+    "{ out-of-service = \"cas2007-s1\" }",
+    "cas2007-s1 cannot be out of service: Exchange 2007 has no such setting",
+    "a right one: steers = { out-of-service = \"cas2010-s3\" }"
+)]
+#[case::no_fault(
+    WAITS,
+    "{ fails = { \"cas2010-s1/owa\" = [\"302\"] } }",
+    "`302` is no fault",
+    "`503` or `451-without-location`"
+)]
+#[case::no_place(
+    WAITS,
+    "{ mends = \"cas2010-s1\" }",
+    "`cas2010-s1` is no place of a fault",
+    "a right one: \"cas2007-s1/eas\" = [\"503\"]"
+)]
+#[case::nobody_looks(
+    "",
+    "{ waits-for = \"dns-expiry\" }",
+    "nothing looks at what comes of this step",
+    "steers = { moves-address = \"cas2010-s1\" }"
+)]
 fn what_cannot_be_done_to_a_running_lab_is_refused_at_its_line(
     #[case] right: &str,
     #[case] wrong: &str,
@@ -316,7 +358,61 @@ fn what_cannot_be_done_to_a_running_lab_is_refused_at_its_line(
     const CASE: &str = "cases/coexistence/dns/red-address-changes.toml";
     let scratch = Scratch::with_cases(&["coexistence/dns/red-address-changes"]);
     let wrong = format!("steers = {wrong}");
-    scratch.edit(CASE, &format!("steers = {right}"), &wrong);
-    let place = place(&scratch, CASE, &wrong);
+    let place = if right.is_empty() {
+        scratch.edit(CASE, "", &format!("[[step]]\n{wrong} # the last"));
+        // The step is to blame, whose head stands above.
+        let last = place(&scratch, CASE, &format!("{wrong} # the last"));
+        let (file, line) = last.trim_end_matches(':').rsplit_once(':').unwrap();
+        format!("{file}:{}:", line.parse::<usize>().unwrap() - 1)
+    } else {
+        scratch.edit(CASE, &format!("steers = {right}"), &wrong);
+        place(&scratch, CASE, &wrong)
+    };
+    scratch.run(&["e2e", "--ground", "mapped"]).check(2, &[&place, says, help]);
+}
+
+const ASKED: &str = "at      = [\"cas2010-s3\"]";
+
+#[rstest]
+#[case::nobody(ASKED, "at      = []", "no server is named", "at = [\"cas2010-s1\"]")]
+#[case::unknown(ASKED, "at      = [\"cas2010-s9\"]", "coexistence has no server `cas2010-s9`", "servers: ")]
+#[case::of_2013(
+    ASKED,
+    "at      = [\"mbx2013-s1\"]",
+    "mbx2013-s1 is not asked for its health",
+    "a Client Access server of Exchange 2007 or 2010"
+)]
+#[case::protocol("of      = \"ews\"", "of      = \"gopher\"", "`gopher` is no protocol", "owa (one of")]
+#[case::rounds("rounds  = 1", "rounds  = 0", "at least as many rounds as kinds of them", "rounds = 2")]
+#[case::no_answer(
+    "answers = [[\"200\"]]",
+    "answers = [[]]",
+    "a round has at least one answer",
+    "[[\"503\", \"503\"], [\"401\"]]"
+)]
+#[case::status(
+    "answers = [[\"200\"]]",
+    "answers = [[\"tea\"]]",
+    "`tea` is no status",
+    "a right one looks like `401`"
+)]
+#[case::contradicts(
+    "then    = \"up\"",
+    "then    = \"down\"",
+    "a server is down after a failure whose retry failed too",
+    "then = \"down\" behind answers"
+)]
+#[case::no_state("then    = \"up\"", "then    = \"well\"", "`well` is no state of a server", "up (or down)")]
+#[case::key("rounds  = 1", "rounds  = 1\ncolour  = 1", "unknown field `colour`", "expected one of `at`")]
+fn a_row_of_pings_that_is_wrong_is_refused_at_its_line(
+    #[case] right: &str,
+    #[case] wrong: &str,
+    #[case] says: &str,
+    #[case] help: &str,
+) {
+    const CASE: &str = "cases/coexistence/health/blue-alive.toml";
+    let scratch = Scratch::with_cases(&["coexistence/health/blue-alive"]);
+    scratch.edit(CASE, right, wrong);
+    let place = place(&scratch, CASE, wrong);
     scratch.run(&["e2e", "--ground", "mapped"]).check(2, &[&place, says, help]);
 }

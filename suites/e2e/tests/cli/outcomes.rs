@@ -67,3 +67,16 @@ fn a_deviation_excuses_its_own_case_alone() {
     let ended = run(Some("redirects-bare"), &[RED]);
     ended.check(1, &["1 failed, 1 passed unexpectedly; 2 selected"]);
 }
+
+/// What is to be mended is not the proxy alone (rule CX-OA-6).
+#[test]
+fn where_ntlm_is_missing_the_failure_names_the_virtual_directory() {
+    let scratch = Scratch::new();
+    let text = subject(&reference(Some("hides-missing-ntlm")), "[declares]\nto-servers = \"ticket\"")
+        .replace("[\"owa\", \"silent-redirect\"]", "[\"outlook-anywhere\"]");
+    let file = scratch.write("stub.toml", &text);
+    let case = "coexistence/outlook-anywhere/red-without-ntlm";
+    let likely = "  likely   cas2010-s1/outlook-anywhere lacks NTLM: add Ntlm to IISAuthenticationMethods of its Rpc virtual \
+                  directory; until then a 401 is due, at once";
+    scratch.run(&["e2e", "--ground", "mapped", "--subject", &file, "--case", case]).check(1, &[likely]);
+}

@@ -19,6 +19,19 @@ fn what_there_is_is_listed(#[case] what: &str, #[case] says: &[&str]) {
     assert_eq!(ended.err, "", "{ended}");
 }
 
+/// `coexist list cases | head -1`: who has read enough closes the pipe, and nothing is to be said of that.
+#[rstest]
+#[case::list(&["list", "cases"], 0)]
+#[case::explain(&["explain", "CX-OWA-2"], 0)]
+#[case::predict(&["predict", "coexistence"], 0)]
+#[case::check(&["check", "coexistence"], 0)]
+#[case::help(&["--help"], 0)]
+#[case::runs(&["e2e", "--ground", "mapped", "--case", "coexistence/owa/red"], 0)]
+fn a_pipe_that_nobody_reads_ends_nothing_but_the_text(#[case] args: &[&str], #[case] code: i32) {
+    let ended = Scratch::new().run_unread(args);
+    assert_eq!((ended.code, ended.err.as_str()), (Some(code), ""), "{ended}");
+}
+
 #[test]
 fn every_case_file_is_listed_once() {
     let scratch = Scratch::with_cases(&["coexistence/owa/red", "pre-e15/owa/red"]);

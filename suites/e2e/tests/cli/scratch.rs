@@ -156,8 +156,21 @@ impl Scratch {
         ended
     }
 
+    /// Runs `coexist` to its end, with standard output a pipe whose other end is closed.
+    pub(crate) fn run_unread(&self, args: &[&str]) -> Ended {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ended = self.start_into(args, Some(writer.into())).ended();
+        self.check_clean();
+        ended
+    }
+
     /// Starts `coexist`.
     pub(crate) fn start(&self, args: &[&str]) -> Started {
+        self.start_into(args, None)
+    }
+
+    fn start_into(&self, args: &[&str], stdout: Option<Stdio>) -> Started {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_coexist"));
         command.arg("--suites").arg(&self.suites).args(args).current_dir(&self.folder);
@@ -171,7 +184,8 @@ impl Scratch {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let [out, err] = ["stdout", "stderr"].map(|name| self.folder.join(format!("{name}-{number}")));
         let file = |path: &Path| Stdio::from(fs::File::create(path).unwrap());
-        command.stdin(Stdio::null()).stdout(file(&out)).stderr(file(&err)).kill_on_drop(true);
+        let stdout = stdout.unwrap_or_else(|| file(&out));
+        command.stdin(Stdio::null()).stdout(stdout).stderr(file(&err)).kill_on_drop(true);
         let child = runtime.block_on(async { command.spawn().unwrap() });
         Started { runtime, child, out, err, what: format!("coexist {}", args.join(" ")) }
     }
@@ -268,7 +282,8 @@ impl Started {
     pub(crate) fn ended_within(self, limit: Duration) -> Ended {
         let Started { runtime, mut child, out, err, what } = self;
         let status = runtime.block_on(clock::within(limit, &what, child.wait())).unwrap();
-        let text = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
+        // There is no text of what went into a pipe.
+        let text = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
         Ended { code: status.code(), out: text(&out), err: text(&err) }
     }
 }

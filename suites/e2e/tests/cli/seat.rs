@@ -234,3 +234,63 @@ fn what_comes_of_it_is_told_in_its_own_words(#[case] name: &str, #[case] says: &
         ["e2e", "--ground", "mapped", "--subject", &file, "--case", "coexistence/ews/red-wrong-password"];
     scratch.run(&args).check(1, says);
 }
+
+/// Its listener takes connections before it has asked anybody; the first round is waited for all the same.
+#[test]
+fn whoever_is_ready_by_pings_has_asked_every_older_server_before_the_first_case() {
+    let scratch = Scratch::new();
+    let asks = |interval: &str, within: &str| {
+        let own = reference(None).replace("--lab", &format!("--health-interval\", \"{interval}\", \"--lab"));
+        let ready = format!("ready = {{ tcp = \"https\", pings = true, within = \"{within}\" }}");
+        subject(&own, "").replace("ready = { tcp = \"https\", within = \"10s\" }", &ready)
+    };
+    let file = scratch.write("stub.toml", &asks("200ms", "10s"));
+    let report = scratch.path("report");
+    let args = ["e2e", "--ground", "mapped", "--subject", &file, "--case", "coexistence/owa/red"];
+    scratch.run(&[&args[..], &["--report", &report]].concat()).check(0, &["1 passed; 1 selected"]);
+    let ledger = fs::read_to_string(format!("{report}/ledger.jsonl")).unwrap();
+    let arrivals: Vec<serde_json::Value> =
+        ledger.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let is_of_case = |arrival: &&serde_json::Value| arrival["case"].is_string();
+    let first =
+        arrivals.iter().filter(is_of_case).filter_map(|arrival| arrival["order"].as_u64()).min().unwrap();
+    for server in ["cas2007-s1", "cas2010-s1", "cas2010-s2", "cas2010-s3"] {
+        let asked = |arrival: &&serde_json::Value| {
+            arrival["server"] == server
+                && arrival["case"].is_null()
+                && arrival["order"].as_u64() < Some(first)
+        };
+        assert!(
+            arrivals.iter().any(|arrival| asked(&arrival)),
+            "{server} was not asked before {first}\n{ledger}"
+        );
+    }
+    let file = scratch.write("stub.toml", &asks("never", "500ms"));
+    let args = ["e2e", "--ground", "mapped", "--subject", &file, "--case", "coexistence/owa/red"];
+    scratch.run(&args).check(4, &["no health round within 500ms: not asked were cas2007-s1/"]);
+}
+
+/// Beside the reference, which follows the directory, the subject writes down what its file says, at its start and whenever it
+/// is told to read it again. TERM comes after HUP, and the shell does what is due to both in that order.
+#[rstest]
+#[case::told("trap 'cat {work}/active >> SEEN' HUP; trap 'exit 0' TERM; cat {work}/active >> SEEN; (trap '' HUP; exec {coexist} reference --role front-end-2013 --lab {lab}) & while :; do wait; done", "{ signal = \"HUP\" }", &["mbx2013-s1b", "mbx2013-s1", "mbx2013-s1b"])]
+#[case::started_again("cat {work}/active >> SEEN; exec {coexist} reference --role front-end-2013 --lab {lab}", "\"restart\"", &["mbx2013-s1b", "mbx2013-s1", "mbx2013-s1b"])]
+#[case::left("cat {work}/active >> SEEN; exec {coexist} reference --role front-end-2013 --lab {lab}", "\"none\"", &["mbx2013-s1b"])]
+fn a_subject_that_follows_files_is_told_of_what_a_case_changes(
+    #[case] script: &str,
+    #[case] reload: &str,
+    #[case] active: &[&str],
+) {
+    let scratch = Scratch::new();
+    let seen = scratch.path("seen");
+    scratch.write("active.jinja", "{{ topology.databases[\"db2013-s1\"].active }}\n");
+    let files = "files = [{ from = \"active.jinja\", to = \"{work}/active\" }]";
+    let command = format!("[\"/bin/sh\", \"-c\", \"{}\"]", script.replace("SEEN", &seen));
+    let text = subject(&command, &format!("reload = {reload}\n{files}"));
+    let file = scratch.write("stub.toml", &text);
+    let case = "coexistence/owa/green-failover";
+    let args = ["e2e", "--ground", "mapped", "--subject", &file, "--case", case];
+    scratch.run(&args).check(0, &["1 passed; 1 selected"]);
+    let seen = fs::read_to_string(&seen).unwrap();
+    assert_eq!(seen.lines().collect::<Vec<_>>(), active);
+}
