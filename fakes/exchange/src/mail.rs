@@ -7,11 +7,11 @@ use directory::Account;
 use directory::ntlm::Authenticate;
 use ledger::{Conveyed, Draft};
 use model::journal::Order;
-use model::{Protocol, Version};
+use model::{HostName, Protocol, Version};
 use protocols::iis::ntlm::{self, Named};
 use protocols::mail::{Ended, Given, Letter, MOST_FAILURES, Offers, Talk, Wants};
-use protocols::mailbox::Mailbox;
-use protocols::msrpc::{Local, Session};
+use protocols::msrpc::{Inbox, Local, Session};
+use protocols::imap::Opens;
 use protocols::{imap, pop};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -187,25 +187,48 @@ impl Visit {
         account: &Account,
         order: Order,
     ) -> Result<(), Ended> {
-        let letters = self.letters(account, order).await;
-        match (self.protocol, letters) {
-            (Protocol::Imap, Some(letters)) => {
-                let verb = given.by.split(' ').next().unwrap_or_default();
-                line.say(imap::ok(&given.tag, &format!("{verb} completed."))).await?;
-                within(LONG_LIMIT, imap::serve(line, offers, &letters)).await.unwrap_or(Ok(()))
+        let server = self.server.clone();
+        match self.place(account) {
+            Some(Place::Here(inbox)) => self.serve(line, offers, given, &Here(inbox)).await,
+            Some(Place::At(host)) => {
+                let dn = &account.legacy_dn;
+                self.serve(line, offers, given, &Behind { server: &server, host, dn, order }).await
             }
-            (Protocol::Imap, None) => line.say(imap::no(&given.tag, imap::UNAVAILABLE)).await,
-            (_, Some(letters)) => {
-                line.say(pop::SIGNED_IN).await?;
-                within(LONG_LIMIT, pop::serve(line, &letters)).await.unwrap_or(Ok(()))
-            }
-            (_, None) => line.say(pop::UNAVAILABLE).await,
+            None => line.say(self.unavailable(given)).await,
         }
     }
 
-    /// What the mailbox holds, if it is this server's to read: of its own version and site, or for 2013 on this very one.
-    /// Nothing is held open for it afterwards: sessions may be idle by the thousands.
-    async fn letters(&self, account: &Account, order: Order) -> Option<Vec<Letter>> {
+    async fn serve(
+        &mut self,
+        line: &mut Line,
+        offers: &Offers,
+        given: &Given,
+        opens: &impl Opens,
+    ) -> Result<(), Ended> {
+        let letters = async { Letter::read(&mut opens.open().await?).await.ok() };
+        let Some(letters) = within(LIMIT, letters).await.flatten() else {
+            return line.say(self.unavailable(given)).await;
+        };
+        if self.protocol == Protocol::Imap {
+            let verb = given.by.split(' ').next().unwrap_or_default();
+            line.say(imap::ok(&given.tag, &format!("{verb} completed."))).await?;
+            within(LONG_LIMIT, imap::serve(line, offers, letters, opens)).await.unwrap_or(Ok(()))
+        } else {
+            line.say(pop::SIGNED_IN).await?;
+            within(LONG_LIMIT, pop::serve(line, &letters)).await.unwrap_or(Ok(()))
+        }
+    }
+
+    /// What it is told whose mailbox cannot be had.
+    fn unavailable(&self, given: &Given) -> String {
+        match self.protocol {
+            Protocol::Imap => imap::no(&given.tag, imap::UNAVAILABLE),
+            _ => pop::UNAVAILABLE.to_owned(),
+        }
+    }
+
+    /// Where the mailbox is, if it is this server's to read: of its own version and site, or for 2013 on this very one.
+    fn place(&self, account: &Account) -> Option<Place> {
         let server = &self.server;
         let facts = server.world.directory.facts(account.name.as_str())?;
         let topology = server.world.directory.topology();
@@ -214,15 +237,9 @@ impl Visit {
             return None;
         }
         if own.version == Version::Exchange2013 {
-            let inbox = (facts.server == server.name).then(|| server.world.stores.inbox(account))?;
-            return letters_of(Local(inbox)).await;
+            return (facts.server == server.name).then(|| Place::Here(server.world.stores.inbox(account)));
         }
-        if facts.site != own.site {
-            return None;
-        }
-        let stream = pass_on::dial(server, &topology.fqdn(&facts.server), RPC_PORT, order).await.ok()?;
-        let session = within(LIMIT, Session::connect(stream, &account.legacy_dn)).await?.ok()?;
-        within(LIMIT, letters_of(session)).await?
+        (facts.site == own.site).then(|| Place::At(topology.fqdn(&facts.server)))
     }
 
     fn record(
@@ -265,8 +282,39 @@ impl Drop for Visit {
     }
 }
 
-async fn letters_of(mut mailbox: impl Mailbox) -> Option<Vec<Letter>> {
-    let owner = mailbox.owner().await.ok()?;
-    let messages = mailbox.messages().await.ok()?;
-    Some(Letter::all(&messages, &owner))
+/// Where a mailbox is.
+enum Place {
+    /// On this server.
+    Here(Arc<Inbox>),
+    /// At the Mailbox server of this name.
+    At(HostName),
+}
+
+/// A mailbox on this server.
+struct Here(Arc<Inbox>);
+
+impl Opens for Here {
+    type Mailbox = Local;
+
+    async fn open(&self) -> Option<Local> {
+        Some(Local(self.0.clone()))
+    }
+}
+
+/// A mailbox at a Mailbox server. Nothing is held open for a session that neither reads nor waits: they may be idle by the
+/// thousands.
+struct Behind<'a> {
+    server: &'a Server,
+    host: HostName,
+    dn: &'a str,
+    order: Order,
+}
+
+impl Opens for Behind<'_> {
+    type Mailbox = Session<TcpStream>;
+
+    async fn open(&self) -> Option<Session<TcpStream>> {
+        let stream = pass_on::dial(self.server, &self.host, RPC_PORT, self.order).await.ok()?;
+        within(LIMIT, Session::connect(stream, self.dn)).await?.ok()
+    }
 }

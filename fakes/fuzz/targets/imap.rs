@@ -1,12 +1,25 @@
 //! IMAP: a client that may say anything, before it has signed in and after. The first byte says what the server is.
 #![no_main]
 
+use std::sync::Arc;
+
 use libfuzzer_sys::fuzz_target;
 use model::Version;
 use model::mail::LoginType;
-use protocols::imap;
+use protocols::imap::{self, Opens};
 use protocols::mail::{Ended, Letter, Offers, Talk, Wants};
 use protocols::mailbox::{Message, Owner};
+use protocols::msrpc::{Inbox, Local};
+
+struct Here(Arc<Inbox>);
+
+impl Opens for Here {
+    type Mailbox = Local;
+
+    async fn open(&self) -> Option<Local> {
+        Some(Local(self.0.clone()))
+    }
+}
 
 async fn converse(talk: &mut Talk<impl tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>, kind: u8) -> Result<(), Ended> {
     let offers = Offers {
@@ -18,7 +31,9 @@ async fn converse(talk: &mut Talk<impl tokio::io::AsyncRead + tokio::io::AsyncWr
     };
     let owner = Owner { address: "a@b.c".to_owned(), guid: "7d0e0000-0000-4000-8000-000000000001".to_owned() };
     let message = Message { subject: "s".to_owned(), from: "a@b.c".to_owned(), text: "t\n.\nü".to_owned() };
-    let letters = Letter::all(&[message.clone(), message], &owner);
+    let inbox = Inbox::new(owner.clone(), vec![message.clone(), message]);
+    let letters = Letter::all(&inbox.messages(), &owner);
+    let opens = Here(Arc::new(inbox));
     talk.say(imap::greeting(&offers)).await?;
     let mut tls = kind & 16 != 0;
     loop {
@@ -27,7 +42,7 @@ async fn converse(talk: &mut Talk<impl tokio::io::AsyncRead + tokio::io::AsyncWr
                 talk.drop_early();
                 tls = true;
             }
-            Wants::SignIn(_) | Wants::Ntlm(_) => return imap::serve(talk, &offers, &letters).await,
+            Wants::SignIn(_) | Wants::Ntlm(_) => return imap::serve(talk, &offers, letters, &opens).await,
             Wants::Nothing => return Ok(()),
         }
     }

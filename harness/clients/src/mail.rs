@@ -1,6 +1,7 @@
 //! A mail program: IMAP or POP, over TLS from the start, by STARTTLS or STLS, or in clear. It has its password stored, and
 //! asks nobody.
 
+mod idle;
 mod imap;
 mod line;
 mod pop;
@@ -8,8 +9,8 @@ mod pop;
 use std::time::Duration;
 
 use model::Protocol;
-use model::case::{Over, Reached, SignsIn, Sni, Told, When};
-use model::journal::{ClientLeg, Exchange, Heads};
+use model::case::{Action, Over, Reached, SignsIn, Sni, Told, When};
+use model::journal::{ClientLeg, Exchange};
 use model::mail::MailAddress;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -18,7 +19,7 @@ use crate::clock::within;
 use crate::legs::{Ending, Leg, mailbox_read};
 use crate::network::Person;
 use crate::session;
-use crate::wire::{Broken, Wire};
+use crate::wire::{Broken, Stream, Wire};
 use line::{Line, Wrong};
 
 /// How long a session may take: nothing in it waits for anything but answers.
@@ -52,19 +53,7 @@ async fn visit(
     person: &Person,
 ) -> Ending {
     let limit = wire.network.limits.exchange.min(PATIENCE);
-    let mut exchange = Exchange {
-        began: wire.network.ledger.mark(),
-        ended: wire.network.ledger.mark(),
-        verb: address.protocol.as_str().to_ascii_uppercase(),
-        target: "INBOX".to_owned(),
-        dialled: None,
-        status: 0,
-        reason: String::new(),
-        location: None,
-        heads: Heads::default(),
-        cookies_of_others: vec![],
-        answer: None,
-    };
+    let mut exchange = wire.entry_of(&address.protocol.as_str().to_ascii_uppercase(), "INBOX");
     let session = Session { when, address, person };
     let done = within(limit, session.play(wire, leg, &mut exchange)).await;
     let done = done.unwrap_or_else(|| Err(Broken::Silent(address.host.clone(), limit).into()));
@@ -107,48 +96,46 @@ impl Session<'_> {
         leg: &mut Leg,
         exchange: &mut Exchange,
     ) -> Result<String, Wrong> {
+        let (mut line, upgraded) = self.opens(wire, leg, exchange).await?;
+        let read = match self.address.protocol {
+            _ if self.when.does == Action::Idle => idle::waits(&mut line, self, upgraded, wire, leg).await,
+            Protocol::Imap => imap::reads(&mut line, self, upgraded).await,
+            _ => pop::reads(&mut line, self, upgraded).await,
+        };
+        keeps(exchange, &mut line);
+        read
+    }
+
+    /// A connection on which nobody has signed in, and whether it was upgraded: then it has been greeted already.
+    async fn opens(
+        self,
+        wire: &mut Wire<'_>,
+        leg: &mut Leg,
+        exchange: &mut Exchange,
+    ) -> Result<(Line<Stream>, bool), Wrong> {
         let host = &self.address.host;
         let stream = wire.dial_at(host, self.address.port(), exchange).await?;
-        match self.address.over {
-            Over::Plain => self.converse(Line::new(stream, host), exchange, false).await,
-            Over::Tls => {
-                let stream = wire.within_tls(leg, stream, host, Sni::Present).await?;
-                self.converse(Line::new(stream, host), exchange, false).await
-            }
+        let stream: Stream = match self.address.over {
+            Over::Plain => Box::new(stream),
+            Over::Tls => Box::new(wire.within_tls(leg, stream, host, Sni::Present).await?),
             Over::Starttls => {
                 let mut line = Line::new(stream, host);
                 let asked = self.asks_for_tls(&mut line).await;
-                exchange.heads = line.heads();
+                keeps(exchange, &mut line);
                 asked?;
                 let stream: TcpStream = line.into_inner();
-                let stream = wire.within_tls(leg, stream, host, Sni::Present).await?;
-                self.converse(Line::new(stream, host), exchange, true).await
+                Box::new(wire.within_tls(leg, stream, host, Sni::Present).await?)
             }
-        }
+        };
+        Ok((Line::new(stream, host), self.address.over == Over::Starttls))
     }
 
     async fn asks_for_tls(self, line: &mut Line<TcpStream>) -> Result<(), Wrong> {
-        let pipelines = self.when.does == model::case::Action::PipelineStarttls;
+        let pipelines = self.when.does == Action::PipelineStarttls;
         match self.address.protocol {
             Protocol::Imap => imap::asks_for_tls(line, pipelines).await,
             _ => pop::asks_for_tls(line, pipelines).await,
         }
-    }
-
-    async fn converse<IO: AsyncRead + AsyncWrite + Unpin>(
-        self,
-        mut line: Line<IO>,
-        exchange: &mut Exchange,
-        upgraded: bool,
-    ) -> Result<String, Wrong> {
-        let read = match self.address.protocol {
-            Protocol::Imap => imap::reads(&mut line, self, upgraded).await,
-            _ => pop::reads(&mut line, self, upgraded).await,
-        };
-        let heads = line.heads();
-        exchange.heads.sent.push_str(&heads.sent);
-        exchange.heads.received.push_str(&heads.received);
-        read
     }
 
     /// Name and password.
@@ -157,6 +144,13 @@ impl Session<'_> {
         let by = if self.when.sign_in == model::case::Scheme::Plain { "PLAIN" } else { "LOGIN" };
         (by, self.person.account.clone(), password)
     }
+}
+
+/// Writes down what was said on a connection.
+fn keeps<IO: AsyncRead + AsyncWrite + Unpin>(exchange: &mut Exchange, line: &mut Line<IO>) {
+    let heads = line.heads();
+    exchange.heads.sent.push_str(&heads.sent);
+    exchange.heads.received.push_str(&heads.received);
 }
 
 /// Whose mailbox a message was read from: the address in its To line.

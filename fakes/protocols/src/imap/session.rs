@@ -1,10 +1,12 @@
-//! A session that reads a mailbox: one folder, INBOX, as it was when the session began.
+//! A session that reads a mailbox: one folder, INBOX, as it was when the session began or when the client was last told of
+//! more.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::before::{capabilities, ok};
 use super::command::{Command, Read, read};
-use super::fetch;
+use super::news::{self, Opens, exists};
+use super::{fetch, no};
 use crate::mail::{Ended, Letter, Offers, Talk};
 
 /// As many wrong commands as a client may say.
@@ -12,14 +14,15 @@ const MOST_WRONG: u32 = 64;
 /// The folder's UIDVALIDITY.
 const VALIDITY: u32 = 14;
 
-/// Serves a session until the client takes its leave.
+/// Serves a session until the client takes its leave: what the mailbox holds now, and where it can be opened again.
 ///
 /// # Errors
 /// A connection that ended, broke, or said more than is read.
 pub async fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
     talk: &mut Talk<IO>,
     offers: &Offers,
-    letters: &[Letter],
+    mut letters: Vec<Letter>,
+    opens: &impl Opens,
 ) -> Result<(), Ended> {
     let mut selected = false;
     let mut wrong = 0;
@@ -66,7 +69,15 @@ pub async fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
                 let mode = if name == "SELECT" { "READ-WRITE" } else { "READ-ONLY" };
                 opened(letters.len()) + &done(&format!("[{mode}] {name} completed."))
             }
-            ("SELECT" | "EXAMINE" | "STATUS", [_, ..]) => {
+            ("APPEND", [folder, .., message]) if is_inbox(folder) => match news::append(opens, message).await {
+                Some(all) => {
+                    let told = if selected { exists(all.len()) } else { String::new() };
+                    letters = all;
+                    told + &done("APPEND completed.")
+                }
+                None => no(tag, "APPEND failed."),
+            },
+            ("SELECT" | "EXAMINE" | "STATUS" | "APPEND", [_, ..]) => {
                 wrong += 1;
                 format!("{tag} NO {} doesn't exist.\r\n", arguments[0].replace(['\r', '\n'], " "))
             }
@@ -82,7 +93,7 @@ pub async fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
             }
             ("FETCH", [set, ..]) if selected => {
                 let items = written.strip_prefix(set).unwrap_or_default();
-                match fetch::fetched(letters, set, items, false) {
+                match fetch::fetched(&letters, set, items, false) {
                     Some(fetched) => fetched + &done("FETCH completed."),
                     None => format!("{tag} BAD Command Argument Error. 12\r\n"),
                 }
@@ -90,14 +101,13 @@ pub async fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
             ("UID", [fetch, set, ..]) if selected && fetch.eq_ignore_ascii_case("FETCH") => {
                 let behind = written.get(fetch.len()..).unwrap_or_default().trim_start();
                 let items = behind.strip_prefix(set).unwrap_or_default();
-                match fetch::fetched(letters, set, items, true) {
+                match fetch::fetched(&letters, set, items, true) {
                     Some(fetched) => fetched + &done("UID FETCH completed."),
                     None => format!("{tag} BAD Command Argument Error. 12\r\n"),
                 }
             }
             ("IDLE", []) if selected => {
-                talk.say("+ IDLE accepted, awaiting DONE command.\r\n").await?;
-                match talk.line().await?.eq_ignore_ascii_case(b"DONE") {
+                match news::idle(talk, opens, &mut letters).await?.eq_ignore_ascii_case(b"DONE") {
                     true => done("IDLE completed."),
                     false => format!("{tag} BAD Command Argument Error. 12\r\n"),
                 }
@@ -117,8 +127,9 @@ pub async fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
 }
 
 fn opened(all: usize) -> String {
-    format!(
-        "* {all} EXISTS\r\n* 0 RECENT\r\n* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft)\r\n\
+    exists(all)
+        + &format!(
+        "* 0 RECENT\r\n* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft)\r\n\
          * OK [PERMANENTFLAGS ()] Permanent flags\r\n* OK [UIDVALIDITY {VALIDITY}] UIDVALIDITY value\r\n\
          * OK [UIDNEXT {}] The next unique identifier value\r\n",
         all + 1

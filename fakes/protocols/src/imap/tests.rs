@@ -1,5 +1,7 @@
 //! Dialogues as a mail program has them, and what a hostile one says.
 
+use std::sync::Arc;
+
 use model::Version;
 use model::mail::LoginType;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
@@ -7,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use super::*;
 use crate::mail::{Ended, Given, Letter, Offers, Talk, Wants};
 use crate::mailbox::{Message, Owner};
+use crate::msrpc::{Inbox, Local};
 
 fn offers() -> Offers {
     Offers {
@@ -32,6 +35,17 @@ async fn before(offers: &Offers, tls: bool, says: &[u8]) -> (Result<Wants, Ended
     (wants, String::from_utf8(heard).unwrap(), early)
 }
 
+/// A mailbox on the server itself.
+struct Here(Arc<Inbox>);
+
+impl Opens for Here {
+    type Mailbox = Local;
+
+    async fn open(&self) -> Option<Local> {
+        Some(Local(self.0.clone()))
+    }
+}
+
 async fn session(says: &str) -> String {
     let owner = Owner { address: "red@contoso.com".into(), guid: "7".into() };
     let message = |subject: &str| Message {
@@ -39,12 +53,13 @@ async fn session(says: &str) -> String {
         from: "postmaster@contoso.com".into(),
         text: "one\ntwo\n.three".into(),
     };
-    let letters = Letter::all(&[message("First"), message("Second")], &owner);
+    let inbox = Inbox::new(owner.clone(), vec![message("First"), message("Second")]);
+    let letters = Letter::all(&inbox.messages(), &owner);
     let (mut client, server) = duplex(1 << 20);
     client.write_all(says.as_bytes()).await.unwrap();
     client.shutdown().await.unwrap();
     let mut talk = Talk::new(server);
-    let ended = serve(&mut talk, &offers(), &letters).await;
+    let ended = serve(&mut talk, &offers(), letters, &Here(Arc::new(inbox))).await;
     drop((ended, talk));
     let mut heard = vec![];
     client.read_to_end(&mut heard).await.unwrap();
@@ -153,4 +168,54 @@ async fn a_set_or_an_item_that_cannot_be_read_is_no_reason_to_end() {
     }
     assert!(session("a FETCH 1 UID\r\n").await.starts_with("a BAD"));
     assert!(session("a SELECT INBOX\r\nb FETCH 9 UID\r\n").await.contains("b OK FETCH completed."));
+}
+
+#[tokio::test]
+async fn an_idle_client_is_told_of_what_comes_and_may_read_it() {
+    let owner = Owner { address: "red@contoso.com".into(), guid: "7".into() };
+    let inbox = Arc::new(Inbox::new(owner.clone(), vec![]));
+    let (mut client, server) = duplex(1 << 20);
+    let (opens, offers, mut talk) = (Here(inbox.clone()), offers(), Talk::new(server));
+    let session = serve(&mut talk, &offers, vec![], &opens);
+    let says = async {
+        client.write_all(b"a SELECT INBOX\r\nb IDLE\r\n").await.unwrap();
+        let mut heard = String::new();
+        for (subject, wanted) in [("", "+ IDLE"), ("First", "* 1 EXISTS\r\n"), ("Second", "* 2 EXISTS\r\n")] {
+            if !subject.is_empty() {
+                let from = "postmaster@contoso.com".to_owned();
+                inbox.deliver(Message { subject: subject.into(), from, text: String::new() }).unwrap();
+            }
+            while !heard.contains(wanted) {
+                heard.push(char::from(client.read_u8().await.unwrap()));
+            }
+        }
+        client.write_all(b"DONE\r\nc FETCH 2 BODY[HEADER.FIELDS (SUBJECT)]\r\nd LOGOUT\r\n").await.unwrap();
+        client.shutdown().await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(session, says);
+    ended.unwrap();
+    drop(talk);
+    let mut heard = String::new();
+    client.read_to_string(&mut heard).await.unwrap();
+    assert!(heard.contains("b OK IDLE completed.\r\n") && heard.contains("Subject: Second\r\n"), "{heard}");
+}
+
+#[tokio::test]
+async fn a_message_is_put_into_the_inbox_and_nowhere_else() {
+    let heard = session(
+        "a APPEND INBOX (\\Seen) {35+}\r\nFrom: a@b.c\r\nSubject: Third\r\n\r\nt\r\n\r\nb SELECT INBOX\r\nc APPEND inbox {2+}\r\n\r\n\r\n\
+         d FETCH 3 BODY[HEADER.FIELDS (SUBJECT FROM)]\r\ne APPEND Sent {2+}\r\n\r\n\r\nf LOGOUT\r\n",
+    )
+    .await;
+    for line in [
+        "a OK APPEND completed.\r\n* 3 EXISTS\r\n",
+        "* 4 EXISTS\r\nc OK APPEND completed.\r\n",
+        "From: a@b.c\r\nSubject: Third\r\n\r\n)\r\n",
+        "e NO Sent doesn't exist.\r\n",
+    ] {
+        assert!(heard.contains(line), "{line}\n{heard}");
+    }
+    let whole = "x".repeat(29 * 1024);
+    let heard = session(&format!("a APPEND INBOX {{{}+}}\r\n\r\n\r\n{whole}\r\n", whole.len() + 4)).await;
+    assert_eq!(heard, "a NO APPEND failed.\r\n");
 }

@@ -1,6 +1,6 @@
 //! A message of the inbox as mail programs see it: RFC 5322, with whose mailbox it was read from.
 
-use crate::mailbox::{Message, Owner};
+use crate::mailbox::{Mailbox, Message, Owner, Unreachable};
 
 /// When every message came. A lab has no yesterday.
 const DATE: &str = "Thu, 13 Mar 2014 09:00:00 +0000";
@@ -44,6 +44,15 @@ impl Letter {
     /// All messages of a mailbox.
     pub fn all(messages: &[Message], owner: &Owner) -> Vec<Letter> {
         messages.iter().zip(1..).map(|(message, number)| Letter::new(number, message, owner)).collect()
+    }
+
+    /// All messages of a mailbox, read now.
+    ///
+    /// # Errors
+    /// A mailbox that cannot be reached.
+    pub async fn read(mailbox: &mut impl Mailbox) -> Result<Vec<Letter>, Unreachable> {
+        let owner = mailbox.owner().await?;
+        Ok(Letter::all(&mailbox.messages().await?, &owner))
     }
 
     pub(crate) fn whole(&self) -> String {

@@ -35,20 +35,55 @@ pub(super) async fn reads<IO: AsyncRead + AsyncWrite + Unpin>(
     session: Session<'_>,
     upgraded: bool,
 ) -> Result<String, Wrong> {
+    enter(line, session, upgraded).await?;
+    select(line).await?;
+    let message = fetch(line, 1).await?;
+    let owner = owner_of(&message).ok_or_else(|| line.useless("showed no message with a To line"))?;
+    leave(line).await.map(|()| owner)
+}
+
+/// Signs in on a connection that was just opened.
+pub(super) async fn enter<IO: AsyncRead + AsyncWrite + Unpin>(
+    line: &mut Line<IO>,
+    session: Session<'_>,
+    upgraded: bool,
+) -> Result<(), Wrong> {
     if !upgraded {
         greeted(line).await?;
     }
     let offered = capabilities(line, "c3").await?;
-    sign_in(line, session, &offered).await?;
+    sign_in(line, session, &offered).await
+}
+
+/// Opens the inbox; how many messages it holds, where the server says so.
+pub(super) async fn select<IO: AsyncRead + AsyncWrite + Unpin>(
+    line: &mut Line<IO>,
+) -> Result<Option<u32>, Wrong> {
     line.command("c5 SELECT INBOX").await?;
-    answered(line, "c5").await?;
-    line.command("c6 FETCH 1 BODY.PEEK[]").await?;
+    let opened = answered(line, "c5").await?;
+    Ok(opened.lines.iter().find_map(|line| exists(line)))
+}
+
+/// A message whole; nothing where the server shows none.
+pub(super) async fn fetch<IO: AsyncRead + AsyncWrite + Unpin>(
+    line: &mut Line<IO>,
+    number: u32,
+) -> Result<String, Wrong> {
+    line.command(&format!("c6 FETCH {number} BODY.PEEK[]")).await?;
     let fetched = answered(line, "c6").await?;
-    let owner = fetched.literals.iter().find_map(|text| owner_of(text));
-    let owner = owner.ok_or_else(|| line.useless("showed no message with a To line"))?;
+    Ok(fetched.literals.into_iter().find(|text| owner_of(text).is_some()).unwrap_or_default())
+}
+
+/// Takes its leave. How the server says goodbye is its own affair, as long as it does.
+pub(super) async fn leave<IO: AsyncRead + AsyncWrite + Unpin>(line: &mut Line<IO>) -> Result<(), Wrong> {
     line.command("c7 LOGOUT").await?;
-    // It has been read: how the server says goodbye is its own affair, as long as it does.
-    answered(line, "c7").await.map(|_| owner)
+    answered(line, "c7").await.map(drop)
+}
+
+/// How many messages there are, where a line says so.
+pub(super) fn exists(line: &str) -> Option<u32> {
+    let (number, word) = line.strip_prefix("* ")?.split_once(' ')?;
+    word.trim().eq_ignore_ascii_case("EXISTS").then(|| number.parse().ok())?
 }
 
 async fn sign_in<IO: AsyncRead + AsyncWrite + Unpin>(
@@ -95,13 +130,13 @@ async fn capabilities<IO: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// What came before a command's own line.
-struct Answer {
+pub(super) struct Answer {
     lines: Vec<String>,
     literals: Vec<String>,
 }
 
 /// Everything up to the line that answers a command. What was written before TLS is answered by nobody (rule X-SEC-7).
-async fn answered<IO: AsyncRead + AsyncWrite + Unpin>(
+pub(super) async fn answered<IO: AsyncRead + AsyncWrite + Unpin>(
     line: &mut Line<IO>,
     tag: &str,
 ) -> Result<Answer, Wrong> {

@@ -48,6 +48,8 @@ words! {
     ReadMail = "read-mail",
     /// Mail: the same, with a command written behind STARTTLS in one piece, which nobody may run (rule X-SEC-7).
     PipelineStarttls = "pipeline-starttls",
+    /// Mail: IDLE in the inbox until the server tells of a message, which a second session puts there, and read that (IMAP alone).
+    Idle = "idle",
     /// Raw: what `sends` says.
     Send = "send",
 }
@@ -86,7 +88,8 @@ impl Action {
             | Action::Connect
             | Action::RenewChannel
             | Action::ReadMail
-            | Action::PipelineStarttls => return None,
+            | Action::PipelineStarttls
+            | Action::Idle => return None,
             Action::OpenMailbox => Protocol::Owa,
             Action::Autodiscover | Action::AutodiscoverSoap => Protocol::Autodiscover,
             Action::FolderSync

@@ -108,8 +108,11 @@ fn carried_twice(trace: &Trace, judged: &mut Judged) {
 
 fn is_copy(arrival: &Arrival, other: &Arrival, trace: &Trace) -> bool {
     let taken = |arrival: &Arrival| {
-        // How often a subject connects to a mailbox for one request is its own affair.
-        let own_affair = arrival.protocol == Protocol::Rpc && arrival.parent.is_none();
+        // How often a subject connects to a mailbox for one request is its own affair, and how often a server does so in a
+        // mail program's session, too.
+        let parent = arrival.parent.and_then(|parent| trace.arrival(parent));
+        let own_affair = arrival.protocol == Protocol::Rpc
+            && parent.is_none_or(|parent| matches!(parent.protocol, Protocol::Imap | Protocol::Pop));
         arrival.identity.believed_to_be.is_some() && arrival.claimed_by != Claim::Socket && !own_affair
     };
     taken(arrival)
