@@ -350,6 +350,11 @@ impl Lab {
         self.subject.try_read().ok()?.as_ref().and_then(last_words)
     }
 
+    /// The process of the subject; none while it is started again.
+    pub fn subject_pid(&self) -> Option<u32> {
+        self.subject.try_read().ok()?.as_ref().map(seat::Running::pid)
+    }
+
     /// The address that the subject dials from.
     pub fn subject_address(&self) -> Option<IpAddr> {
         Some(self.block.source(self.address(&self.directory.topology().seat)?))

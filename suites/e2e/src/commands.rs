@@ -86,7 +86,7 @@ enum Command {
     },
     /// Measures, as ratios, side by side in one run.
     Bench {
-        /// article, lab-start, throughput; all where none is named.
+        /// article, lab-start, scale, throughput, held (ten thousand sessions where it alone is named); all where none is named.
         names: Vec<String>,
         /// How often each is measured.
         #[arg(long, default_value_t = 5)]
@@ -100,6 +100,9 @@ enum Command {
     Doctor(doctor::Doctor),
     /// A subject that is no proxy, to prove that the suite notices.
     Canary(canary::Canary),
+    /// Holds sessions for `bench held`, as it is told on its standard input.
+    #[command(hide = true)]
+    Hold,
     /// The reference: our own front end, started by its subject file like any proxy.
     Reference(Reference),
     /// One server of a lab as a process, for containers: it reports at the runner's door and takes up places.
@@ -329,6 +332,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Init(options) => init::init(&options),
         Command::Doctor(options) => doctor::doctor(&root, &options),
         Command::Canary(options) => canary::canary(&options),
+        Command::Hold => bench::hold(),
         Command::Reference(options) => refer::reference(options),
         Command::Server(options) => server::server(&options),
     }

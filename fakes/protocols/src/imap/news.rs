@@ -64,7 +64,8 @@ fn message(written: &str) -> Message {
     let (head, text) = written.split_once("\r\n\r\n").unwrap_or((written, ""));
     let field = |wanted: &str| {
         let fields = head.split("\r\n").filter_map(|line| line.split_once(':'));
-        let found = fields.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim());
+        let found =
+            fields.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim());
         found.last().unwrap_or_default().to_owned()
     };
     let from = field("from");

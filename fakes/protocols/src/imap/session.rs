@@ -69,7 +69,8 @@ pub async fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
                 let mode = if name == "SELECT" { "READ-WRITE" } else { "READ-ONLY" };
                 opened(letters.len()) + &done(&format!("[{mode}] {name} completed."))
             }
-            ("APPEND", [folder, .., message]) if is_inbox(folder) => match news::append(opens, message).await {
+            ("APPEND", [folder, .., message]) if is_inbox(folder) => match news::append(opens, message).await
+            {
                 Some(all) => {
                     let told = if selected { exists(all.len()) } else { String::new() };
                     letters = all;
@@ -129,11 +130,11 @@ pub async fn serve<IO: AsyncRead + AsyncWrite + Unpin>(
 fn opened(all: usize) -> String {
     exists(all)
         + &format!(
-        "* 0 RECENT\r\n* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft)\r\n\
+            "* 0 RECENT\r\n* FLAGS (\\Seen \\Answered \\Flagged \\Deleted \\Draft)\r\n\
          * OK [PERMANENTFLAGS ()] Permanent flags\r\n* OK [UIDVALIDITY {VALIDITY}] UIDVALIDITY value\r\n\
          * OK [UIDNEXT {}] The next unique identifier value\r\n",
-        all + 1
-    )
+            all + 1
+        )
 }
 
 fn is_inbox(folder: &str) -> bool {

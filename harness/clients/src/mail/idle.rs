@@ -21,7 +21,9 @@ pub(super) async fn waits<IO: AsyncRead + AsyncWrite + Unpin>(
     leg: &mut Leg,
 ) -> Result<String, Wrong> {
     enter(line, session, upgraded).await?;
-    let before = select(line).await?.ok_or_else(|| line.useless("opened the inbox without a word on what is in it"))?;
+    let before = select(line)
+        .await?
+        .ok_or_else(|| line.useless("opened the inbox without a word on what is in it"))?;
     line.command("c8 IDLE").await?;
     let accepted = line.next().await?;
     if !accepted.starts_with('+') {

@@ -16,7 +16,7 @@ use model::problem::Source;
 use model::topology::{Setting as Settings, TopologyFiles};
 
 use super::figures::{Figures, ratio};
-use super::{Setting, Unmeasured};
+use super::{Setting, Unmeasured, memory};
 
 const SIZES: [usize; 3] = [10, 100, 1000];
 /// Mailboxes for each server.
@@ -79,21 +79,14 @@ async fn once(
         ledger: Ledger::default(),
         folder: setting.folder.join(format!("scale-{}-{round}", topology.servers.len())),
     };
-    let before = resident();
+    let before = memory::resident(None);
     let started = Instant::now();
     let lab = Lab::start(&setting.ground, plan).await?;
     let up = started.elapsed();
-    let grown = before.zip(resident()).map(|(before, now)| now.saturating_sub(before));
+    let grown = before.zip(memory::resident(None)).map(|(before, now)| now.saturating_sub(before));
     let stopping = Instant::now();
     lab.stop().await;
     Ok((up, grown, stopping.elapsed()))
-}
-
-/// Bytes of this process that are resident, where the system tells.
-fn resident() -> Option<u64> {
-    let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = pages.split_whitespace().nth(1)?.parse().ok()?;
-    Some(pages * rustix::param::page_size() as u64)
 }
 
 /// A topology of so many servers, four to a site.
