@@ -1,5 +1,5 @@
-//! ROP buffers as Outlook writes and reads them ([MS-OXCROPS] 2.2; a header of [MS-OXCRPC] 2.2.2.1 before them): what says whose
-//! a mailbox is, reads the inbox, puts a message there, asks to be told. Each buffer is one request's, whole.
+//! ROP buffers as Outlook writes and reads them ([MS-OXCROPS] 2.2; a header of [MS-OXCRPC] 2.2.2.1 before them), by MS-RPC and over
+//! HTTP: what says whose a mailbox is, reads the inbox, puts a message there, asks to be told. Each buffer is one request's, whole.
 
 /// PidTagMailboxOwnerName, PidTagSubject, PidTagSenderSmtpAddress, PidTagBody: [MS-OXPROPS].
 const OWNER: u32 = 0x661C_001F;
@@ -35,30 +35,32 @@ pub(crate) struct Held {
 
 /// RopLogon to the private mailbox of a DN.
 pub(crate) fn log_on(dn: &str) -> Vec<u8> {
-    let dn: Vec<u8> = dn.bytes().chain([0]).collect();
-    let mut rops = vec![0xFE, 0, 0, 0x01];
-    rops.extend(0x0100_040C_u32.to_le_bytes());
-    rops.extend(0_u32.to_le_bytes());
-    rops.extend(count(dn.len()).to_le_bytes());
-    rops.extend(dn);
-    buffer(&rops, &[UNSET])
+    buffer(&logging_on(dn), &[UNSET])
 }
 
 /// Its answer.
 pub(crate) fn logged_on(answer: &[u8]) -> Result<Logon, String> {
     let (mut told, handles) = opened(answer)?;
-    told.rop(0xFE, "RopLogon")?;
-    told.take(1)?;
-    let folders = told.take(FOLDERS * 8)?;
-    let inbox = folders[INBOX * 8..][..8].try_into().map_err(|_| "RopLogon names no inbox".to_owned())?;
+    let inbox = told.logon()?;
     let handle = *handles.first().ok_or("RopLogon gave no handle")?;
     Ok(Logon { handle, inbox })
 }
 
+/// The same, and in one buffer with it RopGetPropertiesSpecific of the owner.
+pub(crate) fn log_on_and_ask_owner(dn: &str) -> Vec<u8> {
+    buffer(&[logging_on(dn), asking_owner()].concat(), &[UNSET])
+}
+
+/// Its answer: the owner's address.
+pub(crate) fn owner(answer: &[u8]) -> Result<String, String> {
+    let (mut told, _) = opened(answer)?;
+    told.logon()?;
+    told.owner()
+}
+
 /// RopGetPropertiesSpecific of the owner; then the inbox, its table, its first rows.
 pub(crate) fn read(logon: Logon) -> Vec<u8> {
-    let mut rops = vec![0x07, 0, 0, 0, 0, 1, 0];
-    tags(&mut rops, &[OWNER]);
+    let mut rops = asking_owner();
     rops.extend([0x02, 0, 0, 1]);
     rops.extend(logon.inbox);
     rops.push(0);
@@ -73,8 +75,7 @@ pub(crate) fn read(logon: Logon) -> Vec<u8> {
 /// Its answer.
 pub(crate) fn was_read(answer: &[u8]) -> Result<Held, String> {
     let (mut told, _) = opened(answer)?;
-    told.rop(0x07, "RopGetPropertiesSpecific")?;
-    let owner = told.row()?;
+    let owner = told.owner()?;
     told.rop(0x02, "RopOpenFolder")?;
     told.take(2)?;
     told.rop(0x05, "RopGetContentsTable")?;
@@ -130,6 +131,24 @@ pub(crate) fn was_put(answer: &[u8]) -> Result<(), String> {
     }
 }
 
+/// RopLogon: Private; flags as [MS-OXCSTOR] 2.2.1.1.1 has them for one's own mailbox.
+fn logging_on(dn: &str) -> Vec<u8> {
+    let dn: Vec<u8> = dn.bytes().chain([0]).collect();
+    let mut rop = vec![0xFE, 0, 0, 0x01];
+    rop.extend(0x0100_040C_u32.to_le_bytes());
+    rop.extend(0_u32.to_le_bytes());
+    rop.extend(count(dn.len()).to_le_bytes());
+    rop.extend(dn);
+    rop
+}
+
+/// RopGetPropertiesSpecific: no limit of size, UTF-16, one tag.
+fn asking_owner() -> Vec<u8> {
+    let mut rop = vec![0x07, 0, 0, 0, 0, 1, 0];
+    tags(&mut rop, &[OWNER]);
+    rop
+}
+
 fn tags(rops: &mut Vec<u8>, tags: &[u32]) {
     rops.extend(count(tags.len()).to_le_bytes());
     tags.iter().for_each(|tag| rops.extend(tag.to_le_bytes()));
@@ -181,6 +200,22 @@ impl<'a> Told<'a> {
             }
             _ => Err("the ROP buffer ends too soon".to_owned()),
         }
+    }
+
+    /// The answer to RopLogon: the inbox's id. Behind the folders come ResponseFlags, MailboxGuid, ReplId, ReplGuid, LogonTime,
+    /// GwartTime and StoreState ([MS-OXCROPS] 2.2.3.1.2).
+    fn logon(&mut self) -> Result<[u8; 8], String> {
+        self.rop(0xFE, "RopLogon")?;
+        self.take(1)?;
+        let folders = self.take(FOLDERS * 8)?;
+        self.take(1 + 16 + 2 + 16 + 8 + 8 + 4)?;
+        folders[INBOX * 8..][..8].try_into().map_err(|_| "RopLogon names no inbox".to_owned())
+    }
+
+    /// The answer to RopGetPropertiesSpecific of the owner.
+    fn owner(&mut self) -> Result<String, String> {
+        self.rop(0x07, "RopGetPropertiesSpecific")?;
+        self.row()
     }
 
     /// A row of one string.

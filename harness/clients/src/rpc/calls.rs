@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::octets::{Octets, Short, Written};
 use super::pdu::{EMSMDB, NDR};
+use crate::rop;
 
 pub(super) const DISCONNECT: u16 = 1;
 pub(super) const CONNECT: u16 = 10;
@@ -14,10 +15,8 @@ pub(super) const MAP: u16 = 3;
 /// A session context.
 pub(super) type Session = [u8; 20];
 
-/// PidTagMailboxOwnerName in UTF-16, [MS-OXPROPS].
-const OWNER: u32 = 0x661C_001F;
-/// A handle that the server fills in, [MS-OXCROPS] 2.2.1.
-const UNSET: u32 = 0xFFFF_FFFF;
+/// No other session to be linked with, [MS-OXCRPC] 3.1.4.1.
+const NO_LINK: u32 = 0xFFFF_FFFF;
 /// The longest tower that is read.
 const LONGEST_TOWER: u32 = 1024;
 
@@ -26,7 +25,7 @@ pub(super) fn connect(dn: &str) -> Bytes {
     let mut out = Written::default();
     out.string(dn);
     // ulFlags, ulConMod, cbLimit, ulCpid 1252, ulLcidString, ulLcidSort, ulIcxrLink.
-    for value in [0, 0, 0, 1252, 0x0409, 0x0409, UNSET] {
+    for value in [0, 0, 0, 1252, 0x0409, 0x0409, NO_LINK] {
         out.long(value);
     }
     // usFCanConvertCodePages; rgwClientVersion 15.0.4420.1017, packed as [MS-OXCRPC] 3.1.4.1.3.1 says; no timestamp and no
@@ -47,25 +46,9 @@ pub(super) fn connected(stub: &[u8]) -> Result<Session, String> {
     }
 }
 
-/// EcDoRpcExt2 with RopLogon to the DN's own mailbox and RopGetPropertiesSpecific for its owner.
+/// EcDoRpcExt2 with the ROPs that ask whose the DN's own mailbox is.
 pub(super) fn ask_owner(session: &Session, dn: &str) -> Bytes {
-    let mut rops = Written::default();
-    let name: Vec<u8> = dn.bytes().chain([0]).collect();
-    let length = u16::try_from(name.len()).expect("a DN is short");
-    // RopLogon: handle 0, Private; flags as [MS-OXCSTOR] 2.2.1.1.1 has them for one's own mailbox.
-    rops.put(&[0xFE, 0, 0, 0x01]).u32(0x0100_040C).u32(0).u16(length).put(&name);
-    // RopGetPropertiesSpecific: no limit of size, UTF-16, one tag.
-    rops.put(&[0x07, 0, 0]).u16(0).u16(1).u16(1).u32(OWNER);
-    let rops = rops.done();
-    let size = u16::try_from(rops.len() + 2).expect("two ROPs are short");
-    let mut payload = Written::default();
-    payload.u16(size).put(&rops).u32(UNSET);
-    let payload = payload.done();
-    let length = u16::try_from(payload.len()).expect("two ROPs are short");
-    let mut buffer = Written::default();
-    // RPC_HEADER_EXT: version 0, the last one, neither compressed nor obscured.
-    buffer.u16(0).u16(4).u16(length).u16(length).put(&payload);
-    let buffer = buffer.done();
+    let buffer = rop::log_on_and_ask_owner(dn);
     let length = u32::try_from(buffer.len()).expect("two ROPs are short");
     let mut out = Written::default();
     out.put(session)
@@ -82,33 +65,17 @@ pub(super) fn ask_owner(session: &Session, dn: &str) -> Bytes {
 /// Whose mailbox it is, from the answer: an address.
 pub(super) fn owner(stub: &[u8]) -> Result<String, String> {
     match code(stub, "EcDoRpcExt2")? {
-        0 => early(read_owner(stub), "EcDoRpcExt2")?,
+        0 => rop::owner(early(answer(stub), "EcDoRpcExt2")?),
         code => Err(format!("EcDoRpcExt2 was answered with error {code:#x}")),
     }
 }
 
-fn read_owner(stub: &[u8]) -> Result<Result<String, String>, Short> {
+/// The ROP buffer that came back.
+fn answer(stub: &[u8]) -> Result<&[u8], Short> {
     let mut read = Octets::new(stub);
     read.take(20)?;
     read.long()?;
-    let mut buffer = Octets::new(read.varying()?);
-    buffer.take(8)?;
-    let size = usize::from(buffer.u16()?).checked_sub(2).ok_or(Short)?;
-    let mut rops = Octets::new(buffer.take(size)?);
-    rops.take(2)?;
-    let code = rops.u32()?;
-    if code != 0 {
-        return Ok(Err(format!("RopLogon was answered with error {code:#x}")));
-    }
-    // LogonFlags, 13 folders, ResponseFlags, MailboxGuid, ReplId, ReplGuid, LogonTime, GwartTime, StoreState.
-    rops.take(1 + 13 * 8 + 1 + 16 + 2 + 16 + 8 + 8 + 4)?;
-    rops.take(2)?;
-    let code = rops.u32()?;
-    let flagged = rops.take(1)?[0] != 0;
-    match (code, flagged) {
-        (0, false) => Ok(Ok(rops.wide()?)),
-        (code, _) => Ok(Err(format!("the mailbox names no owner (error {code:#x})"))),
-    }
+    read.varying()
 }
 
 /// EcDoDisconnect.

@@ -54,17 +54,6 @@ impl<'a> Octets<'a> {
         let (_most, _offset, length) = (self.long()?, self.long()?, self.long()?);
         self.take(length as usize)
     }
-
-    /// UTF-16 up to its closing NUL; what is none is shown as such.
-    pub(super) fn wide(&mut self) -> Result<String, Short> {
-        let mut units = vec![];
-        loop {
-            match self.u16()? {
-                0 => return Ok(String::from_utf16_lossy(&units)),
-                unit => units.push(unit),
-            }
-        }
-    }
 }
 
 /// Bytes that are written.
