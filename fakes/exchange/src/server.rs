@@ -93,7 +93,10 @@ impl Server {
             version: facts.version,
             build: facts.build,
             sessions: Sessions::new(facts.version),
-            channels: Arc::default(),
+            channels: Arc::new(match facts.rpc_channel_lifetime {
+                Some(bytes) => Channels::living(bytes.into()),
+                None => Channels::default(),
+            }),
             devices: DeviceState::default(),
             subscriptions: Subscriptions::default(),
             mapi_sessions: Default::default(),

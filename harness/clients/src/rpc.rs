@@ -32,6 +32,8 @@ use tcp::Tcp;
 
 /// The longest answer to a call, all fragments together.
 const LONGEST_ANSWER: usize = 64 * 1024;
+/// How often a client reads until it is asked for another OUT channel: more than one that carries little lasts for.
+const MOST_READS: usize = 64;
 
 /// What carries PDUs of DCE/RPC both ways.
 trait Carrier {
@@ -123,6 +125,9 @@ async fn over_http(
     let mut channels = Channels::new(wire, leg, url, credentials);
     let conversing = async {
         channels.open().await?;
+        if when.does == Action::RenewOutChannel {
+            return converse_on(&mut channels, person).await;
+        }
         let first = converse(&mut channels, person).await?;
         if when.does == Action::RenewChannel && matches!(first.told, Told::Mailbox(_)) {
             channels.renew_in().await?;
@@ -137,15 +142,47 @@ async fn over_http(
 
 /// Binds, connects as the user, reads whose mailbox it is, and leaves it.
 async fn converse(carrier: &mut impl Carrier, person: &Person) -> Result<Ending, Ending> {
-    let useless = |why: String| Ending::useless(0, why);
-    bind(carrier, &EMSMDB).await.map_err(useless)?;
-    let dn = &person.legacy_dn;
-    let session = call(carrier, calls::CONNECT, calls::connect(dn)).await;
-    let session = session.and_then(|stub| calls::connected(&stub)).map_err(useless)?;
-    let owner = call(carrier, calls::EXECUTE, calls::ask_owner(&session, dn)).await;
-    let owner = owner.and_then(|stub| calls::owner(&stub)).map_err(useless)?;
-    call(carrier, calls::DISCONNECT, calls::disconnect(&session)).await.map_err(useless)?;
+    let session = enter(carrier, person).await?;
+    let owner = owner(carrier, &session, person).await?;
+    leave(carrier, &session).await?;
     Ok(mailbox_read(&owner, person))
+}
+
+/// The same, and reads again and again until the proxy has gone over to another OUT channel, and then once more.
+async fn converse_on(channels: &mut Channels<'_, '_>, person: &Person) -> Result<Ending, Ending> {
+    let session = enter(channels, person).await?;
+    for _ in 0..MOST_READS {
+        let on_the_next = channels.has_renewed_out();
+        let owner = owner(channels, &session, person).await?;
+        if on_the_next {
+            leave(channels, &session).await?;
+            return Ok(mailbox_read(&owner, person));
+        }
+    }
+    Err(Ending::useless(0, "the proxy never went over to another OUT channel"))
+}
+
+async fn enter(carrier: &mut impl Carrier, person: &Person) -> Result<calls::Session, Ending> {
+    bind(carrier, &EMSMDB).await.map_err(useless)?;
+    let session = call(carrier, calls::CONNECT, calls::connect(&person.legacy_dn)).await;
+    session.and_then(|stub| calls::connected(&stub)).map_err(useless)
+}
+
+async fn owner(
+    carrier: &mut impl Carrier,
+    session: &calls::Session,
+    person: &Person,
+) -> Result<String, Ending> {
+    let owner = call(carrier, calls::EXECUTE, calls::ask_owner(session, &person.legacy_dn)).await;
+    owner.and_then(|stub| calls::owner(&stub)).map_err(useless)
+}
+
+async fn leave(carrier: &mut impl Carrier, session: &calls::Session) -> Result<(), Ending> {
+    call(carrier, calls::DISCONNECT, calls::disconnect(session)).await.map(drop).map_err(useless)
+}
+
+fn useless(why: String) -> Ending {
+    Ending::useless(0, why)
 }
 
 async fn bind(carrier: &mut impl Carrier, interface: &Interface) -> Result<(), String> {

@@ -124,6 +124,10 @@ pub struct Server {
     /// Exchange 2013. 15 s unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mapi_pending_period: Option<Span>,
+    /// How many bytes an OUT channel of its RPC proxy carries at most: another is asked for when half of it is used up
+    /// ([MS-RPCH] 3.2.2.3.5). 1 GiB unless set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rpc_channel_lifetime: Option<u32>,
     /// The IMAP service: of Client Access, and of Exchange 2013's Mailbox server, which is the back end.
     pub imap: Option<MailService>,
     /// The POP service, likewise.

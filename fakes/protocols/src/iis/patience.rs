@@ -1,11 +1,11 @@
 //! How long IIS waits on a connection: two minutes for a client that says nothing, and less for one that has begun a head
-//! and does not end it.
+//! and does not end it. And what it says before it breaks one off: all that came before the break.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use http_body::{Body, Frame, SizeHint};
@@ -31,8 +31,8 @@ impl Turn {
     }
 
     /// A body with which the server's turn ends.
-    pub fn during<B>(&self, body: B) -> During<B> {
-        During { body, turn: self.clone() }
+    pub fn during<B: Body>(&self, body: B) -> During<B> {
+        During { body, turn: self.clone(), said: false, broken: None }
     }
 
     fn is_servers(&self) -> bool {
@@ -40,19 +40,24 @@ impl Turn {
     }
 }
 
-/// The body of an answer, with whose end the next head may come.
-pub struct During<B> {
+/// The body of an answer, with whose end the next head may come. Where it breaks off, its last piece is on the wire first: an
+/// HTTP library would let it go with the connection.
+pub struct During<B: Body> {
     body: B,
     turn: Turn,
+    /// Whether a piece was given since it was last waited for.
+    said: bool,
+    /// Why it breaks off, once what was said has been sent.
+    broken: Option<B::Error>,
 }
 
-impl<B> Drop for During<B> {
+impl<B: Body> Drop for During<B> {
     fn drop(&mut self) {
         self.turn.0.store(false, Ordering::Relaxed);
     }
 }
 
-impl<B: Body + Unpin> Body for During<B> {
+impl<B: Body<Error: Unpin> + Unpin> Body for During<B> {
     type Data = B::Data;
     type Error = B::Error;
 
@@ -60,7 +65,22 @@ impl<B: Body + Unpin> Body for During<B> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        if let Some(why) = self.broken.take() {
+            return Poll::Ready(Some(Err(why)));
+        }
+        let said = std::mem::take(&mut self.said);
+        match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(Err(why)) if said => {
+                // Whoever is told to wait sends what he has.
+                self.broken = Some(why);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            frame => {
+                self.said = frame.is_some();
+                Poll::Ready(frame)
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
@@ -149,10 +169,36 @@ mod tests {
         server.read_exact(&mut [0; 8]).await.unwrap();
         turn.begins();
         assert_eq!(waits(&mut server).await, (240, None), "a body is its reader's affair");
-        drop(turn.during(()));
+        drop(turn.during(http_body_util::Empty::<bytes::Bytes>::new()));
         assert_eq!(waits(&mut server).await, (240, None), "it has been answered");
         client.write_all(b"GET").await.unwrap();
         server.read_exact(&mut [0; 3]).await.unwrap();
         assert_eq!(waits(&mut server).await, (10, Some(io::ErrorKind::TimedOut)));
+    }
+
+    /// A body that says something and breaks off at once.
+    struct Breaks(bool);
+
+    impl Body for Breaks {
+        type Data = bytes::Bytes;
+        type Error = &'static str;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<bytes::Bytes>, &'static str>>> {
+            let said = std::mem::replace(&mut self.0, true);
+            Poll::Ready(Some(if said { Err("it broke") } else { Ok(Frame::data("last".into())) }))
+        }
+    }
+
+    #[test]
+    fn a_body_that_breaks_off_is_waited_for_between_its_last_piece_and_the_break() {
+        let mut body = Turn::default().during(Breaks(false));
+        let mut polled =
+            || Pin::new(&mut body).poll_frame(&mut Context::from_waker(std::task::Waker::noop()));
+        assert!(matches!(polled(), Poll::Ready(Some(Ok(_)))));
+        assert!(polled().is_pending());
+        assert!(matches!(polled(), Poll::Ready(Some(Err("it broke")))));
     }
 }

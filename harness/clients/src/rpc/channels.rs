@@ -47,6 +47,8 @@ pub(super) struct Channels<'c, 'n> {
     /// OUT channels that are succeeded by another or about to be.
     next_out: Option<(Cookie, Open)>,
     next_in: Option<(Cookie, Open)>,
+    /// How often an OUT channel was succeeded by another.
+    out_renewals: usize,
     /// PDUs of RPC that came and have not been asked for.
     read: BytesMut,
 }
@@ -84,6 +86,7 @@ impl<'c, 'n> Channels<'c, 'n> {
             inward: None,
             next_out: None,
             next_in: None,
+            out_renewals: 0,
             read: BytesMut::new(),
         }
     }
@@ -351,6 +354,7 @@ impl<'c, 'n> Channels<'c, 'n> {
                 (open.exchange.status, open.exchange.reason) = (head.status, head.reason.clone());
                 let body = Body::of(&head);
                 let next = Outward { cookie, open, body, received: 0, told: 0 };
+                self.out_renewals += 1;
                 if let Some(before) = self.out.replace(next) {
                     self.finished(before.open);
                 }
@@ -378,6 +382,11 @@ impl<'c, 'n> Channels<'c, 'n> {
             self.hears().await.map_err(broken)?;
         }
         Ok(())
+    }
+
+    /// Whether the proxy wanted another OUT channel, and has gone over to it.
+    pub(super) fn has_renewed_out(&self) -> bool {
+        self.out_renewals > 0
     }
 
     fn inward(&mut self) -> Result<&mut Inward, String> {

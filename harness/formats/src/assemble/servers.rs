@@ -44,6 +44,7 @@ impl Making<'_> {
                 directories: BTreeMap::new(),
                 outlook_anywhere: None,
                 mapi_pending_period: None,
+                rpc_channel_lifetime: None,
                 imap: None,
                 pop: None,
             };

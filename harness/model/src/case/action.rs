@@ -44,6 +44,9 @@ words! {
     Connect = "connect",
     /// Outlook: connect by Outlook Anywhere, let another IN channel succeed the first, and connect once more.
     RenewChannel = "renew-channel",
+    /// Outlook: connect by Outlook Anywhere, and read until the proxy wanted another OUT channel and has gone over to it, and
+    /// once more.
+    RenewOutChannel = "renew-out-channel",
     /// Mail: sign in, open the inbox and read the first message.
     ReadMail = "read-mail",
     /// Mail: the same, with a command written behind STARTTLS in one piece, which nobody may run (rule X-SEC-7).
@@ -71,7 +74,7 @@ impl When {
 
     /// Whether it is Outlook's mail connection, by MS-RPC.
     pub fn connects(&self) -> bool {
-        matches!(self.does, Action::Connect | Action::RenewChannel)
+        matches!(self.does, Action::Connect | Action::RenewChannel | Action::RenewOutChannel)
     }
 
     /// Whether it says `X-MapiHttpCapability: 1` in Autodiscover: where the case says so, and whoever goes on to MAPI.
@@ -87,6 +90,7 @@ impl Action {
             Action::Send
             | Action::Connect
             | Action::RenewChannel
+            | Action::RenewOutChannel
             | Action::ReadMail
             | Action::PipelineStarttls
             | Action::Idle => return None,
