@@ -8,7 +8,8 @@
 # or that fails, is named and left out: the import says what follows from that.
 param(
     [string] $Folder = 'exports',
-    # A DNS server of the internet, to learn what names lead to outside. Without it they are asked inside alone.
+    # A DNS server of the internet, to learn what names lead to outside (Windows Server 2012 and later have Resolve-DnsName).
+    # Without it they are asked inside alone.
     [string] $ExternalDns = ''
 )
 
@@ -28,22 +29,19 @@ function Export([string] $Cmdlet, [hashtable] $Arguments = @{}) {
     catch { Write-Warning "${Cmdlet}: $_" }
 }
 
-# -ADPropertiesOnly asks the directory and not each server's IIS: it is fast, and is enough but for Outlook Anywhere.
-foreach ($cmdlet in 'Get-ExchangeServer', 'Get-ClientAccessServer', 'Get-ClientAccessArray', 'Get-MailboxDatabase',
-    'Get-OfflineAddressBook', 'Get-AcceptedDomain', 'Get-OutlookAnywhere', 'Get-OwaMailboxPolicy') {
-    $more = @{}
-    # Databases of older versions are left out unless they are asked for.
-    if ($cmdlet -eq 'Get-MailboxDatabase') {
-        foreach ($switch in 'IncludePreExchange2013', 'IncludePreExchange2010') {
-            if ((Get-Command $cmdlet -ErrorAction SilentlyContinue).Parameters.ContainsKey($switch)) { $more = @{ $switch = $true }; break }
-        }
-        $more['Status'] = $true
-    }
-    Export $cmdlet $more
+# Virtual directories are asked of each server's IIS, which takes its time: -ADPropertiesOnly is fast, and leaves out how users sign in.
+foreach ($noun in 'ExchangeServer', 'ClientAccessServer', 'ClientAccessArray', 'OfflineAddressBook', 'AcceptedDomain', 'OutlookAnywhere',
+    'OwaMailboxPolicy', 'OwaVirtualDirectory', 'EcpVirtualDirectory', 'ActiveSyncVirtualDirectory', 'WebServicesVirtualDirectory',
+    'OabVirtualDirectory', 'AutodiscoverVirtualDirectory', 'MapiVirtualDirectory') {
+    Export "Get-$noun"
 }
-foreach ($noun in 'Owa', 'Ecp', 'ActiveSync', 'WebServices', 'Oab', 'Autodiscover', 'Mapi') {
-    Export "Get-${noun}VirtualDirectory" @{ ADPropertiesOnly = $true }
+# Databases of older versions are left out unless they are asked for, and where each is mounted is asked of its server.
+$known = (Get-Command Get-MailboxDatabase).Parameters
+$asked = @{ Status = $true }
+foreach ($older in 'IncludePreExchange2013', 'IncludePreExchange2010') {
+    if ($known -and $known.ContainsKey($older) -and $asked.Count -eq 1) { $asked[$older] = $true }
 }
+Export 'Get-MailboxDatabase' $asked
 
 # Settings of the mail services are each server's own, and whether they run is in no directory.
 $servers = @(Get-ExchangeServer | Where-Object { "$($_.ServerRole)" -match 'ClientAccess|Mailbox' })

@@ -65,7 +65,7 @@ const KNOWN: &[Known] = &[
     known(Cmdlet::AcceptedDomain, "Get-AcceptedDomain", &["AcceptedDomain"]),
     known(Cmdlet::OwaMailboxPolicy, "Get-OwaMailboxPolicy", &["OwaMailboxPolicy"]),
     known(Cmdlet::Service, "Get-Service", &["ServiceController"]),
-    known(Cmdlet::Names, "Names", &["CoexistName"]),
+    known(Cmdlet::Names, "Names.csv", &["CoexistName"]),
 ];
 
 const fn known(cmdlet: Cmdlet, called: &'static str, types: &'static [&'static str]) -> Known {
@@ -296,11 +296,11 @@ fn by_properties(record: &Record) -> Option<Cmdlet> {
 /// `Get-OwaVirtualDirectory.txt`, `2013 owavirtualdirectory.csv`: the cmdlet's noun stands in the file's name.
 fn by_file(record: &Record) -> Option<Cmdlet> {
     let name = record.at.file.rsplit(['/', '\\']).next()?.to_ascii_lowercase();
-    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    KNOWN
-        .iter()
-        .find(|known| letters.contains(&known.called.trim_start_matches("Get-").to_ascii_lowercase()))
-        .map(|k| k.cmdlet)
+    let letters = |text: &str| {
+        text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase()
+    };
+    let noun = |known: &Known| letters(known.called.trim_start_matches("Get-"));
+    KNOWN.iter().find(|known| letters(&name).contains(&noun(known))).map(|known| known.cmdlet)
 }
 
 impl Property {

@@ -144,7 +144,7 @@ fn coexistence_is_read_from_all_formats_at_once() {
     assert_eq!(t.origins["at10cas1/eas"].1, "EAS.txt:55");
     // The head of the file says what was assumed.
     assert!(text.contains("# assumed  oab-2013: the organization mailbox"), "{text}");
-    assert!(text.contains("# missing  Names: "));
+    assert!(text.contains("# missing  Names.csv: "));
     assert!(notes.iter().all(|note| note.kind != Kind::Doubtful), "{notes:#?}");
 }
 

@@ -171,6 +171,21 @@ impl<'t> Facts<'t> {
         some(names, || format!("no Exchange 2013 Mailbox server in {site}"))
     }
 
+    /// Whether each of these takes the Windows sign-in of a server that passes a request on (wire facts 1.4). Of one that
+    /// does not no rule says what comes: it depends on how the front end speaks for its users.
+    pub(crate) fn lets_servers_in(&self, targets: &Position, protocol: Protocol) -> Result<(), Unpredicted> {
+        let takes = |name: &&ServerName| {
+            let server = self.topology.server(name);
+            server.is_some_and(|server| takes_scheme(server, protocol, Scheme::Ticket))
+        };
+        match targets.0.iter().find(|name| !takes(name)) {
+            None => Ok(()),
+            Some(name) => Err(Unpredicted::new(format!(
+                "{name}/{protocol} takes no Windows authentication, by which a server that passes requests on signs in"
+            ))),
+        }
+    }
+
     /// The mailbox's Offline Address Book.
     pub(crate) fn oab(&self) -> Result<&'t OabName, Unpredicted> {
         let none = || Unpredicted::new("the mailbox's database has no Offline Address Book");

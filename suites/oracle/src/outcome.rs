@@ -140,6 +140,16 @@ impl<'a> Walk<'a> {
         let home = || hop(Position(vec![facts.home.clone()]));
         let by = |at, by| Hop { at, by, over: None };
         let taking = Candidates::Taking(protocol);
+        let targets = match outcome {
+            Outcome::ToCas | Outcome::CasWrites => facts.candidates(taking).ok(),
+            Outcome::ViaMailbox2013 => facts.candidates(Candidates::All).ok(),
+            Outcome::ToDistributionPoint => facts.distribution_points(&here.site, taking).ok(),
+            _ => None,
+        };
+        // What Outlook Anywhere's targets take is a condition of its own (CX-OA-6).
+        if let Some(targets) = targets.filter(|_| protocol != Protocol::OutlookAnywhere) {
+            facts.lets_servers_in(&targets, protocol)?;
+        }
         let mut hops = match outcome {
             Outcome::Serve | Outcome::ToActive2013 => vec![home()],
             Outcome::ToCas => vec![by(facts.candidates(taking)?, passed_on_by(here.version)), home()],

@@ -11,9 +11,8 @@ pub(super) fn noted(rows: &Rows, notes: &mut Vec<Note>) {
     let newest = rows.servers.iter().map(|server| server.version).max().unwrap_or(Version::Exchange2007);
     let has_2010 = rows.servers.iter().any(|server| server.version == Version::Exchange2010);
     let enabled = rows.client_access.iter().any(|server| server.anywhere == Some(true));
-    let mail = rows.mail.iter().any(|_| true);
-    let directory =
-        |protocol, follows| (Cmdlet::Directory(protocol), newest >= Version::Exchange2007, follows);
+    let mail = !rows.mail.is_empty();
+    let directory = |protocol, follows| (Cmdlet::Directory(protocol), true, follows);
     let matters = [
         (
             Cmdlet::ClientAccessServer,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use model::topology::{Server, ServerRole};
+use model::topology::{Authentication, Server, ServerRole};
 use model::{HostName, Protocol, ServerName, SiteName, Topology, Version, View};
 
 use super::Finding;
@@ -11,8 +11,13 @@ use super::topology::{client_access, leads, resolves};
 
 /// All of them.
 pub(super) fn findings(t: &Topology) -> Vec<Finding> {
-    [alike_servers_are_set_alike(t), exchange_2007_has_names_of_its_own(t), profiles_name_somebody(t)]
-        .concat()
+    [
+        alike_servers_are_set_alike(t),
+        exchange_2007_has_names_of_its_own(t),
+        profiles_name_somebody(t),
+        targets_take_windows_authentication(t),
+    ]
+    .concat()
 }
 
 fn with_2013(t: &Topology) -> bool {
@@ -130,6 +135,36 @@ fn profiles_name_somebody(t: &Topology) -> Vec<Finding> {
              server that there is"
         );
         found.push(Finding::error(rule, name.as_str(), says));
+    }
+    found
+}
+
+/// A server that passes a request on signs in at the next one by Windows authentication, whatever its user brought (Microsoft's
+/// "Understanding Proxying and Redirection", of Exchange 2007 and 2010). No rule of the book says so of settings.
+fn targets_take_windows_authentication(t: &Topology) -> Vec<Finding> {
+    let front = t.front_end.as_ref().map_or(&t.seat, |front_end| &front_end.server);
+    let here = t.server(front).map(|server| &server.site);
+    let taken = [Authentication::Windows, Authentication::Negotiate];
+    let mut found = vec![];
+    for (name, server) in client_access(t) {
+        let passed_on: &[Protocol] = match (server.version, with_2013(t)) {
+            (Version::Exchange2013, _) => &[],
+            (Version::Exchange2007, _) => &[Protocol::Eas],
+            // Before 2013 a server of the front end's own site is the front end, or one like it.
+            (Version::Exchange2010, false) if Some(&server.site) == here => &[],
+            (Version::Exchange2010, _) => {
+                &[Protocol::Owa, Protocol::Ecp, Protocol::Eas, Protocol::Ews, Protocol::Autodiscover]
+            }
+        };
+        let lacking = passed_on.iter().filter(|protocol| {
+            let directory = server.directory(**protocol);
+            directory.is_some_and(|own| !taken.iter().any(|method| own.authentication.contains(method)))
+        });
+        found.extend(lacking.map(|protocol| {
+            let says = "Windows authentication is off, by which a server that passes requests on to this one signs in: its users \
+                        are refused there. Turn it on beside Basic and forms";
+            Finding::warning("-", format!("{name}/{protocol}"), says)
+        }));
     }
     found
 }

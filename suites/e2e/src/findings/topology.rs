@@ -486,6 +486,26 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_passed_requests_takes_windows_authentication() {
+        let basic = |at: &str| format!("\"{at}\" = {{ authentication = [\"basic\"] }}");
+        assert_eq!(found("coexistence", &basic("cas2010-s3/owa")), ["- cas2010-s3/owa"]);
+        assert_eq!(found("coexistence", &basic("cas2007-s1/eas")), ["- cas2007-s1/eas"]);
+        // Its users are redirected to it, and to the front end nobody passes anything.
+        assert_eq!(found("coexistence", &basic("cas2007-s1/owa")), [] as [&str; 0]);
+        assert_eq!(found("pre-e15", &basic("cas2010-s1/owa")), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_name_that_nobody_answers_is_doubtful() {
+        let name = "\"namespace/webmail.contoso.com\" = { internal = [], external = [] }";
+        assert_eq!(found("coexistence", name), ["TOP-4 webmail.contoso.com"]);
+        assert_eq!(
+            found("coexistence", &name.replace("external = []", "external = [\"cas2013-s1\"]")),
+            [] as [&str; 0]
+        );
+    }
+
+    #[test]
     fn a_certificate_that_is_not_valid_is_doubtful() {
         assert_eq!(found("coexistence", "cas2007-s1 = { certificate = \"expired\" }"), ["CERT-1 cas2007-s1"]);
         assert_eq!(found("coexistence", "cas2007-s1 = { certificate = \"valid\" }"), [] as [&str; 0]);

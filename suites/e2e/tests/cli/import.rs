@@ -90,6 +90,12 @@ fn regions_of_2007_and_2010_are_imported_checked_predicted_and_run() {
                 "lwb-cas10x.ad.litwareinc.com",
                 "was the server removed?",
             ],
+            &[
+                "warning",
+                "LWW-CAS07\\Microsoft-Server-ActiveSync (Default Web Site) (",
+                "virtual directories.txt:",
+                "Windows authentication is off",
+            ],
         ],
         "passed; 2",
     );
@@ -104,7 +110,7 @@ fn coexistence_is_imported_checked_predicted_and_run() {
                 "error",
                 "TOP-3",
                 "AT10CAS1\\Rpc (Default Web Site) (",
-                "OutlookAnywhere.csv:4",
+                "OutlookAnywhere.csv:5",
                 "IISAuthenticationMethods",
             ],
             &["error", "TOP-3", "CH10EX1, outlook-anywhere", "Outlook Anywhere is off"],
@@ -121,6 +127,26 @@ fn coexistence_is_imported_checked_predicted_and_run() {
         ],
         "passed; 3",
     );
+}
+
+#[test]
+fn an_anonymised_organization_is_found_fault_with_and_ends_as_its_original() {
+    let scratch = Scratch::new();
+    let file = scratch.path("somebody.toml");
+    scratch
+        .run(&["import", &exports("coexistence"), "-o", &file, "--anonymise"])
+        .check(0, &["13 servers in 3 sites"]);
+    let says = "CAS2010-1\\Rpc (Default Web Site) (export";
+    scratch
+        .run(&["check", &file])
+        .check(1, &[says, "1 file, 6 errors, 1 warning"])
+        .check_never(&["AT10", "adatum"]);
+    let plain = imported(&scratch, "coexistence");
+    let passed = |file: &str| {
+        let ran = scratch.run(&["e2e", "--ground", "mapped", "--topology", file]);
+        ran.check(0, &["passed;"]).out.split(" in ").next().map(str::to_owned)
+    };
+    assert_eq!(passed(&file), passed(&plain));
 }
 
 #[test]
