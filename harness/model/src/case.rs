@@ -21,6 +21,7 @@ mod scheme;
 mod steps;
 mod told;
 mod wire;
+mod written;
 pub use action::Action;
 pub use finding::{FindingLevel, Finds, Listed};
 pub use opens::Opens;

@@ -281,6 +281,15 @@ fn no_two_cases_of_a_topology_have_the_same_title() {
     }
 }
 
+#[test]
+fn every_case_can_be_written_and_is_read_as_it_was() {
+    for case in cases() {
+        let text = case.written().unwrap_or_else(|error| panic!("{}: {error}", case.id));
+        let again = Case::read(case.id.clone(), &Source::new("written.toml", text));
+        assert_eq!(again.unwrap_or_else(|problem| panic!("{}: {}", case.id, told(&problem))), case);
+    }
+}
+
 fn rules() -> Vec<Rule> {
     read_rules(&source(&suites().join("rules.toml"))).unwrap_or_else(|problem| panic!("{}", told(&problem)))
 }

@@ -155,6 +155,10 @@ pub struct E2e {
     /// An earlier report.json: says what is new, mended or regressed; who seems to have regressed is run twice again, alone.
     #[arg(long, value_name = "FILE")]
     baseline: Option<PathBuf>,
+    /// Finds a smaller topology in which a failed case still fails, and writes both as a suite of its own beside the report; at
+    /// most so many topologies are tried for each of the first three.
+    #[arg(long, value_name = "RUNS", num_args = 0..=1, default_missing_value = "200", requires = "report")]
+    shrink: Option<usize>,
     /// Which rules decide the exit code: result (what a user would notice), or likeness too. The reference is held to both.
     #[arg(long)]
     level: Option<model::rule::Level>,

@@ -18,5 +18,6 @@ mod predicted;
 pub mod publish;
 pub mod run;
 pub mod select;
+mod shrink;
 pub mod suite;
 mod up;

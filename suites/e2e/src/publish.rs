@@ -106,7 +106,7 @@ fn nonce() -> String {
 }
 
 /// A file is whole or not there: written beside, then put in place.
-fn whole(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn whole(path: &Path, text: &str) -> io::Result<()> {
     let beside = path.with_extension("part");
     std::fs::write(&beside, text)?;
     std::fs::rename(&beside, path)

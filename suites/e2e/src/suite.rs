@@ -300,15 +300,25 @@ impl Suite {
         (self.bases.keys().map(String::as_str).collect(), self.overlays.keys().map(String::as_str).collect())
     }
 
+    /// The file of a subject by name or by path.
+    pub(crate) fn subject_file(&self, name: &str) -> PathBuf {
+        match name.ends_with(".toml") || name.contains('/') {
+            true => PathBuf::from(name),
+            false => self.root.join("subjects").join(format!("{name}.toml")),
+        }
+    }
+
+    /// The folder that it was read from.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// A subject by name or by path, with the folder that its paths are relative to.
     ///
     /// # Errors
     /// A name that no file has, or what is wrong in the file.
     pub fn subject(&self, name: &str) -> Result<(Subject, PathBuf), SuiteError> {
-        let path = match name.ends_with(".toml") || name.contains('/') {
-            true => PathBuf::from(name),
-            false => self.root.join("subjects").join(format!("{name}.toml")),
-        };
+        let path = self.subject_file(name);
         let text = std::fs::read_to_string(&path).map_err(|error| {
             if error.kind() == std::io::ErrorKind::NotFound && !name.contains('/') {
                 let known = self.subjects().join(", ");

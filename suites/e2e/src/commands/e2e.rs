@@ -24,12 +24,14 @@ use crate::select::Filter;
 use crate::suite::Suite;
 use again::Again;
 use baseline::Baseline;
+use shrunk::Shrinking;
 
 mod again;
 mod baseline;
 #[cfg(feature = "docker")]
 mod contained;
 mod laid;
+mod shrunk;
 
 pub(super) fn e2e(root: &Path, options: &E2e) -> Exit {
     inner(root, options).unwrap_or_else(|exit| exit)
@@ -69,8 +71,9 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
     let came = runtime.block_on(async {
         let stop = say::interrupted();
         let open = laid::open(&ground, &stop)?;
-        let mut all = Came::default();
-        for round in 0..options.repeat.max(1) as u64 {
+        let (mut all, mut smaller) = (Came::default(), vec![]);
+        let rounds = options.repeat.max(1) as u64;
+        for round in 0..rounds {
             let how = How {
                 seed: seed.wrapping_add(round),
                 jobs: options.jobs,
@@ -112,15 +115,21 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
                     baseline.weigh(&mut all.verdicts, &alone);
                 }
             }
+            if let (Some(tries), Some(report)) = (options.shrink, &options.report)
+                && round + 1 == rounds
+            {
+                smaller = Shrinking { again: &again, report, tries }.all(&all.verdicts).await;
+            }
         }
         open.close().await;
-        Ok(all)
+        Ok((all, smaller))
     });
-    let mut came = came?;
+    let (mut came, smaller) = came?;
     came.ending.held = options.subject.as_ref().map(|_| suite.cases.len());
     let times = if options.subject.is_some() { 1 } else { options.repeat.max(1) };
     came.ending.floor = filter.is_open().then_some(suite.floor).map(|floor| floor.saturating_mul(times));
-    let ran = Ran { seed, among: filter.among, came, work: &work, predicted, baseline: baseline.as_ref() };
+    let ran =
+        Ran { seed, among: filter.among, came, work: &work, predicted, baseline: baseline.as_ref(), smaller };
     Ok(report(&suite, &ground, options, ran))
 }
 
@@ -260,13 +269,15 @@ struct Ran<'a> {
     work: &'a [Work],
     predicted: Predicted,
     baseline: Option<&'a Baseline>,
+    /// What `--shrink` found, in lines.
+    smaller: Vec<String>,
 }
 
 fn report(
     suite: &Suite,
     ground: &Ground,
     options: &E2e,
-    Ran { seed, among, came, work, predicted, baseline }: Ran<'_>,
+    Ran { seed, among, came, work, predicted, baseline, smaller }: Ran<'_>,
 ) -> Exit {
     let level = level(options);
     let gates = |verdict: &Verdict| exit::gates(&suite.rules, level, verdict);
@@ -343,6 +354,10 @@ fn report(
         return if exit == Exit::AsExpected { Exit::Broken } else { exit };
     }
     println!("  report     {}", folder.join("report.html").display());
+    for line in smaller {
+        let label = if line.starts_with(' ') { "" } else { "shrunk" };
+        println!("  {label:<10} {line}");
+    }
     exit
 }
 

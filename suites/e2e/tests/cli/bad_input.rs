@@ -226,6 +226,8 @@ fn a_deviation_that_excuses_nothing_is_refused(
 #[case(&["predict", "./nowhere.toml"], &["./nowhere.toml: No such file"])]
 #[case(&["explain", "nothing"], &["`nothing` is no case, rule or defect; `coexist list cases|rules|defects`"])]
 #[case(&["list", "birds"], &["cases, rules, topologies, subjects, features, defects"])]
+#[case(&["e2e", "--shrink"], &["--report <DIR>"])]
+#[case(&["e2e", "--shrink", "many", "--report", "out"], &["--shrink"])]
 #[case(&["e2e", "--colour"], &["unexpected argument '--colour'"])]
 fn a_wrong_word_on_the_command_line_is_refused_with_a_right_one(
     #[case] args: &[&str],

@@ -23,6 +23,7 @@ mod print;
 mod reports;
 mod scratch;
 mod seat;
+mod shrink;
 mod signals;
 mod up;
 mod vacuous;

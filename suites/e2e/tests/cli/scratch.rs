@@ -114,6 +114,12 @@ impl Scratch {
         scratch
     }
 
+    /// With the suites in this folder from now on.
+    pub(crate) fn with_suites(mut self, folder: &str) -> Scratch {
+        self.suites = PathBuf::from(folder);
+        self
+    }
+
     /// With a variable that `coexist` finds in its environment.
     pub(crate) fn with_env(mut self, name: &'static str, value: &str) -> Scratch {
         self.env.push((name, value.to_owned()));
