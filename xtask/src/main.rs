@@ -26,6 +26,8 @@ Runs the suite (built and replaced by the binary `coexist`; `cargo xtask COMMAND
   explain    a case, rule or defect: what, why, source, hops, how to run it
   check      topologies, cases, subjects: what is wrong or doubtful in them
   predict    the oracle's legs for every mailbox, client and view of a topology
+  import     a topology of what administrators export from Exchange
+  export     a topology as a Compose file or as Kubernetes manifests
   mutants    each defect of the reference must be caught; prints who caught it
   bench      ratios, measured side by side in one run
 

@@ -5,6 +5,8 @@
 //! given other names where that is wanted (`anonymise`), and become a topology (`assemble`). What was missing, left out
 //! or assumed on the way is noted, and stands at the head of the file too.
 //!
+//! The other way, a lab is written down for those who run containers (`manifests`).
+//!
 //! Absent: mailboxes and what is in them. No export has them; one user stands for those of all databases that are alike.
 
 mod anonymise;
@@ -14,6 +16,7 @@ mod cmdlet;
 mod csv;
 mod encoding;
 mod list;
+pub mod manifests;
 mod note;
 mod reading;
 mod record;

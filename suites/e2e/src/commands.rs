@@ -18,11 +18,13 @@ mod doctor;
 mod e2e;
 mod exec;
 mod explain;
+mod export;
 mod import;
 mod init;
 mod list;
 mod merge;
 mod mutants;
+mod positions;
 mod predict;
 mod random;
 mod refer;
@@ -94,6 +96,8 @@ enum Command {
     },
     /// Makes a topology of what administrators export from Exchange, and says what is missing and what it assumed.
     Import(import::Import),
+    /// Writes a topology as a Compose file or as Kubernetes manifests with the released image.
+    Export(export::Export),
     /// Writes a subject file and its template for a new proxy, every variable a comment in them.
     Init(init::Init),
     /// Looks at a subject in its seat, line by line, each with a hint.
@@ -333,6 +337,7 @@ pub fn run(cli: Cli) -> Exit {
         Command::Report { what } => merge::reports(&root, &what),
         Command::Bench { names, rounds } => bench::bench(&root, &names, rounds),
         Command::Import(options) => import::import(&options),
+        Command::Export(options) => export::export(&root, &options),
         Command::Init(options) => init::init(&options),
         Command::Doctor(options) => doctor::doctor(&root, &options),
         Command::Canary(options) => canary::canary(&options),

@@ -131,7 +131,7 @@ fn read(path: &Path) -> std::io::Result<Export> {
 }
 
 /// A file is whole or not there: written beside, then put in place.
-fn whole(path: &Path, text: &str, replace: bool) -> std::io::Result<()> {
+pub(super) fn whole(path: &Path, text: &str, replace: bool) -> std::io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
     let written = std::fs::File::create_new(&beside).and_then(|mut file| {

@@ -2,16 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use docker::{Mount, Positions, Wanted};
-use model::case::{Case, Steering};
+use docker::{Mount, Wanted};
+use model::case::Case;
 use model::subject::Subject;
 
 use super::{E2e, every_filter_matches, failed_in, filter, say, work};
-use crate::commands::LAID;
+use crate::commands::{LAID, positions};
 use crate::exit::Exit;
 use crate::predicted;
 use crate::run::Work;
-use crate::suite::Suite;
 
 /// Runs the suite in containers.
 pub(super) fn e2e(root: &Path, options: &E2e) -> Exit {
@@ -37,9 +36,10 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
         let says = "an image of one file needs the static binary: `cargo xtask e2e --host docker` builds it";
         return Err(bad_input(says));
     }
+    let cases: Vec<&Case> = work.iter().flat_map(|work| &work.cases).map(|case| &**case).collect();
     let wanted = Wanted {
         binary,
-        positions: positions(&suite, &work)?,
+        positions: positions::of(&suite, &cases)?,
         arguments: arguments(root, options)?,
         env: environment(),
         mounts: mounts(root, options, &work)?,
@@ -61,21 +61,6 @@ fn fits(subject: &Subject) -> Result<(), Exit> {
             subject.name
         ))),
     }
-}
-
-/// One container for each position of every lab that these cases need.
-fn positions(suite: &Suite, work: &[Work]) -> Result<Positions, Exit> {
-    let cases: Vec<&Case> = work.iter().flat_map(|work| &work.cases).map(|case| &**case).collect();
-    let played = cases.iter().filter(|case| case.finds.is_none());
-    let topologies: Result<Vec<_>, _> = played.map(|case| suite.topology_of(case)).collect();
-    let topologies = topologies.map_err(|error| say::suite_error(&error))?;
-    let moves = |case: &&Case| {
-        case.steps
-            .iter()
-            .flat_map(|step| &step.before)
-            .any(|steering| Steering::moves_address(steering).is_some())
-    };
-    Positions::of(topologies.iter().map(|topology| &**topology), cases.iter().any(moves)).map_err(bad_input)
 }
 
 /// What the inner half is told: the same, with paths that are the same in its container.
