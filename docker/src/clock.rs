@@ -1,6 +1,6 @@
 //! The only clock of this crate: limits, and the time as an engine counts it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long an engine may take to say that it is there.
 pub(crate) const GREETING: Duration = Duration::from_secs(10);
@@ -13,6 +13,16 @@ pub(crate) const SURELY_OVER: Duration = Duration::from_secs(600);
 
 /// An image of another build may be about to be used for as long after it was made.
 pub(crate) const SURELY_UNUSED: Duration = Duration::from_secs(600);
+
+/// Paces attempts at what the engine refuses for a moment and says nothing of when that is over.
+pub(crate) fn attempts() -> tokio::time::Interval {
+    tokio::time::interval(Duration::from_millis(50))
+}
+
+/// This moment, to say later how long something took.
+pub(crate) fn began() -> Instant {
+    Instant::now()
+}
 
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {

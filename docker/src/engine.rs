@@ -195,14 +195,29 @@ impl Engine {
             .map_err(|error| refused(format!("remove the container {name}"), error))
     }
 
-    /// Removes a network; one that is gone is removed.
+    /// Removes a network; one that is gone is removed. A container's end stays on it for a moment after the container is gone.
     pub(crate) async fn remove_network(&self, name: &str) -> Result<(), HostError> {
-        gone(self.0.remove_network(name).await)
-            .map_err(|error| refused(format!("remove the network {name}"), error))
+        let mut attempts = clock::attempts();
+        let mut removed = Ok(());
+        let tried = async {
+            loop {
+                attempts.tick().await;
+                removed = gone(self.0.remove_network(name).await);
+                if !removed.as_ref().is_err_and(still_used) {
+                    return;
+                }
+            }
+        };
+        within(clock::FAREWELL, tried).await;
+        removed.map_err(|error| refused(format!("remove the network {name}"), error))
     }
 }
 
-fn mount(mount: &crate::run::Mount) -> testcontainers::bollard::models::Mount {
+fn still_used(error: &Error) -> bool {
+    matches!(error, Error::DockerResponseServerError { message, .. } if message.contains("active endpoints"))
+}
+
+pub(crate) fn mount(mount: &crate::run::Mount) -> testcontainers::bollard::models::Mount {
     testcontainers::bollard::models::Mount {
         source: Some(mount.from.display().to_string()),
         target: Some(mount.to.display().to_string()),

@@ -18,6 +18,8 @@ mod image;
 mod reap;
 #[cfg(feature = "engine")]
 mod run;
+#[cfg(feature = "engine")]
+mod subject;
 
 #[cfg(feature = "engine")]
 pub use engine::{Engine, HostError};

@@ -7,10 +7,11 @@ use std::pin::Pin;
 
 use lab::clock::within;
 use lab::ground::Layout;
-use lab::host::Door;
+use lab::host::{Door, start_images};
 use model::ServerName;
 use testcontainers::bollard::container::LogOutput;
 use testcontainers::bollard::errors::Error;
+use testcontainers::bollard::models::ContainerWaitResponse;
 use testcontainers::bollard::query_parameters::{
     AttachContainerOptionsBuilder, KillContainerOptionsBuilder, WaitContainerOptions,
 };
@@ -22,10 +23,13 @@ use crate::clock;
 use crate::engine::{Container, Engine, HostError, Networks, OWNER, RUN, deepest, refused};
 use crate::owner::Owner;
 use crate::reap::{FOLDERS, OWNED_BY, reap_folders};
+use crate::subject::Subjects;
 use crate::{Addresses, Positions};
 
 /// Where the run's folder is in every container: the door, the labs' folders, where everybody is.
 pub const FOLDER: &str = "/coexist-run";
+/// What of the run's folder here is that one.
+const SHARED: &str = "run";
 /// The file there that says where everybody is.
 pub const LAYOUT: &str = "/coexist-run/layout.json";
 /// The runner's container, beside those that are called after servers.
@@ -93,11 +97,35 @@ impl Run<'_> {
             self.folder.lay_out(&addresses.layout)?;
             self.containers(&wanted, &addresses.layout, &image, &labels, &networks).await
         };
+        let began = clock::began();
+        let mut brought_up = std::pin::pin!(brought_up);
         tokio::select! {
-            () = stop.cancelled() => return Ok(INTERRUPTED),
-            up = brought_up => up?,
+            up = &mut brought_up => up?,
+            () = stop.cancelled() => {
+                // What the engine was asked for is made all the same, and must be there to be taken away.
+                within(clock::FAREWELL, brought_up).await;
+                return Ok(INTERRUPTED);
+            }
         }
-        self.relay(stop).await
+        let containers = wanted.positions.names().count() + 1;
+        eprintln!("coexist: {containers} containers made in {:.1} s", began.elapsed().as_secs_f64());
+        let subjects = Subjects {
+            engine: self.engine.clone(),
+            run: self.name.to_owned(),
+            labels: labels.clone(),
+            folder: self.folder.0.join(SHARED),
+            resolver: self.folder.resolver(),
+        };
+        let (door, over) = (self.folder.0.join(SHARED).join(Door::SOCKET), CancellationToken::new());
+        let images = tokio::spawn({
+            let over = over.clone();
+            async move { start_images(&door, subjects, over).await }
+        });
+        let said = self.relay(stop).await;
+        over.cancel();
+        // A runner that ended was not understood any more: its own exit code says why.
+        drop(images.await);
+        said
     }
 
     /// Claims a pair of networks: the engine refuses one whose addresses another one has.
@@ -227,11 +255,17 @@ impl Run<'_> {
         }
         let runner = self.called(RUNNER);
         let mut waiting = std::pin::pin!(self.engine.0.wait_container(&runner, None::<WaitContainerOptions>));
-        match waiting.next().await {
-            Some(Ok(ended)) => Ok(code(ended.status_code)),
-            Some(Err(Error::DockerContainerWaitError { code: ended, .. })) => Ok(code(ended)),
-            Some(Err(error)) => Err(gone(deepest(&error))),
-            None => Err(gone("it does not say how the run ended".to_owned())),
+        let waited = waiting.next().await;
+        match waited {
+            Some(Err(error)) if !matches!(error, Error::DockerContainerWaitError { .. }) => {
+                Err(gone(deepest(&error)))
+            }
+            other => match other.and_then(ended) {
+                // One that was killed did not last.
+                Some(KILLED | CRASHED) => Ok(BROKEN),
+                Some(code) => Ok(code),
+                None => Err(gone("it does not say how the run ended".to_owned())),
+            },
         }
     }
 
@@ -244,12 +278,19 @@ impl Run<'_> {
 /// The exit code of a run that was interrupted.
 const INTERRUPTED: u8 = 130;
 
-/// What a container's end comes to: one that was killed did not last.
-fn code(status: i64) -> u8 {
-    match u8::try_from(status) {
-        Ok(137 | 139) | Err(_) => 4,
-        Ok(code) => code,
-    }
+const BROKEN: u8 = 4;
+/// 128 and the number of KILL, and of SEGV.
+const KILLED: u8 = 137;
+const CRASHED: u8 = 139;
+
+/// The exit code of a container that has ended; none where the engine does not know.
+pub(crate) fn ended(waited: Result<ContainerWaitResponse, Error>) -> Option<u8> {
+    let code = match waited {
+        Ok(ended) => ended.status_code,
+        Err(Error::DockerContainerWaitError { code, .. }) => code,
+        Err(_) => return None,
+    };
+    u8::try_from(code).ok()
 }
 
 /// The run's folder on this machine, which every container of it sees. Removed when dropped.
@@ -264,14 +305,14 @@ impl Folder {
         let path = &folder.0;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(file(path))?;
         folder.write(OWNED_BY, &owner.to_string())?;
-        std::fs::create_dir(path.join("run")).map_err(file(path))?;
+        std::fs::create_dir(path.join(SHARED)).map_err(file(path))?;
         Ok(folder)
     }
 
     /// Where everybody is, and whom they ask for names.
     fn lay_out(&self, layout: &Layout) -> Result<(), HostError> {
         let text = serde_json::to_string(layout).unwrap_or_default();
-        self.write("run/layout.json", &text)?;
+        self.write(&format!("{SHARED}/layout.json"), &text)?;
         // The engine's own resolver would answer first, and leak names of containers.
         self.write(
             "resolv.conf",
@@ -285,9 +326,11 @@ impl Folder {
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        let resolver =
-            Mount { from: self.0.join("resolv.conf"), to: "/etc/resolv.conf".into(), read_only: true };
-        vec![Mount { from: self.0.join("run"), to: FOLDER.into(), read_only: false }, resolver]
+        vec![Mount { from: self.0.join(SHARED), to: FOLDER.into(), read_only: false }, self.resolver()]
+    }
+
+    fn resolver(&self) -> Mount {
+        Mount { from: self.0.join("resolv.conf"), to: "/etc/resolv.conf".into(), read_only: true }
     }
 }
 

@@ -5,10 +5,16 @@
 //! recorded when the answer has come back.
 
 mod door;
+mod images;
 mod orders;
 mod station;
 
 pub use door::Door;
 pub(crate) use door::{Books, Station};
+pub(crate) use images::ENGINE;
+pub use images::{Contained, End, Images, start_images};
 pub(crate) use orders::{Dictation, Order, Post, Program};
 pub use station::{StationError, take_places};
+
+#[cfg(test)]
+mod tests;

@@ -106,6 +106,12 @@ pub enum LabError {
         /// What it says, or what is wrong with it.
         why: String,
     },
+    /// No image can be started.
+    #[error("no image can be started: {why}")]
+    Engine {
+        /// Why.
+        why: String,
+    },
     /// A whole round of pings that did not come.
     #[error("no health round within {within:?}: {missing}")]
     NoHealthRound {
@@ -228,7 +234,15 @@ impl Lab {
             Some(planes) => {
                 let books =
                     Books { ledger: plan.ledger.clone(), directory: directory.clone(), names: names.clone() };
-                Servers::There(Stationed::start(planes.clone(), books, &tools, &posts, &misbehaves).await?)
+                match Stationed::start(planes.clone(), books, &tools, &posts, &misbehaves).await {
+                    Ok(stationed) => Servers::There(stationed),
+                    Err(error) => {
+                        // The next lab opens its doors at the same addresses.
+                        stop.cancel();
+                        join(&mut tasks).await;
+                        return Err(error);
+                    }
+                }
             }
             None => {
                 let world = world(&plan.ledger, &directory, &authority, &names, block.dials(), misbehaves);

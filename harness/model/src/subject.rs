@@ -115,11 +115,11 @@ impl Subject {
         if subject.contract != 1 {
             return wrong(&["contract"], "this is the contract of version 1", "contract = 1");
         }
-        if subject.run.command.is_empty() {
+        if subject.run.command.is_empty() && subject.run.image.is_none() {
             return wrong(
                 &["run", "command"],
                 "there is nothing to start",
-                "command = [\"./my-proxy\", \"--config\", \"{work}/my-proxy.json\"]",
+                "command = [\"./my-proxy\", \"--config\", \"{work}/my-proxy.json\"], or image = \"my-proxy:dev\"",
             );
         }
         for (place, text) in subject.run.texts() {

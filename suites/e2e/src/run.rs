@@ -485,7 +485,8 @@ impl State {
     }
 
     fn again(&self, case: &CaseId) -> String {
-        again(&self.suite, case, &self.how)
+        let host = if self.ground.planes().is_some() { " --host docker" } else { "" };
+        again(&self.suite, case, &self.how) + host
     }
 }
 

@@ -75,6 +75,8 @@ pub(crate) struct Dictation {
 /// A subject's program, ready to be started.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Program {
+    /// The image whose container it is to be in, beside that of a server.
+    pub(crate) image: Option<(String, ServerName)>,
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<String>,
     pub(crate) env: Vec<(String, String)>,

@@ -48,9 +48,7 @@ pub enum StationError {
 /// # Errors
 /// No door, or a line that breaks.
 pub async fn take_places(door: &Path, name: &str, stop: CancellationToken) -> Result<(), StationError> {
-    let mut stream = reach(door)
-        .await
-        .map_err(|error| StationError::NoDoor { door: door.display().to_string(), error })?;
+    let mut stream = reach(door).await?;
     line::write(&mut stream, &Opening::Station(name.to_owned())).await?;
     let (mut read, write) = stream.into_split();
     let mut station = Station { door, says: Arc::new(Mutex::new(write)), place: None, subject: None };
@@ -78,7 +76,7 @@ pub async fn take_places(door: &Path, name: &str, stop: CancellationToken) -> Re
 }
 
 /// The runner may start later than its servers do.
-async fn reach(door: &Path) -> io::Result<UnixStream> {
+pub(super) async fn reach(door: &Path) -> Result<UnixStream, StationError> {
     let mut attempts = clock::attempts();
     let reached = clock::within(clock::STATION_REPORTS, async {
         loop {
@@ -88,7 +86,9 @@ async fn reach(door: &Path) -> io::Result<UnixStream> {
             }
         }
     });
-    reached.await.ok_or_else(|| io::ErrorKind::TimedOut.into())
+    let too_late =
+        || StationError::NoDoor { door: door.display().to_string(), error: io::ErrorKind::TimedOut.into() };
+    reached.await.ok_or_else(too_late)
 }
 
 struct Station<'a> {

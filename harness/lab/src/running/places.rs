@@ -56,7 +56,13 @@ impl Lab {
             })
             .transpose()?;
         let start = async |place: Option<Place>| match place {
-            Some(place) => self.seat(place)?.start().await.map(Some).map_err(LabError::from),
+            Some(place) => {
+                let mut seat = self.seat(place)?;
+                if seat.subject.run.image.is_some() && seat.station.is_some() {
+                    seat.station = self.machines.engine().await?;
+                }
+                seat.start().await.map(Some).map_err(LabError::from)
+            }
             None => Ok(None),
         };
         // Beside one another: a proxy that asks at its start whether anybody is behind it asks again soon.

@@ -157,6 +157,14 @@ impl Servers {
         }
     }
 
+    /// Who starts subjects that are images.
+    pub(super) async fn engine(&self) -> Result<Option<std::sync::Arc<crate::host::Station>>, LabError> {
+        match self {
+            Servers::Here(_) => Ok(None),
+            Servers::There(stationed) => stationed.engine().await.map(Some),
+        }
+    }
+
     /// Waits for every server to end. A panic of one is raised again.
     pub(super) async fn join(self) {
         match self {

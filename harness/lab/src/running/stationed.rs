@@ -41,7 +41,7 @@ pub(super) fn laid_out(
 }
 
 impl Stationed {
-    /// Has every server take up its place. When it returns, each listens.
+    /// Has every server take up its place. When it returns, each listens; or none does any more.
     pub(super) async fn start(
         planes: Arc<Planes>,
         books: Books,
@@ -52,7 +52,7 @@ impl Stationed {
         let facts = books.directory.copy();
         let lab = planes.door().lays_open(books);
         let mut stationed = Stationed {
-            planes: planes.clone(),
+            planes,
             lab,
             stations: BTreeMap::new(),
             told: Faults::default(),
@@ -62,25 +62,39 @@ impl Stationed {
         for (at, script) in &misbehaves.scripts {
             stationed.told.set(at.clone(), script.clone());
         }
+        match stationed.take_up(tools, taken, &facts, misbehaves).await {
+            Ok(()) => Ok(stationed),
+            Err(error) => {
+                stationed.leave().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn take_up(
+        &mut self,
+        tools: &Tools<'_>,
+        taken: &[Taken<'_>],
+        facts: &directory::far::Facts,
+        misbehaves: &Misbehaviour,
+    ) -> Result<(), LabError> {
+        let planes = self.planes.clone();
         for name in tools.topology.positions() {
-            stationed.stations.insert(name.clone(), reported(&planes, name, name.as_str()).await?);
+            self.stations.insert(name.clone(), reported(&planes, name, name.as_str()).await?);
         }
         let mut orders = vec![];
         for post in taken {
             let place = &tools.addresses[post.name];
-            orders.push((
-                stationed.stations[post.name].clone(),
-                stationed.post(tools, post, place, &facts, misbehaves)?,
-            ));
+            let station = self.stations[post.name].clone();
+            orders.push((station, self.post(tools, post, place, facts, misbehaves)?));
             if let Some(place) = planes.layout().elsewhere.as_ref().filter(|_| post.moves) {
                 let station = reported(&planes, post.name, Layout::ELSEWHERE).await?;
-                orders.push((station.clone(), stationed.post(tools, post, place, &facts, misbehaves)?));
-                stationed.elsewhere.insert(post.name.clone(), place.clone());
-                *stationed.moving() = Some((post.name.clone(), station));
+                orders.push((station.clone(), self.post(tools, post, place, facts, misbehaves)?));
+                self.elsewhere.insert(post.name.clone(), place.clone());
+                *self.moving() = Some((post.name.clone(), station));
             }
         }
-        stationed.all(orders).await?;
-        Ok(stationed)
+        self.all(orders).await
     }
 
     fn post(
@@ -194,6 +208,12 @@ impl Stationed {
     /// A position's container.
     pub(super) fn station(&self, position: &ServerName) -> Option<Arc<Station>> {
         self.stations.get(position).cloned()
+    }
+
+    /// Who starts subjects that are images.
+    pub(super) async fn engine(&self) -> Result<Arc<Station>, LabError> {
+        let station = self.planes.door().station(crate::host::ENGINE).await;
+        station.map_err(|why| LabError::Engine { why })
     }
 
     /// Has every server leave its place.

@@ -31,8 +31,21 @@ impl Launch {
         log: &Path,
     ) -> Result<Launch, SeatError> {
         let subject = &seat.subject.name;
+        if let (Some(station), Some(image)) = (&seat.station, &seat.subject.run.image) {
+            let mut words = words.into_iter();
+            let program = Program {
+                image: Some((image.clone(), seat.facts.seat.server.clone())),
+                program: words.next().unwrap_or_default().into(),
+                arguments: words.collect(),
+                env,
+                work: seat.work.clone(),
+                log: log.to_owned(),
+            };
+            return Ok(Launch { program, wrap: &[], station: Some(station.clone()) });
+        }
         let Some((program, arguments)) = words.split_first() else {
-            let why = "run.command is empty".to_owned();
+            let why =
+                "it is an image, and here servers are no containers; run it with --host docker".to_owned();
             return Err(SeatError::NoProgram { subject: subject.clone(), looked_up: "nothing".into(), why });
         };
         let program = find(program, &seat.folder).map_err(|(looked_up, why)| SeatError::NoProgram {
@@ -41,6 +54,7 @@ impl Launch {
             why,
         })?;
         let program = Program {
+            image: None,
             program,
             arguments: arguments.to_vec(),
             env,

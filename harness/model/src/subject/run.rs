@@ -12,8 +12,13 @@ use crate::protocol::words;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Run {
-    /// Program and arguments; `{work}` and the other variables are filled in.
+    /// Program and arguments; `{work}` and the other variables are filled in. Beside `image` it is what is run in that, in place
+    /// of what the image would run itself.
+    #[serde(default)]
     pub command: Vec<String>,
+    /// The image that it is started from where servers are containers: `my-proxy:dev`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     /// Templates that are rendered into its work folder.
     #[serde(default)]
     pub files: Vec<Template>,

@@ -58,6 +58,16 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
     let filter = filter(options)?;
     every_filter_matches(&suite, options)?;
     let work = work(&suite, options, &filter)?;
+    if options.host == Host::InProcess
+        && let Some((subject, _)) =
+            work.iter().map(|work| &work.subject).find(|(subject, _)| subject.run.command.is_empty())
+    {
+        say::error(format!(
+            "subject {}: it is an image, and here servers are no containers: --host docker",
+            subject.name
+        ));
+        return Err(Exit::BadInput);
+    }
     let mut baseline = options.baseline.as_deref().map(Baseline::read).transpose().map_err(|says| {
         say::error(says);
         Exit::BadInput

@@ -189,6 +189,19 @@ fn a_wrong_subject_is_refused_at_its_line(#[case] right: &str, #[case] wrong: &s
     ended.check(2, says).check(2, &[&place]);
 }
 
+#[test]
+fn a_subject_that_is_an_image_alone_is_refused_where_servers_are_no_containers() {
+    let scratch = Scratch::new();
+    let text = subject("[\"sleep\", \"60\"]", "").replacen(
+        "command = [\"sleep\", \"60\"]",
+        "image = \"my-proxy:dev\"",
+        1,
+    );
+    let file = scratch.write("stub.toml", &text);
+    let ended = scratch.run(&["e2e", "--ground", "mapped", "--subject", &file]);
+    ended.check(2, &["subject stub: it is an image", "--host docker"]);
+}
+
 #[rstest]
 #[case("coexistence/owa/nobody", "", "2027-03-01", &["names no case", "`coexist list cases`"])]
 #[case("coexistence/owa/red", ", until = 2027-03-01", "2027-03-02", &["is past its day", "issue 12"])]

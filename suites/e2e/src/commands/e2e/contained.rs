@@ -56,11 +56,32 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
 fn fits(subject: &Subject) -> Result<(), Exit> {
     match subject.run.command.first().map(String::as_str) {
         Some("{coexist}") => Ok(()),
-        _ => Err(bad_input(format!(
-            "subject {}: containers seat our own reference alone for now; run it with --host in-process",
-            subject.name
-        ))),
+        _ if subject.run.image.is_some() => Ok(()),
+        _ => Err(bad_input(no_image(subject))),
     }
+}
+
+/// What is to be done about a subject that is a program of this machine.
+fn no_image(subject: &Subject) -> String {
+    let words = &subject.run.command;
+    let program = words.first().map_or("my-proxy", String::as_str);
+    let file = program.rsplit('/').next().unwrap_or(program);
+    let tag = format!("{}:dev", subject.name);
+    let (image, path) = match program.contains('/') {
+        true => (format!("  FROM debian:stable-slim\n  COPY {program} /{file}\n"), format!("/{file}")),
+        false => (
+            format!("  FROM debian:stable-slim\n  RUN apt-get update && apt-get install -y {file}\n"),
+            file.to_owned(),
+        ),
+    };
+    let there: Vec<&str> =
+        std::iter::once(path.as_str()).chain(words.iter().skip(1).map(String::as_str)).collect();
+    format!(
+        "subject {name}: it has a command only, and a container holds nothing of this machine. Make an image of it with a \
+         Dockerfile like this one, `docker build -t {tag} .`:\n\n{image}\nand name it in its file, beside what is run in it:\n\n  \
+         [run]\n  image = \"{tag}\"\n  command = {there:?}\n",
+        name = subject.name
+    )
 }
 
 /// What the inner half is told: the same, with paths that are the same in its container.
@@ -95,7 +116,7 @@ fn arguments(root: &Path, options: &E2e) -> Result<Vec<String>, Exit> {
     for (name, value) in [
         ("view", view.map(|view| view.to_string())),
         ("seed", seed.map(|seed| format!("{seed:x}"))),
-        ("shard", shard.map(|(part, parts)| format!("{part}/{parts}"))),
+        ("shard", shard.map(|shard| shard.to_string())),
         ("level", level.map(|level| level.to_string())),
         ("today", today.as_ref().map(ToString::to_string)),
         ("jobs", Some(jobs.to_string())),
