@@ -104,6 +104,7 @@ fn arguments(root: &Path, options: &E2e) -> Result<Vec<String>, Exit> {
         level,
         ground: _,
         today,
+        shrink,
     } = options;
     let mut words = vec!["e2e".to_owned(), "--host".to_owned(), format!("{LAID}{}", docker::LAYOUT)];
     words.extend(["--suites".to_owned(), absolute(root)?.display().to_string()]);
@@ -132,6 +133,7 @@ fn arguments(root: &Path, options: &E2e) -> Result<Vec<String>, Exit> {
     if let Some(subject) = subject {
         say("subject", named_or_at(subject)?);
     }
+    words.extend(shrink.map(|cases| format!("--shrink={cases}")));
     if *isolate {
         words.push("--isolate".to_owned());
     }
