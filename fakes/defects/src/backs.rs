@@ -186,7 +186,8 @@ impl Spoiled {
         was
     }
 
-    /// Keeps the body, so that a request whose connection broke can be sent once more.
+    /// Keeps the body of a POST, so that it can be sent once more where the connection broke. What need not end before its
+    /// answer, an IN channel, is no POST and is passed on as it comes.
     async fn again(
         &self,
         passage: &Passage,
@@ -194,6 +195,9 @@ impl Spoiled {
         to: SocketAddr,
         request: Request<Flow>,
     ) -> Result<Response<Flow>, BackError> {
+        if request.method() != Method::POST {
+            return self.truth.send(passage, lane, to, request).await;
+        }
         let (head, body) = request.into_parts();
         let body: Bytes = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
         let once = || {
