@@ -34,7 +34,7 @@ Runs the suite (built and replaced by the binary `coexist`; `cargo xtask COMMAND
 Looks after this tree:
   tidy       refuses what the style forbids and the compiler cannot see
   ci         runs .ci/run, as the CI system does
-  dist       target/dist/coexist: the binary as one static file, and its SHA-256
+  dist       target/dist: the binary as one static file, an archive, the image, and the SHA-256 of each
   help       this text
 
 Any other command is passed to `coexist` too, which says so if it has none of that name.
