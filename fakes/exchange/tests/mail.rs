@@ -87,6 +87,8 @@ impl Lab {
         let case = Opener::Client("coexistence/imap/red".parse().unwrap());
         let mut client = self.ledger.dial(self.at.ip(), self.at, case).await.unwrap();
         client.write_all(says).await.unwrap();
+        // It says no more, and need not be waited for; a server that has had enough has closed already.
+        let _ = client.shutdown().await;
         let mut heard = vec![];
         // A server that has had enough may reset the connection under what it has not read.
         let _ = client.read_to_end(&mut heard).await;
