@@ -162,7 +162,9 @@ impl Suite {
         {
             return self.root.join("topologies/findings").join(format!("{name}.toml"));
         }
-        self.root.join("cases").join(format!("{case}.toml"))
+        // A file that makes several cases is what stands before the bracket of `imap/red[tls]`.
+        let file = case.as_str().split('[').next().unwrap_or_default();
+        self.root.join("cases").join(format!("{file}.toml"))
     }
 
     /// The file of a case's topology, where the case names that by its path.
@@ -414,4 +416,18 @@ fn hash(texts: &[String]) -> String {
 
 fn problems(count: usize) -> String {
     format!("{count} problem{}", if count == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_case_has_a_file() {
+        let suite = Suite::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+        for case in &suite.cases {
+            let file = suite.file_of(&case.id);
+            assert!(file.is_file(), "{}: {}", case.id, file.display());
+        }
+    }
 }
