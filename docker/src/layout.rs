@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use lab::ground::{Layout, Place};
+use lab::host::Roll;
 use model::{ServerName, SiteName, Topology};
 
 /// The addresses of RFC 2544, for benchmarks of networks: 198.18.0.0/15, which nobody routes. So many /24s.
@@ -47,13 +48,7 @@ pub struct Addresses {
 
 impl Positions {
     /// Those of these topologies; `moves` where a server will move to another address.
-    ///
-    /// # Errors
-    /// More sites or servers than there are addresses.
-    pub fn of<'t>(
-        topologies: impl IntoIterator<Item = &'t Topology>,
-        moves: bool,
-    ) -> Result<Positions, TooMany> {
+    pub fn of<'t>(topologies: impl IntoIterator<Item = &'t Topology>, moves: bool) -> Positions {
         let mut positions = Positions { sites: vec![], servers: BTreeMap::new(), moves };
         for topology in topologies {
             let published = topology.published();
@@ -68,12 +63,20 @@ impl Positions {
                 place.1 |= published.contains(name);
             }
         }
+        positions
+    }
+
+    /// Whether a pair of networks has addresses for all of them.
+    ///
+    /// # Errors
+    /// More sites or servers than there are addresses.
+    pub fn fit(&self) -> Result<(), TooMany> {
         let most = (LAST_SERVER - FIRST_SERVER + 1) as usize;
-        let in_site = |site| positions.servers.values().filter(|(own, _)| *own == site).count();
-        let crowded = (0..positions.sites.len()).map(in_site).max().unwrap_or_default();
-        let outside = positions.servers.values().filter(|(_, published)| *published).count();
+        let in_site = |site| self.servers.values().filter(|(own, _)| *own == site).count();
+        let crowded = (0..self.sites.len()).map(in_site).max().unwrap_or_default();
+        let outside = self.servers.values().filter(|(_, published)| *published).count();
         for (count, what, most) in [
-            (positions.sites.len(), "sites", RANGES as usize / 2 - 1),
+            (self.sites.len(), "sites", RANGES as usize / 2 - 1),
             (crowded, "servers of one site", most),
             (outside, "published servers", most),
         ] {
@@ -81,7 +84,12 @@ impl Positions {
                 return Err(TooMany { count, what, most });
             }
         }
-        Ok(positions)
+        Ok(())
+    }
+
+    /// Who is expected where addresses are nobody's to give out.
+    pub fn roll(&self) -> Roll {
+        Roll { servers: self.servers.keys().cloned().collect(), elsewhere: self.moves }
     }
 
     /// Every name that a container reports as.
@@ -95,7 +103,7 @@ impl Positions {
         RANGES / (2 * self.ranges())
     }
 
-    /// The addresses on the pair of networks of this number, counted round.
+    /// The addresses on the pair of networks of this number, counted round, for positions that fit.
     pub fn addressed(&self, nth: u32) -> Addresses {
         let ranges = self.ranges();
         let first = FIRST + nth % self.choices() * 2 * ranges * 256;
@@ -151,7 +159,8 @@ mod tests {
     #[test]
     fn a_site_is_a_range_and_only_the_published_are_outside() {
         let coexistence = topology("coexistence");
-        let positions = Positions::of([&coexistence], false).unwrap();
+        let positions = Positions::of([&coexistence], false);
+        assert_eq!(positions.fit(), Ok(()));
         let addresses = positions.addressed(1);
         assert_eq!((&*addresses.inside, &*addresses.outside), ("198.18.8.0/22", "198.18.12.0/24"));
         assert_eq!(place(&addresses, "cas2007-s1"), ("198.18.9.10".into(), Some("198.18.12.10".into())));
@@ -164,7 +173,7 @@ mod tests {
     #[test]
     fn one_container_is_its_server_in_every_topology_and_outside_where_any_publishes_it() {
         let (coexistence, before) = (topology("coexistence"), topology("pre-e15"));
-        let positions = Positions::of([&coexistence, &before], true).unwrap();
+        let positions = Positions::of([&coexistence, &before], true);
         let addresses = positions.addressed(0);
         assert!(place(&addresses, "cas2010-s1").1.is_some(), "pre-e15 publishes it");
         assert!(positions.names().any(|name| name == Layout::ELSEWHERE));

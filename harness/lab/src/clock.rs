@@ -20,6 +20,22 @@ const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
 /// How long a server's container and the runner's may start apart: a busy machine starts dozens one after the other.
 pub(crate) const STATION_REPORTS: Duration = Duration::from_secs(60);
 
+/// How long servers on other machines may take: machines may have to be had first, and the image fetched by each.
+pub(crate) const EVERYBODY_COMES: Duration = Duration::from_secs(600);
+
+/// How long a stranger at a door to a network may take to say who it is.
+pub(crate) const GREETING: Duration = Duration::from_secs(10);
+
+/// How long one attempt at a door on another machine may take.
+pub(crate) const ONE_ATTEMPT: Duration = Duration::from_secs(10);
+
+/// Between two attempts at a door on another machine: each may ask for a name.
+const BETWEEN_DISTANT_ATTEMPTS: Duration = Duration::from_millis(250);
+
+/// After so long a silence the other machine is asked whether it is there, and then again and again.
+pub(crate) const SILENT: Duration = Duration::from_secs(10);
+pub(crate) const BETWEEN_PROBES: Duration = Duration::from_secs(5);
+
 /// What a future gives, or `None` once the limit has passed.
 pub async fn within<F: Future>(limit: Duration, future: F) -> Option<F::Output> {
     tokio::time::timeout(limit, future).await.ok()
@@ -53,7 +69,16 @@ pub(crate) async fn half_a_session(timeout: Duration) {
 
 /// Paces attempts at what gives no event; the first one is due at once.
 pub(crate) fn attempts() -> Interval {
-    let mut attempts = tokio::time::interval(BETWEEN_ATTEMPTS);
+    paced(BETWEEN_ATTEMPTS)
+}
+
+/// The same at what is on another machine.
+pub(crate) fn distant_attempts() -> Interval {
+    paced(BETWEEN_DISTANT_ATTEMPTS)
+}
+
+fn paced(between: Duration) -> Interval {
+    let mut attempts = tokio::time::interval(between);
     attempts.set_missed_tick_behavior(MissedTickBehavior::Delay);
     attempts
 }

@@ -58,8 +58,10 @@ impl Opening<'_> {
 
     fn dns(&self, view: View, number: u8, tasks: &mut JoinSet<()>) -> Result<SocketAddr, LabError> {
         let ip = self.block.address(number);
+        // Programs that ask the system's resolver are inside; who asks for the other view is told its port.
+        let port = if view == View::Internal || self.block.tells_views_apart() { 53 } else { 0 };
         let (udp, tcp) =
-            self.block.listen_dns(ip, 53).map_err(io(format!("DNS cannot listen on {ip} port 53")))?;
+            self.block.listen_dns(ip, port).map_err(io(format!("DNS cannot listen on {ip} port {port}")))?;
         let at = udp.local_addr().map_err(io("DNS"))?;
         let (names, ledger, stop) = (self.names.clone(), self.ledger.clone(), self.stop.clone());
         tasks.spawn(async move {

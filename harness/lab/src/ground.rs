@@ -22,7 +22,7 @@ use model::names::BadName;
 use tokio::net::TcpListener;
 
 pub use block::Block;
-pub(crate) use block::hold_at;
+pub(crate) use block::{hold, hold_at};
 pub use dials::Dials;
 pub use outside::{Outside, Wanted};
 #[cfg(target_os = "linux")]

@@ -31,7 +31,7 @@ pub use facts::{
 };
 pub(crate) use facts::{namespaces, servers};
 
-pub(crate) use launch::command;
+pub(crate) use launch::{command, piped};
 pub(crate) use process::Process;
 
 use launch::Launch;
@@ -186,14 +186,18 @@ impl Seat {
         let lab = self.work.join("lab.json");
         file(&lab, std::fs::write(&lab, format!("{told:#}\n")))?;
         let filled = self.filled(&Variables::of(self, &lab, &told))?;
+        let seat = &self.facts.seat.certificate;
+        let mut read = vec![lab, self.facts.ca.clone()];
+        read.extend([&seat.chain, &seat.key, &seat.pem, &seat.pfx].map(Clone::clone));
         for (to, text) in filled.files {
             if let Some(folder) = to.parent() {
                 file(folder, std::fs::create_dir_all(folder))?;
             }
             file(&to, std::fs::write(&to, text))?;
+            read.push(to);
         }
         let log = logs.join("subject.log");
-        let launch = Launch::new(self, filled.command, filled.env, &log)?;
+        let launch = Launch::new(self, filled.command, filled.env, &log, read)?;
         Ok(Prepared { launch, log })
     }
 
@@ -310,7 +314,7 @@ impl Running {
         match self.seat.subject.run.reload {
             Reload::None => Ok(Reloaded::Left),
             Reload::Signal(signal) => {
-                self.seat.prepare()?;
+                self.seat.prepare()?.launch.deliver(&self.seat.subject.name).await?;
                 self.process.reload(signal);
                 Ok(Reloaded::Told)
             }

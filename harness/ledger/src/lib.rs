@@ -11,6 +11,7 @@ pub mod far;
 mod leases;
 pub mod line;
 pub mod w3c;
+pub mod way;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -1,17 +1,15 @@
 //! A line to the one who keeps the books, from a server that is a process of its own: questions and answers as framed JSON
-//! over a Unix socket. A question is asked where it stands and waits for its answer, so what is recorded is in the book before
+//! over a socket. A question is asked where it stands and waits for its answer, so what is recorded is in the book before
 //! the server goes on.
 
-use std::io::{self, Read, Write};
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::clock::ANSWER;
+use crate::way::{Blocks, Way};
 
 /// The most that one frame holds: a lab's whole topology with every lease fits in often.
 pub const MOST_FRAME_BYTES: usize = 16 * 1024 * 1024;
@@ -22,20 +20,20 @@ pub struct Line(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    door: PathBuf,
+    way: Way,
     /// What a connection begins with.
     opening: Vec<u8>,
-    idle: Mutex<Vec<UnixStream>>,
+    idle: Mutex<Vec<Box<dyn Blocks>>>,
 }
 
 impl Line {
-    /// A line to this socket. Each connection says first what it is for.
+    /// A line by this way. Each connection says first what it is for.
     ///
     /// # Errors
     /// An opening that has no JSON form.
-    pub fn to(door: &Path, opening: &impl Serialize) -> io::Result<Line> {
+    pub fn to(way: &Way, opening: &impl Serialize) -> io::Result<Line> {
         let opening = frame(opening)?;
-        Ok(Line(Arc::new(Inner { door: door.to_owned(), opening, idle: Mutex::default() })))
+        Ok(Line(Arc::new(Inner { way: way.clone(), opening, idle: Mutex::default() })))
     }
 
     /// Asks, and waits for the answer where it stands.
@@ -51,7 +49,7 @@ impl Line {
     /// # Errors
     /// Nobody answers.
     pub async fn wait<A: DeserializeOwned>(&self, question: &impl Serialize) -> io::Result<A> {
-        let mut stream = tokio::net::UnixStream::connect(&self.0.door).await?;
+        let mut stream = self.0.way.connect().await?;
         stream.write_all(&self.0.opening).await?;
         write(&mut stream, question).await?;
         read(&mut stream).await?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
@@ -65,18 +63,13 @@ impl Line {
             None => self.connect()?,
         };
         stream.write_all(&question)?;
-        let mut length = [0; 4];
-        stream.read_exact(&mut length)?;
-        let mut text = vec![0; size(length)?];
-        stream.read_exact(&mut text)?;
+        let answer = read_blocking(&mut stream)?;
         self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
-        Ok(serde_json::from_slice(&text)?)
+        Ok(answer)
     }
 
-    fn connect(&self) -> io::Result<UnixStream> {
-        let mut stream = UnixStream::connect(&self.0.door)?;
-        stream.set_read_timeout(Some(ANSWER))?;
-        stream.set_write_timeout(Some(ANSWER))?;
+    fn connect(&self) -> io::Result<Box<dyn Blocks>> {
+        let mut stream = self.0.way.connect_blocking()?;
         stream.write_all(&self.0.opening)?;
         Ok(stream)
     }
@@ -87,6 +80,17 @@ impl Line {
 /// # Errors
 /// A frame that is too long, or is not what is meant.
 pub async fn read<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<T>> {
+    read_at_most(from, MOST_FRAME_BYTES).await
+}
+
+/// Reads one frame of so many bytes at most.
+///
+/// # Errors
+/// As for [`read`].
+pub async fn read_at_most<T: DeserializeOwned>(
+    from: &mut (impl AsyncRead + Unpin),
+    most: usize,
+) -> io::Result<Option<T>> {
     let mut length = [0; 4];
     match from.read_exact(&mut length).await {
         Ok(_) => {}
@@ -94,12 +98,21 @@ pub async fn read<T: DeserializeOwned>(from: &mut (impl AsyncRead + Unpin)) -> i
         Err(error) => return Err(error),
     }
     let mut text = vec![];
-    let size = size(length)?;
+    let size = size(length, most)?;
     // Room is made as bytes come, not as they are announced.
     if from.take(size as u64).read_to_end(&mut text).await? < size {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     Ok(Some(serde_json::from_slice(&text)?))
+}
+
+/// Reads one frame where it stands.
+pub(crate) fn read_blocking<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    let mut text = vec![0; size(length, MOST_FRAME_BYTES)?];
+    from.read_exact(&mut text)?;
+    Ok(serde_json::from_slice(&text)?)
 }
 
 /// Writes one frame.
@@ -111,22 +124,23 @@ pub async fn write(to: &mut (impl AsyncWrite + Unpin), what: &impl Serialize) ->
 }
 
 /// Four bytes of length, most significant first, and so much JSON.
-fn frame(what: &impl Serialize) -> io::Result<Vec<u8>> {
+pub(crate) fn frame(what: &impl Serialize) -> io::Result<Vec<u8>> {
     let mut frame = vec![0; 4];
     serde_json::to_writer(&mut frame, what)?;
     let size = frame.len() - 4;
     if size > MOST_FRAME_BYTES {
-        return Err(too_long(size));
+        return Err(too_long(size, MOST_FRAME_BYTES));
     }
-    frame[..4].copy_from_slice(&u32::try_from(size).map_err(|_| too_long(size))?.to_be_bytes());
+    let length = u32::try_from(size).map_err(|_| too_long(size, MOST_FRAME_BYTES))?;
+    frame[..4].copy_from_slice(&length.to_be_bytes());
     Ok(frame)
 }
 
-fn size(length: [u8; 4]) -> io::Result<usize> {
+fn size(length: [u8; 4], most: usize) -> io::Result<usize> {
     let size = u32::from_be_bytes(length) as usize;
-    if size > MOST_FRAME_BYTES { Err(too_long(size)) } else { Ok(size) }
+    if size > most { Err(too_long(size, most)) } else { Ok(size) }
 }
 
-fn too_long(size: usize) -> io::Error {
-    io::Error::other(format!("a frame of {size} bytes; the most is {MOST_FRAME_BYTES}"))
+fn too_long(size: usize, most: usize) -> io::Error {
+    io::Error::other(format!("a frame of {size} bytes; the most is {most}"))
 }

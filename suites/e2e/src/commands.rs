@@ -111,6 +111,14 @@ enum Command {
     Reference(Reference),
     /// One server of a lab as a process, for containers: it reports at the runner's door and takes up places.
     Server(Server),
+    /// Copies files, one behind the other, into one: for containers that hold no other program.
+    Copy {
+        /// The one.
+        to: PathBuf,
+        /// What it is made of.
+        #[arg(required = true)]
+        from: Vec<PathBuf>,
+    },
 }
 
 /// What `e2e` takes.
@@ -183,10 +191,14 @@ enum Host {
     Docker,
     /// Each in a container of its own, and this process in one beside them: laid out as this file says.
     Laid(PathBuf),
+    /// Each in a container of its own on whatever machine, expected as this file says.
+    Expected(PathBuf),
 }
 
 /// How the runner's outer half tells the inner one where it is.
 const LAID: &str = "laid:";
+/// How a runner is told whom to expect, where nobody knows addresses beforehand.
+const EXPECTED: &str = "expected:";
 
 impl std::str::FromStr for Host {
     type Err = String;
@@ -194,9 +206,10 @@ impl std::str::FromStr for Host {
         match given {
             "in-process" => Ok(Host::InProcess),
             "docker" => Ok(Host::Docker),
-            _ => match given.strip_prefix(LAID) {
-                Some(path) => Ok(Host::Laid(path.into())),
-                None => Err("a host is `in-process` or `docker`".to_owned()),
+            _ => match (given.strip_prefix(LAID), given.strip_prefix(EXPECTED)) {
+                (Some(path), _) => Ok(Host::Laid(path.into())),
+                (None, Some(path)) => Ok(Host::Expected(path.into())),
+                (None, None) => Err("a host is `in-process` or `docker`".to_owned()),
             },
         }
     }
@@ -289,9 +302,12 @@ pub struct Reference {
 pub struct Server {
     /// What it reports as: the name of its container.
     name: String,
-    /// The runner's door, a Unix socket.
-    #[arg(long, value_name = "PATH")]
-    door: PathBuf,
+    /// The runner's door: a Unix socket's path, or tcp://HOST:PORT, where the word in COEXIST_DOOR_WORD lets in.
+    #[arg(long, value_name = "DOOR")]
+    door: String,
+    /// The file from which programs of this container read their resolver; once the runner is found they ask that one.
+    #[arg(long, value_name = "FILE")]
+    resolver: Option<PathBuf>,
 }
 
 fn span(given: &str) -> Result<std::time::Duration, String> {
@@ -344,5 +360,6 @@ pub fn run(cli: Cli) -> Exit {
         Command::Hold => bench::hold(),
         Command::Reference(options) => refer::reference(options),
         Command::Server(options) => server::server(&options),
+        Command::Copy { to, from } => server::copy(&to, &from),
     }
 }

@@ -72,6 +72,11 @@ impl Block {
         IpAddr::V4(Ipv4Addr::new(a, b, c, host))
     }
 
+    /// Whether the two views' resolvers have an address each, so that both are on the canonical port.
+    pub(crate) fn tells_views_apart(&self) -> bool {
+        self.own.as_ref().is_none_or(|own| own.outside.is_some())
+    }
+
     /// Which ground it is on.
     pub fn kind(&self) -> GroundKind {
         self.kind
@@ -93,7 +98,7 @@ impl Block {
         Ok(listener)
     }
 
-    /// Listens for DNS: UDP and TCP on one port.
+    /// Listens for DNS: UDP and TCP on one port, any where it is 0.
     ///
     /// # Errors
     /// What the operating system says of binding either.
@@ -103,14 +108,14 @@ impl Block {
             attempt += 1;
             let listener = bind(SocketAddr::new(self.source(ip), self.own_port(canonical_port)))?;
             let real = listener.local_addr()?;
-            // On mapped ground another program may hold the same number for UDP: then both are drawn again.
+            // Of a number that is drawn, another program may hold the same for UDP: then both are drawn again.
             match std::net::UdpSocket::bind(real) {
                 Ok(udp) => {
                     udp.set_nonblocking(true)?;
                     self.enter(ip, canonical_port, real);
                     return Ok((UdpSocket::from_std(udp)?, listener));
                 }
-                Err(_) if self.kind == GroundKind::Mapped && attempt < PAIR_ATTEMPTS => {}
+                Err(_) if self.own_port(canonical_port) == 0 && attempt < PAIR_ATTEMPTS => {}
                 Err(refused) => return Err(refused),
             }
         }
@@ -220,7 +225,7 @@ fn blocks() -> impl Iterator<Item = (u8, u8)> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the ground is where ports are bound")]
-pub(super) fn hold(address: SocketAddr) -> io::Result<HeldListener> {
+pub(crate) fn hold(address: SocketAddr) -> io::Result<HeldListener> {
     HeldListener::bind(address)
 }
 

@@ -1,8 +1,8 @@
 //! The runner's door: stations report there and are given orders, and their servers ask there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::os::unix::net::UnixListener as Bound;
+use std::net::{IpAddr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -10,32 +10,76 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use directory::Directory;
+use ledger::way::{Carries, Word, admit};
 use ledger::{Ledger, line};
 use model::View;
 use serde_json::Value;
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::lively::lively;
 use super::orders::{Opening, Order, Question, Said};
+use super::roll::{NotGathered, Roll};
 use crate::clock;
 use crate::dns::Names;
+use crate::ground::{Layout, hold};
 
 /// A door while it is open.
 #[derive(Debug)]
 pub struct Door(Arc<Inner>);
 
-#[derive(Debug)]
+/// Who is told of a stranger that was sent away, in a sentence.
+pub type Tells = Box<dyn Fn(&str) + Send + Sync>;
+
 struct Inner {
-    path: PathBuf,
     /// Held from the start, so that nobody comes to a closed door; taken by who serves it.
     bound: Mutex<Option<Bound>>,
     stations: watch::Sender<BTreeMap<String, Arc<Station>>>,
     labs: Mutex<BTreeMap<u64, Books>>,
     next_lab: AtomicU64,
+    sent_away: Mutex<BTreeSet<String>>,
+    tells: Option<Tells>,
 }
+
+impl std::fmt::Debug for Inner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Door")
+    }
+}
+
+/// What a door listens on, before it is served.
+enum Bound {
+    Socket(std::os::unix::net::UnixListener, PathBuf),
+    Port(std::net::TcpListener, Word),
+}
+
+/// And while it is.
+enum Listener {
+    Socket(UnixListener, PathBuf),
+    Port(TcpListener, Word),
+}
+
+/// Who has come.
+enum Guest {
+    Near(UnixStream),
+    /// From another machine, from this address.
+    Far(TcpStream, SocketAddr),
+}
+
+/// How a station and the runner have met over a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Met {
+    /// The runner's address.
+    at: IpAddr,
+    /// The station's.
+    from: IpAddr,
+}
+
+/// Strangers of whom is told: a flood of them is not to fill a log.
+const MOST_STRANGERS: usize = 64;
 
 /// What the servers of a lab ask.
 #[derive(Clone)]
@@ -59,26 +103,56 @@ pub(crate) struct Station {
     ended: watch::Receiver<Option<ExitStatus>>,
     forget: watch::Sender<Option<ExitStatus>>,
     gone: CancellationToken,
+    met: Option<Met>,
+    /// Where what its subject writes is kept, where it sees no file of ours.
+    log: Mutex<Option<PathBuf>>,
 }
 
 impl Door {
     /// What its socket is called, beside the layout.
     pub const SOCKET: &str = "door.sock";
+    /// Its port. Below those that clients and servers dial from, and none that a server listens on.
+    pub const PORT: u16 = 8070;
 
     /// Opens a door at this path.
     ///
     /// # Errors
     /// What the operating system says of binding the socket.
     pub fn open(path: &Path) -> io::Result<Door> {
-        let bound = Bound::bind(path)?;
+        let bound = std::os::unix::net::UnixListener::bind(path)?;
         bound.set_nonblocking(true)?;
-        Ok(Door(Arc::new(Inner {
-            path: path.to_owned(),
+        Ok(Door::of(Bound::Socket(bound, path.to_owned()), None))
+    }
+
+    /// Opens a door at this port of every address, for those who know the word; `tells` hears of those who do not.
+    ///
+    /// # Errors
+    /// What the operating system says of binding the port.
+    pub fn open_to_network(port: u16, word: Word, tells: Tells) -> io::Result<Door> {
+        let any = |ip: IpAddr| hold(SocketAddr::new(ip, port));
+        // Where there is no IPv6.
+        let bound = any(IpAddr::from([0u16; 8])).or_else(|_| any(IpAddr::from([0u8; 4])))?;
+        bound.set_nonblocking(true)?;
+        Ok(Door::of(Bound::Port(bound, word), Some(tells)))
+    }
+
+    fn of(bound: Bound, tells: Option<Tells>) -> Door {
+        Door(Arc::new(Inner {
             bound: Mutex::new(Some(bound)),
             stations: watch::Sender::default(),
             labs: Mutex::default(),
             next_lab: AtomicU64::new(1),
-        })))
+            sent_away: Mutex::default(),
+            tells,
+        }))
+    }
+
+    /// The port that it is open at, until it is served.
+    pub fn port(&self) -> Option<u16> {
+        match lock(&self.0.bound).as_ref()? {
+            Bound::Port(bound, _) => Some(bound.local_addr().ok()?.port()),
+            Bound::Socket(..) => None,
+        }
     }
 
     /// Lets stations and their servers in until `stop` is over, and joins what serves them.
@@ -91,7 +165,7 @@ impl Door {
     ) -> io::Result<impl Future<Output = ()> + Send + 'static + use<>> {
         let bound = lock(&self.0.bound).take();
         let listener =
-            UnixListener::from_std(bound.ok_or_else(|| io::Error::other("the door is open already"))?)?;
+            Arc::new(Listener::of(bound.ok_or_else(|| io::Error::other("the door is open already"))?)?);
         let inner = self.0.clone();
         Ok(async move {
             let mut guests = JoinSet::new();
@@ -99,21 +173,45 @@ impl Door {
                 tokio::select! {
                     () = stop.cancelled() => break,
                     Some(_) = guests.join_next() => {}
-                    Ok((stream, _)) = listener.accept() => {
-                        let (inner, stop) = (inner.clone(), stop.clone());
+                    Ok(guest) = listener.accept() => {
+                        let (inner, stop, listener) = (inner.clone(), stop.clone(), listener.clone());
                         guests.spawn(async move {
                             // How it ended concerns whoever is at the other end, and that one knows.
                             tokio::select! {
                                 () = stop.cancelled() => {}
-                                _ = inner.receive(stream) => {}
+                                _ = inner.receive(guest, &listener) => {}
                             }
                         });
                     }
                 }
             }
             while guests.join_next().await.is_some() {}
-            drop(std::fs::remove_file(&inner.path));
+            if let Listener::Socket(_, path) = &*listener {
+                drop(std::fs::remove_file(path));
+            }
         })
+    }
+
+    /// Waits until everybody of a roll has reported over the network, and says where they are. The door is served meanwhile.
+    ///
+    /// # Errors
+    /// Who has not come within a limit, or cannot be told from another.
+    pub async fn gathers(&self, roll: &Roll) -> Result<Layout, NotGathered> {
+        let mut stations = self.0.stations.subscribe();
+        let complete = stations.wait_for(|here| roll.names().all(|name| here.contains_key(name)));
+        let within = clock::EVERYBODY_COMES;
+        let come = clock::within(within, complete).await.and_then(Result::ok).map(|here| here.clone());
+        let Some(here) = come else {
+            let here = self.0.stations.borrow();
+            let missing: Vec<String> =
+                roll.names().filter(|name| !here.contains_key(*name)).map(str::to_owned).collect();
+            let sent_away = lock(&self.0.sent_away).iter().cloned().collect();
+            return Err(NotGathered::Missing { missing, expected: roll.names().count(), within, sent_away });
+        };
+        let met = |name: &str| here.get(name).and_then(|station| station.met);
+        // They may have reached an address each; all of them lead here.
+        let own = roll.names().find_map(|name| Some(met(name)?.at)).unwrap_or(IpAddr::from([127, 0, 0, 1]));
+        roll.laid_out(own, |name| Some(met(name)?.from))
     }
 
     /// The station of this name, once it has reported.
@@ -147,43 +245,121 @@ impl Door {
     }
 }
 
+impl Listener {
+    fn of(bound: Bound) -> io::Result<Listener> {
+        Ok(match bound {
+            Bound::Socket(bound, path) => Listener::Socket(UnixListener::from_std(bound)?, path),
+            Bound::Port(bound, word) => Listener::Port(TcpListener::from_std(bound)?, word),
+        })
+    }
+
+    async fn accept(&self) -> io::Result<Guest> {
+        match self {
+            Listener::Socket(listener, _) => listener.accept().await.map(|(stream, _)| Guest::Near(stream)),
+            Listener::Port(listener, _) => {
+                listener.accept().await.map(|(stream, from)| Guest::Far(stream, from))
+            }
+        }
+    }
+}
+
 impl Inner {
-    async fn receive(&self, mut stream: UnixStream) -> io::Result<()> {
-        match line::read(&mut stream).await? {
-            Some(Opening::Station(name)) => self.employ(name, stream).await,
+    async fn receive(&self, guest: Guest, listener: &Listener) -> io::Result<()> {
+        match (guest, listener) {
+            (Guest::Far(stream, from), Listener::Port(_, word)) => {
+                self.receive_stranger(stream, from, word).await
+            }
+            (Guest::Near(mut stream), _) => {
+                let opening = line::read(&mut stream).await?;
+                self.serves(opening, stream, None).await
+            }
+            (Guest::Far(..), Listener::Socket(..)) => Ok(()),
+        }
+    }
+
+    /// Whoever comes over a network has a moment to say the word, and what it wants.
+    async fn receive_stranger(&self, mut stream: TcpStream, from: SocketAddr, word: &Word) -> io::Result<()> {
+        lively(&stream)?;
+        let (at, from) = (stream.local_addr()?.ip().to_canonical(), from.ip().to_canonical());
+        let opening = clock::within(clock::GREETING, async {
+            admit(&mut stream, word).await?;
+            line::read(&mut stream).await
+        });
+        let why = match opening.await {
+            Some(Ok(opening)) => return self.serves(opening, stream, Some(Met { at, from })).await,
+            Some(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                format!("the word in its {} is not ours", Word::VARIABLE)
+            }
+            // Whoever leaves before it has said anything wanted nothing: a server that need not ask any more.
+            Some(Err(error)) if is_the_end(&error) => return Ok(()),
+            Some(Err(_)) => "what it says is no greeting".to_owned(),
+            None => format!("it said nothing for {:?}", clock::GREETING),
+        };
+        self.sends_away(format!("{from} was sent away from the door: {why}"));
+        Ok(())
+    }
+
+    /// Tells of it once.
+    fn sends_away(&self, says: String) {
+        let mut sent_away = lock(&self.sent_away);
+        if sent_away.len() < MOST_STRANGERS
+            && let Some(tells) = &self.tells
+            && !sent_away.contains(&says)
+        {
+            tells(&says);
+            sent_away.insert(says);
+        }
+    }
+
+    async fn serves(
+        &self,
+        opening: Option<Opening>,
+        stream: impl Carries,
+        met: Option<Met>,
+    ) -> io::Result<()> {
+        match opening {
+            Some(Opening::Station(name)) => self.employ(name, stream, met).await,
             Some(Opening::Lab(lab)) => self.answer(lab, stream).await,
             None => Ok(()),
         }
     }
 
     /// Passes orders to a station for as long as it is there.
-    async fn employ(&self, name: String, stream: UnixStream) -> io::Result<()> {
-        let (read, write) = stream.into_split();
+    async fn employ(&self, name: String, mut stream: impl Carries, met: Option<Met>) -> io::Result<()> {
+        let before = self.stations.borrow().get(&name).and_then(|station| station.met);
+        if let (Some(before), Some(now)) = (before, met)
+            && before.from != now.from
+        {
+            // Names and certificates have been made for the address that it had.
+            let why = format!("{name} reported from {} before, and now from {}", before.from, now.from);
+            self.sends_away(format!("{} was sent away from the door: {why}", now.from));
+            return line::write(&mut stream, &Order::Go(why)).await;
+        }
+        let (read, write) = tokio::io::split(stream);
         let (orders, taken) = mpsc::unbounded_channel();
         let (forget, ended) = watch::channel(None);
         let gone = CancellationToken::new();
         let _gone = gone.clone().drop_guard();
-        let station = Station { name: name.clone(), orders, ended, forget, gone };
-        let ends = station.forget.clone();
-        self.stations.send_modify(|all| drop(all.insert(name, Arc::new(station))));
+        let log = Mutex::default();
+        let station = Arc::new(Station { name: name.clone(), orders, ended, forget, gone, met, log });
+        self.stations.send_modify(|all| drop(all.insert(name, station.clone())));
         let waiting = Mutex::default();
         tokio::select! {
             over = pass_on(taken, write, &waiting) => over,
-            over = listen(read, &waiting, &ends) => over,
+            over = listen(read, &waiting, &station) => over,
         }
     }
 
-    async fn answer(&self, lab: u64, mut stream: UnixStream) -> io::Result<()> {
+    async fn answer(&self, lab: u64, mut stream: impl Carries) -> io::Result<()> {
         let books = lock(&self.labs).get(&lab).cloned();
         let books = books.ok_or_else(|| io::Error::other("that lab is over"))?;
-        let (mut read, mut write) = stream.split();
-        while let Some(question) = line::read::<Question>(&mut read).await? {
+        while let Some(question) = line::read::<Question>(&mut stream).await? {
             let answer = tokio::select! {
                 answer = books.answer(question) => answer,
                 // Whoever asked has gone: nobody asks twice at once.
-                _ = line::read::<Value>(&mut read) => return Ok(()),
+                _ = line::read::<Value>(&mut stream) => return Ok(()),
             };
-            line::write(&mut write, &answer).await?;
+            line::write(&mut stream, &answer).await?;
         }
         Ok(())
     }
@@ -206,7 +382,7 @@ type Waiting = Mutex<VecDeque<oneshot::Sender<Said>>>;
 
 async fn pass_on(
     mut taken: mpsc::UnboundedReceiver<(Order, oneshot::Sender<Said>)>,
-    mut write: OwnedWriteHalf,
+    mut write: impl AsyncWrite + Unpin,
     waiting: &Waiting,
 ) -> io::Result<()> {
     while let Some((order, answer)) = taken.recv().await {
@@ -216,17 +392,17 @@ async fn pass_on(
     Ok(())
 }
 
-async fn listen(
-    mut read: OwnedReadHalf,
-    waiting: &Waiting,
-    ended: &watch::Sender<Option<ExitStatus>>,
-) -> io::Result<()> {
+async fn listen(mut read: impl AsyncRead + Unpin, waiting: &Waiting, station: &Station) -> io::Result<()> {
     while let Some(said) = line::read(&mut read).await? {
-        if let Said::Ended(status) = said {
-            ended.send_replace(Some(ExitStatus::from_raw(status)));
-        } else if let Some(answer) = lock(waiting).pop_front() {
-            // Who gave the order may have been interrupted.
-            drop(answer.send(said));
+        match said {
+            Said::Ended(status) => drop(station.forget.send_replace(Some(ExitStatus::from_raw(status)))),
+            Said::Wrote(bytes) => station.keeps(&bytes.0),
+            Said::Done(_) | Said::Refused(_) => {
+                if let Some(answer) = lock(waiting).pop_front() {
+                    // Who gave the order may have been interrupted.
+                    drop(answer.send(said));
+                }
+            }
         }
     }
     Ok(())
@@ -244,7 +420,7 @@ impl Station {
         match said.await {
             Ok(Said::Done(process)) => Ok(process),
             Ok(Said::Refused(why)) => Err(why),
-            Ok(Said::Ended(_)) | Err(_) => Err(lost()),
+            Ok(Said::Ended(_) | Said::Wrote(_)) | Err(_) => Err(lost()),
         }
     }
 
@@ -255,8 +431,22 @@ impl Station {
         drop(self.orders.send((order, answer)));
     }
 
-    /// Forgets how an earlier subject ended, and shows how the next one does.
-    pub(crate) fn next_end(&self) -> watch::Receiver<Option<ExitStatus>> {
+    /// Whether it sees no file of ours: then a subject in it is sent what it reads.
+    pub(crate) fn is_apart(&self) -> bool {
+        self.met.is_some()
+    }
+
+    /// Adds what a subject wrote to the log that is here. It can be written: that was tried before the subject was started.
+    fn keeps(&self, bytes: &[u8]) {
+        use std::io::Write as _;
+        let Some(log) = &*lock(&self.log) else { return };
+        let file = std::fs::File::options().append(true).open(log);
+        drop(file.and_then(|mut file| file.write_all(bytes)));
+    }
+
+    /// Forgets how an earlier subject ended, and shows how the next one does; what it writes goes to this log.
+    pub(crate) fn next_end(&self, log: &Path) -> watch::Receiver<Option<ExitStatus>> {
+        *lock(&self.log) = Some(log.to_owned());
         self.forget.send_replace(None);
         self.ended.clone()
     }
@@ -270,6 +460,13 @@ impl Station {
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
+}
+
+fn is_the_end(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

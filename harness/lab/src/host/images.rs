@@ -11,8 +11,9 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::doorway::Doorway;
 use super::orders::{Opening, Order, Program, Said};
-use super::station::{StationError, reach};
+use super::station::StationError;
 
 /// What it reports as.
 pub(crate) const ENGINE: &str = "engine";
@@ -55,9 +56,9 @@ pub async fn start_images(
     mut images: impl Images,
     stop: CancellationToken,
 ) -> Result<(), StationError> {
-    let mut stream = reach(door).await?;
+    let mut stream = Doorway::socket(door).reach().await?.stream;
     line::write(&mut stream, &Opening::Station(ENGINE.to_owned())).await?;
-    let (mut read, write) = stream.into_split();
+    let (mut read, write) = tokio::io::split(stream);
     let says = Arc::new(Mutex::new(write));
     let mut ends = JoinSet::new();
     loop {

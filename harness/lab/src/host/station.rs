@@ -2,30 +2,29 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use directory::Directory;
 use exchange::{Faults, Listener, Machine, Stores, World};
 use ledger::Ledger;
 use ledger::line::{self, Line};
+use ledger::way::Way;
 use model::HostName;
 use rustix::process::Signal;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use tokio::net::UnixStream;
-use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::doorway::{Doorway, Reached};
 use super::orders::{Opening, Order, Post, Program, Question, Said};
-use crate::clock;
+use super::subject::{Folders, Says, Subject};
 use crate::ground::hold_at;
 use crate::pki;
 use crate::running::{listeners, rpc_listeners};
-use crate::seat::{Process, command};
 
 /// Why a station ended early.
 #[derive(Debug, thiserror::Error)]
@@ -38,26 +37,53 @@ pub enum StationError {
         /// What the operating system says.
         error: io::Error,
     },
+    /// The runner cannot be made this container's resolver.
+    #[error("{}: {error}", file.display())]
+    Resolver {
+        /// The file that names it.
+        file: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
+    /// The runner wants nothing of it.
+    #[error("the runner sent it away: {0}")]
+    NotWanted(String),
     /// The line to the runner broke.
     #[error("the runner cannot be understood: {0}")]
     Line(#[from] io::Error),
 }
 
-/// Reports at a door under a name, and carries out orders until the runner or `stop` ends it.
+/// Reports at a door under a name, and carries out orders until the runner or `stop` ends it. A `resolver` is the file that
+/// programs of this container read their resolver from: it is changed so that they ask the runner's.
 ///
 /// # Errors
-/// No door, or a line that breaks.
-pub async fn take_places(door: &Path, name: &str, stop: CancellationToken) -> Result<(), StationError> {
-    let mut stream = reach(door).await?;
+/// No door, one that lets nobody in under that word or name, or a line that breaks.
+pub async fn take_places(
+    door: &Doorway,
+    name: &str,
+    resolver: Option<PathBuf>,
+    stop: CancellationToken,
+) -> Result<(), StationError> {
+    let reached = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        reached = door.reach() => reached?,
+    };
+    let Reached { mut stream, way } = reached;
+    if let (Some(file), Way::Port(runner, _)) = (resolver, &way) {
+        let text = format!("nameserver {}\noptions timeout:1 attempts:2\n", runner.ip());
+        std::fs::write(&file, text).map_err(|error| StationError::Resolver { file, error })?;
+    }
     line::write(&mut stream, &Opening::Station(name.to_owned())).await?;
-    let (mut read, write) = stream.into_split();
-    let mut station = Station { door, says: Arc::new(Mutex::new(write)), place: None, subject: None };
+    let (mut read, write) = tokio::io::split(stream);
+    let says: Says = Arc::new(Mutex::new(Box::new(write)));
+    let mut station = Station { way, says, place: None, subject: None, folders: Folders::default() };
     let ended = loop {
         let order = tokio::select! {
             () = stop.cancelled() => break Ok(()),
             order = line::read(&mut read) => order,
         };
         let order = match order {
+            Ok(Some(Order::Go(why))) => break Err(StationError::NotWanted(why)),
             Ok(Some(order)) => order,
             // The runner is gone, and with it every lab.
             Ok(None) => break Ok(()),
@@ -75,27 +101,12 @@ pub async fn take_places(door: &Path, name: &str, stop: CancellationToken) -> Re
     ended
 }
 
-/// The runner may start later than its servers do.
-pub(super) async fn reach(door: &Path) -> Result<UnixStream, StationError> {
-    let mut attempts = clock::attempts();
-    let reached = clock::within(clock::STATION_REPORTS, async {
-        loop {
-            attempts.tick().await;
-            if let Ok(stream) = UnixStream::connect(door).await {
-                return stream;
-            }
-        }
-    });
-    let too_late =
-        || StationError::NoDoor { door: door.display().to_string(), error: io::ErrorKind::TimedOut.into() };
-    reached.await.ok_or_else(too_late)
-}
-
-struct Station<'a> {
-    door: &'a Path,
-    says: Arc<Mutex<OwnedWriteHalf>>,
+struct Station {
+    way: Way,
+    says: Says,
     place: Option<Held>,
-    subject: Option<(Process, JoinSet<()>)>,
+    subject: Option<Subject>,
+    folders: Folders,
 }
 
 /// A server while it runs.
@@ -105,12 +116,12 @@ struct Held {
     tasks: JoinSet<()>,
 }
 
-impl Station<'_> {
+impl Station {
     async fn carries_out(&mut self, order: Order) -> Result<Option<u32>, String> {
         match order {
             Order::TakeUp(post) => {
                 self.leaves().await;
-                self.place = Some(take_up(self.door, *post).map_err(|error| error.to_string())?);
+                self.place = Some(take_up(&self.way, *post).map_err(|error| error.to_string())?);
             }
             Order::Leave => self.leaves().await,
             Order::Fault(at, script) => {
@@ -121,53 +132,50 @@ impl Station<'_> {
                 }
             }
             Order::Renew(facts) => {
-                self.place.as_ref().ok_or("it has no place in a lab")?.world.directory.renew(*facts);
+                self.place
+                    .as_ref()
+                    .ok_or("it has no place in a lab")?
+                    .world
+                    .directory
+                    .renew(facts.into_own());
             }
+            Order::Have(piece) => self.folders.take(piece)?,
             Order::Run(program) => return self.runs(*program).await.map(Some),
             Order::Signal(number) => {
-                if let (Some((process, _)), Some(signal)) = (&self.subject, Signal::from_named_raw(number)) {
-                    process.send(signal);
+                if let (Some(subject), Some(signal)) = (&self.subject, Signal::from_named_raw(number)) {
+                    subject.send(signal);
                 }
             }
+            // Who hears it goes, and carries out nothing any more.
+            Order::Go(why) => return Err(why),
         }
         Ok(None)
     }
 
     async fn runs(&mut self, program: Program) -> Result<u32, String> {
-        if let Some((process, mut tells)) = self.subject.take() {
-            process.kill();
-            while tells.join_next().await.is_some() {}
+        if let Some(subject) = self.subject.take() {
+            subject.ends().await;
         }
-        let log = program.log.clone();
-        let command = command(program, &[]).map_err(|error| format!("{}: {error}", log.display()))?;
-        let process = Process::start(command).map_err(|error| error.to_string())?;
-        let (mut status, says) = (process.status(), self.says.clone());
-        let mut tells = JoinSet::new();
-        tells.spawn(async move {
-            use std::os::unix::process::ExitStatusExt;
-            let Ok(Some(status)) = status.wait_for(Option::is_some).await.map(|ended| *ended) else { return };
-            // A runner that is gone need not be told.
-            drop(line::write(&mut *says.lock().await, &Said::Ended(status.into_raw())).await);
-        });
-        let pid = process.pid();
-        self.subject = Some((process, tells));
+        let apart = matches!(self.way, Way::Port(..));
+        let (subject, pid) = Subject::start(program, apart, self.says.clone())?;
+        self.subject = Some(subject);
         Ok(pid)
     }
 
     async fn leaves(&mut self) {
-        if let Some((process, mut tells)) = self.subject.take() {
-            process.kill();
-            while tells.join_next().await.is_some() {}
+        if let Some(subject) = self.subject.take() {
+            subject.ends().await;
         }
+        self.folders.remove();
         let Some(Held { stop, mut tasks, .. }) = self.place.take() else { return };
         stop.cancel();
         crate::running::join(&mut tasks).await;
     }
 }
 
-fn take_up(door: &Path, post: Post) -> Result<Held, Box<dyn std::error::Error>> {
-    let line = Line::to(door, &Opening::Lab(post.lab))?;
-    let directory = Directory::over(post.facts, line.clone());
+fn take_up(way: &Way, post: Post) -> Result<Held, Box<dyn std::error::Error>> {
+    let line = Line::to(way, &Opening::Lab(post.lab))?;
+    let directory = Directory::over(post.facts.into_own(), line.clone());
     let faults = Faults::default();
     for (at, script) in post.faults {
         faults.set(at, script);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use directory::Directory;
 use ledger::line::Line;
+use ledger::way::{Way, Word};
 use ledger::{Conveyed, Draft, Ledger, Opener};
 use model::problem::Source;
 use model::topology::TopologyFiles;
@@ -17,6 +18,8 @@ use super::door::Books;
 use super::orders::Opening;
 use super::*;
 use crate::dns::Names;
+
+mod network;
 
 const TOPOLOGY: &str = r#"
 source = "a test"
@@ -39,7 +42,7 @@ active = "mbx2010-s1"
 
 /// A door that is served, with the books of one lab.
 struct Opened {
-    path: PathBuf,
+    way: Way,
     door: Door,
     books: Books,
     lab: u64,
@@ -50,6 +53,10 @@ impl Opened {
     fn at(name: &str) -> Opened {
         let path = std::env::temp_dir().join(format!("coexist-door-{name}-{}", std::process::id()));
         let door = Door::open(&path).unwrap();
+        Opened::of(door, Way::Socket(path))
+    }
+
+    fn of(door: Door, way: Way) -> Opened {
         let stop = CancellationToken::new();
         tokio::spawn(door.serve(stop.clone()).unwrap());
         let topology =
@@ -57,18 +64,27 @@ impl Opened {
         let names = Names::of(&topology, |_, _| [127, 0, 0, 9].into());
         let books = Books { ledger: Ledger::default(), directory: Directory::new(topology), names };
         let lab = door.lays_open(books.clone());
-        Opened { path, door, books, lab, stop }
+        Opened { way, door, books, lab, stop }
     }
 
     fn line(&self) -> Line {
-        Line::to(&self.path, &Opening::Lab(self.lab)).unwrap()
+        Line::to(&self.way, &Opening::Lab(self.lab)).unwrap()
+    }
+
+    fn path(&self) -> PathBuf {
+        match &self.way {
+            Way::Socket(path) => path.clone(),
+            Way::Port(..) => panic!("it is at a port"),
+        }
     }
 }
 
 impl Drop for Opened {
     fn drop(&mut self) {
         self.stop.cancel();
-        let _ = std::fs::remove_file(&self.path);
+        if let Way::Socket(path) = &self.way {
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -155,8 +171,8 @@ async fn a_ticket_is_good_whoever_issues_it_and_whoever_redeems_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_station_that_is_told_what_it_cannot_do_says_why_and_stays() {
     let opened = Opened::at("station");
-    let (path, stop) = (opened.path.clone(), opened.stop.clone());
-    let serving = tokio::spawn(async move { take_places(&path, "mbx2010-s1", stop).await });
+    let (door, stop) = (Doorway::Socket(opened.path()), opened.stop.clone());
+    let serving = tokio::spawn(async move { take_places(&door, "mbx2010-s1", None, stop).await });
     let station = opened.door.station("mbx2010-s1").await.unwrap();
     let fault = || Order::Fault("mbx2010-s1/owa".parse().unwrap(), None);
     assert_eq!(station.does(fault()).await, Err("it has no place in a lab".to_owned()));
@@ -176,7 +192,7 @@ async fn a_frame_that_is_too_long_ends_the_line_and_nothing_else() {
     let opened = Opened::at("frames");
     for hostile in [&[0xff, 0xff, 0xff, 0xff][..], &[0, 0, 0, 2, b'{', b'}'], &[0, 0, 0, 3, b'n', b'o', b't']]
     {
-        let mut stream = tokio::net::UnixStream::connect(&opened.path).await.unwrap();
+        let mut stream = tokio::net::UnixStream::connect(opened.path()).await.unwrap();
         stream.write_all(hostile).await.unwrap();
         assert_eq!(stream.read(&mut [0; 8]).await.unwrap_or(0), 0, "{hostile:?}");
     }

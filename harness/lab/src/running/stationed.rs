@@ -7,12 +7,16 @@ use directory::Directory;
 use exchange::{Faults, Script};
 use model::case::FaultAt;
 use model::{ServerName, Topology};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::LabError;
 use super::servers::{Misbehaviour, Taken, Tools};
 use crate::ground::{Layout, Place, Planes};
-use crate::host::{Books, Order, Post, Station};
+use crate::host::{Books, Facts, Order, Post, Station};
+
+/// Orders that are on their way at once: each of a thousand may hold a large lab's every fact.
+const ORDERS_AT_ONCE: usize = 64;
 
 /// The servers of a lab while they have their places.
 pub(super) struct Stationed {
@@ -49,7 +53,7 @@ impl Stationed {
         taken: &[Taken<'_>],
         misbehaves: &Misbehaviour,
     ) -> Result<Stationed, LabError> {
-        let facts = books.directory.copy();
+        let facts = Facts(Arc::new(books.directory.copy()));
         let lab = planes.door().lays_open(books);
         let mut stationed = Stationed {
             planes,
@@ -75,7 +79,7 @@ impl Stationed {
         &mut self,
         tools: &Tools<'_>,
         taken: &[Taken<'_>],
-        facts: &directory::far::Facts,
+        facts: &Facts,
         misbehaves: &Misbehaviour,
     ) -> Result<(), LabError> {
         let planes = self.planes.clone();
@@ -102,7 +106,7 @@ impl Stationed {
         tools: &Tools<'_>,
         taken: &Taken<'_>,
         place: &Place,
-        facts: &directory::far::Facts,
+        facts: &Facts,
         misbehaves: &Misbehaviour,
     ) -> Result<Order, LabError> {
         let leaf = tools.leaf(taken)?;
@@ -122,13 +126,16 @@ impl Stationed {
         })))
     }
 
-    /// Gives each its order at once, and waits until all are carried out.
+    /// Gives each its order, many at once, and waits until all are carried out.
     async fn all(&self, orders: Vec<(Arc<Station>, Order)>) -> Result<(), LabError> {
         let mut giving = JoinSet::new();
+        let room = Arc::new(Semaphore::new(ORDERS_AT_ONCE));
         for (station, order) in orders {
-            giving.spawn(
-                async move { station.does(order).await.map_err(|why| (station.name().to_owned(), why)) },
-            );
+            let room = room.clone();
+            giving.spawn(async move {
+                let _room = room.acquire_owned().await;
+                station.does(order).await.map_err(|why| (station.name().to_owned(), why))
+            });
         }
         let mut failed = None;
         while let Some(given) = giving.join_next().await {
@@ -174,11 +181,11 @@ impl Stationed {
 
     /// Has every server know what the directory says now.
     pub(super) async fn learn(&self, directory: &Directory) -> Result<(), LabError> {
-        let facts = directory.copy();
+        let facts = Facts(Arc::new(directory.copy()));
         let servers: Vec<_> = directory.topology().servers.keys().cloned().collect();
         let moving = self.moving().as_ref().map(|(_, station)| station.clone());
         let stations = servers.iter().filter_map(|name| self.stations.get(name).cloned()).chain(moving);
-        self.all(stations.map(|station| (station, Order::Renew(Box::new(facts.clone())))).collect()).await
+        self.all(stations.map(|station| (station, Order::Renew(facts.clone()))).collect()).await
     }
 
     /// Where servers are after their move.

@@ -1,18 +1,20 @@
 //! How a subject's program is started: found, given its folder, log and environment, and made to die with the lab.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, PipeReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 #[cfg(target_os = "linux")]
 use std::sync::OnceLock;
 
+use ledger::way::Word;
+
 use super::process::Process;
 use super::runs::{Afar, Runs};
 use super::{Seat, SeatError, guard};
 use crate::ground::GroundKind;
-use crate::host::{Program, Station};
+use crate::host::{Bytes, Order, Piece, Program, Station};
 
 /// A program that is ready to be started.
 pub(super) struct Launch {
@@ -21,7 +23,12 @@ pub(super) struct Launch {
     wrap: &'static [&'static str],
     /// The station that starts it, where that is not this process.
     station: Option<Arc<Station>>,
+    /// What it reads in its folder.
+    files: Vec<PathBuf>,
 }
+
+/// As much of a file as is sent at once.
+const PIECE: u64 = 1024 * 1024;
 
 impl Launch {
     pub(super) fn new(
@@ -29,6 +36,7 @@ impl Launch {
         words: Vec<String>,
         env: Vec<(String, String)>,
         log: &Path,
+        files: Vec<PathBuf>,
     ) -> Result<Launch, SeatError> {
         let subject = &seat.subject.name;
         if let (Some(station), Some(image)) = (&seat.station, &seat.subject.run.image) {
@@ -41,7 +49,7 @@ impl Launch {
                 work: seat.work.clone(),
                 log: log.to_owned(),
             };
-            return Ok(Launch { program, wrap: &[], station: Some(station.clone()) });
+            return Ok(Launch { program, wrap: &[], station: Some(station.clone()), files });
         }
         let Some((program, arguments)) = words.split_first() else {
             let why =
@@ -64,11 +72,36 @@ impl Launch {
         // It may be started elsewhere; that its log can be written shows here.
         let file = |source| SeatError::File { subject: subject.clone(), path: log.to_owned(), source };
         open(log).map_err(file)?;
-        Ok(Launch { program, wrap: wrap(seat.ground), station: seat.station.clone() })
+        Ok(Launch { program, wrap: wrap(seat.ground), station: seat.station.clone(), files })
+    }
+
+    /// Sends what it reads to a station that sees no file of ours.
+    ///
+    /// # Errors
+    /// A file that cannot be read here or written there.
+    pub(super) async fn deliver(&self, subject: &str) -> Result<(), SeatError> {
+        let Some(station) = self.station.as_ref().filter(|station| station.is_apart()) else { return Ok(()) };
+        for path in &self.files {
+            let wrong = |source| SeatError::File { subject: subject.to_owned(), path: path.clone(), source };
+            let mut file = File::open(path).map_err(wrong)?;
+            let mut first = true;
+            loop {
+                let mut bytes = vec![];
+                file.by_ref().take(PIECE).read_to_end(&mut bytes).map_err(wrong)?;
+                if bytes.is_empty() && !first {
+                    break;
+                }
+                let order = Order::Have(Piece { file: path.clone(), first, bytes: Bytes(bytes) });
+                station.does(order).await.map_err(|why| wrong(io::Error::other(why)))?;
+                first = false;
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn start(self, subject: &str) -> Result<Runs, SeatError> {
-        let Launch { program, wrap, station } = self;
+        self.deliver(subject).await?;
+        let Launch { program, wrap, station, files: _ } = self;
         let looked_up = program.program.display().to_string();
         let started = match station {
             Some(station) => Afar::start(station, program).await.map(Runs::There),
@@ -88,6 +121,20 @@ impl Launch {
 pub(crate) fn command(program: Program, wrap: &[&str]) -> io::Result<Command> {
     let out = open(&program.log)?;
     let err = out.try_clone()?;
+    Ok(writing(program, wrap, out, err))
+}
+
+/// The same, with a pipe in place of its log.
+///
+/// # Errors
+/// No pipe.
+pub(crate) fn piped(program: Program) -> io::Result<(Command, PipeReader)> {
+    let (output, out) = io::pipe()?;
+    let err = out.try_clone()?;
+    Ok((writing(program, &[], out, err), output))
+}
+
+fn writing(program: Program, wrap: &[&str], out: impl Into<Stdio>, err: impl Into<Stdio>) -> Command {
     let mut command = match wrap.split_first() {
         Some((first, rest)) => {
             let mut command = guard::watched(first.as_ref());
@@ -97,10 +144,12 @@ pub(crate) fn command(program: Program, wrap: &[&str]) -> io::Result<Command> {
         None => guard::watched(program.program.as_ref()),
     };
     command.args(program.arguments).envs(program.env).current_dir(&program.work).stdout(out).stderr(err);
+    // What lets a station in at the runner's door is no affair of a subject.
+    command.env_remove(Word::VARIABLE);
     // A group of its own: a signal to it reaches what it starts too, and Ctrl-C at the terminal reaches only us.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    Ok(command)
+    command
 }
 
 /// A subject that is started again goes on in its log.

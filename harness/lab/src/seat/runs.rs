@@ -87,7 +87,7 @@ impl Runs {
 
 impl Afar {
     pub(super) async fn start(station: Arc<Station>, program: Program) -> Result<Afar, String> {
-        let status = station.next_end();
+        let status = station.next_end(&program.log);
         let pid = station.does(Order::Run(Box::new(program))).await?;
         Ok(Afar { station, pid: pid.unwrap_or_default(), status })
     }

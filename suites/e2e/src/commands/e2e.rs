@@ -38,9 +38,10 @@ pub(super) fn e2e(root: &Path, options: &E2e) -> Exit {
 }
 
 fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
-    let ground = Arc::new(match &options.host {
+    let standing = match &options.host {
         Host::Laid(layout) => laid::ground(layout)?,
-        Host::InProcess => say::ground(options.ground)?,
+        Host::Expected(roll) => laid::expecting(roll)?,
+        Host::InProcess => laid::Standing::On(say::ground(options.ground)?),
         #[cfg(feature = "docker")]
         Host::Docker => return Ok(contained::e2e(root, options)),
         #[cfg(not(feature = "docker"))]
@@ -50,7 +51,7 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
             );
             return Err(Exit::BadInput);
         }
-    });
+    };
     let suite = say::suite(root)?;
     let (suite, predicted) =
         predicted::added(suite, &options.topology).map_err(|error| say::suite_error(&error))?;
@@ -58,16 +59,7 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
     let filter = filter(options)?;
     every_filter_matches(&suite, options)?;
     let work = work(&suite, options, &filter)?;
-    if options.host == Host::InProcess
-        && let Some((subject, _)) =
-            work.iter().map(|work| &work.subject).find(|(subject, _)| subject.run.command.is_empty())
-    {
-        say::error(format!(
-            "subject {}: it is an image, and here servers are no containers: --host docker",
-            subject.name
-        ));
-        return Err(Exit::BadInput);
-    }
+    work.iter().try_for_each(|work| starts(&work.subject.0, &options.host))?;
     let mut baseline = options.baseline.as_deref().map(Baseline::read).transpose().map_err(|says| {
         say::error(says);
         Exit::BadInput
@@ -80,7 +72,8 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
     let runtime = say::runtime()?;
     let came = runtime.block_on(async {
         let stop = say::interrupted();
-        let open = laid::open(&ground, &stop)?;
+        let open = laid::open(standing, &stop).await?;
+        let ground = open.ground.clone();
         let (mut all, mut smaller) = (Came::default(), vec![]);
         let rounds = options.repeat.max(1) as u64;
         for round in 0..rounds {
@@ -132,15 +125,30 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
             }
         }
         open.close().await;
-        Ok((all, smaller))
+        Ok((ground, all, smaller))
     });
-    let (mut came, smaller) = came?;
+    let (ground, mut came, smaller) = came?;
     came.ending.held = options.subject.as_ref().map(|_| suite.cases.len());
     let times = if options.subject.is_some() { 1 } else { options.repeat.max(1) };
     came.ending.floor = filter.is_open().then_some(suite.floor).map(|floor| floor.saturating_mul(times));
     let ran =
         Ran { seed, among: filter.among, came, work: &work, predicted, baseline: baseline.as_ref(), smaller };
     Ok(report(&suite, &ground, options, ran))
+}
+
+/// Not everywhere is somebody who starts images.
+fn starts(subject: &Subject, host: &Host) -> Result<(), Exit> {
+    let why = match host {
+        Host::InProcess if subject.run.command.is_empty() => {
+            "it is an image, and here servers are no containers: --host docker"
+        }
+        Host::Expected(_) if subject.run.image.is_some() => {
+            "it is an image, and nobody here starts one: put its program into an image made FROM coexist, and give a command alone"
+        }
+        _ => return Ok(()),
+    };
+    say::error(format!("subject {}: {why}", subject.name));
+    Err(Exit::BadInput)
 }
 
 fn filter(options: &E2e) -> Result<Filter, Exit> {

@@ -16,9 +16,5 @@ pub(super) fn of(suite: &Suite, cases: &[&Case]) -> Result<Positions, Exit> {
         let done = case.steps.iter().flat_map(|step| &step.before);
         done.filter_map(Steering::moves_address).next().is_some()
     };
-    let positions = Positions::of(topologies.iter().map(|topology| &**topology), cases.iter().any(moves));
-    positions.map_err(|error| {
-        say::error(error);
-        Exit::BadInput
-    })
+    Ok(Positions::of(topologies.iter().map(|topology| &**topology), cases.iter().any(moves)))
 }

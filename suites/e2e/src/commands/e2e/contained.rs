@@ -37,9 +37,11 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
         return Err(bad_input(says));
     }
     let cases: Vec<&Case> = work.iter().flat_map(|work| &work.cases).map(|case| &**case).collect();
+    let positions = positions::of(&suite, &cases)?;
+    positions.fit().map_err(bad_input)?;
     let wanted = Wanted {
         binary,
-        positions: positions::of(&suite, &cases)?,
+        positions,
         arguments: arguments(root, options)?,
         env: environment(),
         mounts: mounts(root, options, &work)?,
