@@ -1,7 +1,7 @@
 //! A lab written down for an existing engine: every server a container of the released image, and a runner among them.
 //!
 //! Nothing is built or pulled but that image, nothing runs with rights, and what the lab makes, its keys among it, is in memory
-//! that all containers share and that goes with them.
+//! that goes with the containers: on one machine they share it, and on several each has its own.
 
 mod compose;
 mod kubernetes;
@@ -9,17 +9,17 @@ mod kubernetes;
 use std::net::IpAddr;
 
 pub use compose::compose;
-pub use kubernetes::kubernetes;
+pub use kubernetes::{Cluster, Pod, READ, RESOLVER, ROLL, TOPOLOGY, kubernetes};
 
-/// Where containers share what the lab makes; the runner's door is there, and what says where everybody is.
+/// Where containers have what the lab makes; where they share it, the runner's door is there, and what says where everybody is.
 pub const SHARED: &str = "/coexist-run";
 /// Whom the released image runs as.
 const USER: u32 = 65532;
 
-/// A lab whose containers are to be written down.
+/// A lab whose containers are to share a machine.
 #[derive(Debug, Clone)]
 pub struct Lab {
-    /// What it is called: letters, digits and dashes, as Kubernetes takes them.
+    /// What it is called.
     pub name: String,
     /// The released image.
     pub image: String,
@@ -57,6 +57,8 @@ pub struct File {
     pub name: &'static str,
     /// All of it.
     pub text: String,
+    /// Whether it is for its owner alone.
+    pub private: bool,
 }
 
 /// A list of strings as YAML takes it in a line; so quoted, none is anything but a string (YAML 1.2, 7.3.1).

@@ -112,9 +112,7 @@ pub(crate) fn added(suite: Suite, topologies: &[String]) -> Result<(Suite, Predi
         let topology = suite.topology(path, &Default::default())?;
         let (found, silent) = journeys(&table, &topology);
         if found.is_empty() {
-            return Err(SuiteError::Unknown(format!(
-                "{path}: the oracle predicts no journey in it; `coexist predict {path}` says why, journey by journey"
-            )));
+            return Err(nothing(path));
         }
         let mut cases = vec![];
         for (number, journey) in (1..).zip(&found) {
@@ -124,6 +122,23 @@ pub(crate) fn added(suite: Suite, topologies: &[String]) -> Result<(Suite, Predi
         suite = suite.with_cases(path, topology, cases);
     }
     Ok((suite, predicted))
+}
+
+/// Whether there will be a case for a topology that is named by path.
+///
+/// # Errors
+/// Nothing is predicted in it.
+pub(crate) fn any(path: &str, topology: &Topology) -> Result<(), SuiteError> {
+    let table = Table::standard();
+    let mut journeys = oracle::journeys(topology).into_iter().filter(|when| when.comes_back.is_none());
+    let found = journeys.any(|when| oracle::predict(&table, topology, &when).is_ok());
+    if found { Ok(()) } else { Err(nothing(path)) }
+}
+
+fn nothing(path: &str) -> SuiteError {
+    SuiteError::Unknown(format!(
+        "{path}: the oracle predicts no journey in it; `coexist predict {path}` says why, journey by journey"
+    ))
 }
 
 fn remark(path: &str, found: &[Journey], silent: usize) -> String {

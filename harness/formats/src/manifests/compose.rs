@@ -7,13 +7,14 @@ use super::{Container, File, Lab, SHARED, USER, flow, quoted};
 /// The files of a lab for Docker's own tool: the Compose file and what its containers mount.
 pub fn compose(lab: &Lab) -> Vec<File> {
     let resolver = format!("nameserver {}\noptions timeout:1 attempts:2\n", lab.runner.inside);
+    let file = |name, text| File { name, text, private: false };
     let mut files = vec![
-        File { name: "compose.yaml", text: services(lab) },
-        File { name: "layout.json", text: lab.layout.clone() },
+        file("compose.yaml", services(lab)),
+        file("layout.json", lab.layout.clone()),
         // The engine's own resolver would answer first, and know names that the lab does not.
-        File { name: "resolv.conf", text: resolver },
+        file("resolv.conf", resolver),
     ];
-    files.extend(lab.topology.clone().map(|text| File { name: "topology.toml", text }));
+    files.extend(lab.topology.clone().map(|text| file("topology.toml", text)));
     files
 }
 

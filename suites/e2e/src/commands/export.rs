@@ -1,18 +1,24 @@
 //! `coexist export`: a topology as a Compose file or as Kubernetes manifests, for an existing engine.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use docker::Addresses;
-use formats::manifests::{Container, File, Lab, SHARED, compose, kubernetes};
-use lab::ground::Place;
-use lab::host::Door;
+use docker::{Addresses, Positions};
+use formats::manifests::{
+    Cluster, Container, File, Lab, Pod, READ, RESOLVER, ROLL, SHARED, TOPOLOGY, compose, kubernetes,
+};
+use lab::ground::{Layout, Place};
+use lab::host::{Door, drawn_word};
+use ledger::way::Word;
+use model::case::Case;
+use model::{ServerName, Topology};
 
-use super::{LAID, import, positions, say};
+use super::{EXPECTED, LAID, import, positions, say};
 use crate::exit::Exit;
 use crate::predicted;
 use crate::select::Filter;
+use crate::suite::Suite;
 
 /// What `export` takes.
 #[derive(Debug, Args)]
@@ -40,12 +46,16 @@ pub(super) struct Export {
 enum Format {
     /// compose.yaml and what it mounts: a network of the engine for each plane.
     Compose,
-    /// lab.yaml: a Job whose one Pod is the lab.
+    /// lab.yaml: a Pod for each server, which may be on any node, and a Job for the runner. It holds a Secret.
     Kubernetes,
 }
 
-/// The longest name of a Job (RFC 1123), less what stands before ours.
-const LONGEST_NAME: usize = 63 - "coexist-".len();
+/// What stands before a lab's name.
+const PREFIX: &str = "coexist-";
+/// The longest name of a Job (RFC 1123), less that.
+const LONGEST_NAME: usize = 63 - PREFIX.len();
+/// The rights of a file that holds a secret.
+const OF_OWNER: u32 = 0o600;
 /// Which pair of networks; whoever has others there changes it in one place of the file.
 const CHOICE: u32 = 0;
 
@@ -54,84 +64,141 @@ pub(super) fn export(root: &Path, options: &Export) -> Exit {
 }
 
 fn inner(root: &Path, options: &Export) -> Result<(), Exit> {
-    let lab = lab(root, options)?;
-    let (files, next) = match options.format {
+    let played = Played::of(root, options)?;
+    let (count, files, next) = match options.format {
         Format::Compose => {
-            (compose(&lab), "docker compose up --abort-on-container-exit --exit-code-from runner")
+            let lab = on_one_machine(&played, options)?;
+            let next = "docker compose up --abort-on-container-exit --exit-code-from runner";
+            (lab.servers.len(), compose(&lab), next)
         }
-        Format::Kubernetes => (kubernetes(&lab), "kubectl apply -f lab.yaml"),
+        Format::Kubernetes => {
+            let lab = on_nodes(&played, options)?;
+            (lab.servers.len(), kubernetes(&lab), "kubectl create -f lab.yaml")
+        }
     };
     write(&options.output, &files, options.replace)?;
     let names: Vec<&str> = files.iter().map(|file| file.name).collect();
-    println!(
-        "{}: {}; {} servers and a runner",
-        options.output.display(),
-        names.join(", "),
-        lab.servers.len()
-    );
+    println!("{}: {}; {count} servers and a runner", options.output.display(), names.join(", "));
     println!("next: cd {}; {next}", options.output.display());
     Ok(())
 }
 
-fn lab(root: &Path, options: &Export) -> Result<Lab, Exit> {
-    let given = &options.topology;
-    let topologies = [given.clone()];
-    let (suite, _) =
-        predicted::added(say::suite(root)?, &topologies).map_err(|error| say::suite_error(&error))?;
-    let chosen = Filter { topologies: topologies.to_vec(), ..Filter::default() }.select(&suite.cases);
-    if chosen.is_empty() {
-        return Err(bad_input(format!(
-            "no case is played in `{given}`; `coexist list topologies` prints those that there are, and a path is a path"
-        )));
+/// Who is needed for what is played in a topology, and the topology's file where it is none of the image's own.
+struct Played {
+    positions: Positions,
+    /// Where processes of their own are started: the seats, and the front ends behind them.
+    seats: BTreeSet<ServerName>,
+    file: Option<String>,
+}
+
+impl Played {
+    fn of(root: &Path, options: &Export) -> Result<Played, Exit> {
+        let (suite, given) = (say::suite(root)?, &options.topology);
+        if Path::new(given).is_file() { Played::in_file(&suite, given) } else { Played::named(&suite, given) }
     }
-    let cases: Vec<_> = chosen.iter().map(|case| &**case).collect();
-    let addresses = positions::of(&suite, &cases)?.addressed(CHOICE);
-    let addresses = if options.format == Format::Kubernetes { on_loopback(addresses) } else { addresses };
-    let Addresses { inside, outside, layout } = addresses;
-    let file = Path::new(given).is_file().then(|| std::fs::read_to_string(given)).transpose();
-    let topology = file.map_err(|error| bad_input(format!("{given}: {error}")))?;
-    let played_in = if topology.is_some() { format!("{SHARED}/topology.toml") } else { given.clone() };
-    let laid = format!("{LAID}{SHARED}/layout.json");
-    let mut run = vec!["e2e", "--host", &laid, "--topology", &played_in];
-    run.extend(options.options.iter().map(String::as_str));
-    let container = |name: &str, command: &[&str], place: &Place| Container {
+
+    /// The oracle's journeys, which change no address. There may be many, and here none is looked at.
+    fn in_file(suite: &Suite, path: &str) -> Result<Played, Exit> {
+        let topology = suite.topology(path, &Default::default()).map_err(|error| say::suite_error(&error))?;
+        predicted::any(path, &topology).map_err(|error| say::suite_error(&error))?;
+        let text = std::fs::read_to_string(path).map_err(|error| bad_input(format!("{path}: {error}")))?;
+        let positions = Positions::of([&topology], false);
+        Ok(Played { positions, seats: seats(&topology).collect(), file: Some(text) })
+    }
+
+    fn named(suite: &Suite, given: &str) -> Result<Played, Exit> {
+        let filter = Filter { topologies: vec![given.to_owned()], ..Filter::default() };
+        let cases = filter.select(&suite.cases);
+        if cases.is_empty() {
+            return Err(bad_input(format!(
+                "no case is played in `{given}`; `coexist list topologies` prints those that there are, and a path is a path"
+            )));
+        }
+        let mut all = BTreeSet::new();
+        for case in cases.iter().filter(|case| case.finds.is_none()) {
+            let topology = suite.topology_of(case).map_err(|error| say::suite_error(&error))?;
+            all.extend(seats(&topology));
+        }
+        let cases: Vec<&Case> = cases.iter().map(|case| &**case).collect();
+        Ok(Played { positions: positions::of(suite, &cases)?, seats: all, file: None })
+    }
+
+    /// What the runner is told.
+    fn run(&self, host: String, options: &Export) -> Vec<String> {
+        let given = options.topology.clone();
+        let topology = if self.file.is_some() { format!("{SHARED}/{TOPOLOGY}") } else { given };
+        let words = ["e2e".to_owned(), "--host".to_owned(), host, "--topology".to_owned(), topology];
+        words.into_iter().chain(options.options.iter().cloned()).collect()
+    }
+}
+
+/// Containers on one engine, each at an address that is written down.
+fn on_one_machine(played: &Played, options: &Export) -> Result<Lab, Exit> {
+    played.positions.fit().map_err(bad_input)?;
+    let Addresses { inside, outside, layout } = played.positions.addressed(CHOICE);
+    let container = |name: &str, command: Vec<String>, place: &Place| Container {
         name: name.to_owned(),
-        command: command.iter().map(|word| (*word).to_owned()).collect(),
+        command,
         inside: place.inside,
         outside: place.outside,
     };
     let door = format!("{SHARED}/{}", Door::SOCKET);
-    let server = |name: &str, place: &Place| container(name, &["server", name, "--door", &door], place);
+    let server =
+        |name: &str, place: &Place| container(name, words(&["server", name, "--door", &door]), place);
     let servers = layout.servers.iter().map(|(name, place)| server(name.as_str(), place));
-    let elsewhere = layout.elsewhere.iter().map(|place| server(lab::ground::Layout::ELSEWHERE, place));
+    let elsewhere = layout.elsewhere.iter().map(|place| server(Layout::ELSEWHERE, place));
+    let run = played.run(format!("{LAID}{SHARED}/layout.json"), options);
     Ok(Lab {
-        name: called(given),
+        name: called(&options.topology),
         image: options.image.clone(),
         inside,
         outside,
-        runner: container("runner", &run, &layout.own),
+        runner: container("runner", run, &layout.own),
         servers: servers.chain(elsewhere).collect(),
         layout: serde_json::to_string(&layout).map_err(|error| bad_input(error.to_string()))?,
-        topology,
+        topology: played.file.clone(),
     })
 }
 
-/// The containers of a Pod share its loopback: 198.18.9.10 is 127.18.9.10 there. A server that is on both planes listens on
-/// every address that it sees; here that would be all of them, so each has one, and the views are the runner's to tell apart.
-fn on_loopback(mut addresses: Addresses) -> Addresses {
-    let there = |address: IpAddr| match address {
-        IpAddr::V4(v4) => {
-            let [_, b, c, d] = v4.octets();
-            IpAddr::V4(Ipv4Addr::new(127, b, c, d))
+/// Pods wherever there is room, which find the runner by its name.
+fn on_nodes(played: &Played, options: &Export) -> Result<Cluster, Exit> {
+    let roll = played.positions.roll();
+    let name = format!("{PREFIX}{}", called(&options.topology));
+    let door = format!("tcp://{name}:{}", Door::PORT);
+    let pod = |server: &str| {
+        let seat = played.seats.iter().any(|seat| seat.as_str() == server);
+        let mut command = words(&["server", server, "--door", &door]);
+        if seat {
+            command.extend(words(&["--resolver", &format!("/etc/{RESOLVER}")]));
         }
-        v6 => v6,
+        Pod { name: server.to_owned(), command, seat }
     };
-    let layout = &mut addresses.layout;
-    for place in layout.servers.values_mut().chain(&mut layout.elsewhere) {
-        *place = Place { inside: there(place.inside), outside: None };
-    }
-    layout.own = Place { inside: there(layout.own.inside), outside: layout.own.outside.map(there) };
-    addresses
+    let servers = roll.names().map(pod).collect();
+    let roll = serde_json::to_string(&roll).map_err(|error| bad_input(error.to_string()))?;
+    let word = drawn_word().map_err(|error| {
+        say::error(error);
+        Exit::Broken
+    })?;
+    Ok(Cluster {
+        name,
+        image: options.image.clone(),
+        port: Door::PORT,
+        word: (Word::VARIABLE.to_owned(), word),
+        runner: played.run(format!("{EXPECTED}{READ}/{ROLL}"), options),
+        servers,
+        roll,
+        topology: played.file.clone(),
+        copy: words(&["copy"]),
+    })
+}
+
+fn seats(topology: &Topology) -> impl Iterator<Item = ServerName> {
+    let behind = topology.front_end.as_ref().map(|place| place.server.clone());
+    std::iter::once(topology.seat.clone()).chain(behind)
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 /// A topology's name as Kubernetes takes it.
@@ -157,7 +224,8 @@ fn write(folder: &Path, files: &[File], replace: bool) -> Result<(), Exit> {
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     for file in files {
         let path = folder.join(file.name);
-        import::whole(&path, &file.text, replace).map_err(|error| failed(&path, error))?;
+        let mode = if file.private { OF_OWNER } else { import::OF_ALL };
+        import::whole(&path, &file.text, replace, mode).map_err(|error| failed(&path, error))?;
     }
     Ok(())
 }

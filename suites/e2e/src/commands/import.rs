@@ -60,7 +60,8 @@ fn inner(options: &Import) -> Result<(), Vec<String>> {
             say::suite_error(&error);
             vec!["nothing was written".to_owned()]
         })?;
-    whole(output, &text, options.replace).map_err(|error| vec![format!("{}: {error}", output.display())])?;
+    whole(output, &text, options.replace, OF_ALL)
+        .map_err(|error| vec![format!("{}: {error}", output.display())])?;
     for note in &notes {
         println!("{note}");
     }
@@ -130,11 +131,18 @@ fn read(path: &Path) -> std::io::Result<Export> {
     Ok(Export { file: path.display().to_string(), bytes })
 }
 
-/// A file is whole or not there: written beside, then put in place.
-pub(super) fn whole(path: &Path, text: &str, replace: bool) -> std::io::Result<()> {
+/// The rights of a file that is no secret: what the user's mask leaves of them.
+pub(super) const OF_ALL: u32 = 0o666;
+
+/// A file is whole or not there: written beside, with these rights, then put in place.
+pub(super) fn whole(path: &Path, text: &str, replace: bool, mode: u32) -> std::io::Result<()> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let written = std::fs::File::create_new(&beside).and_then(|mut file| {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
+    let written = options.open(&beside).and_then(|mut file| {
         file.write_all(text.as_bytes())?;
         file.sync_all()
     });

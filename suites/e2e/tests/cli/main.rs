@@ -14,6 +14,7 @@ mod baseline;
 mod canaries;
 mod choice;
 mod clock;
+mod export;
 mod findings;
 mod hostile;
 mod import;
