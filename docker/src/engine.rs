@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use lab::clock::within;
@@ -9,8 +10,8 @@ use lab::ground::Place;
 use testcontainers::bollard::Docker;
 use testcontainers::bollard::errors::Error;
 use testcontainers::bollard::models::{
-    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, Ipam, IpamConfig, MountType,
-    NetworkConnectRequest, NetworkCreateRequest, NetworkingConfig,
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig, Ipam,
+    IpamConfig, MountType, NetworkConnectRequest, NetworkCreateRequest, NetworkingConfig,
 };
 use testcontainers::bollard::query_parameters::{
     CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
@@ -49,6 +50,16 @@ pub enum HostError {
         error: String,
         /// The run.
         run: String,
+    },
+    /// The inner half did not come to an end of its own.
+    #[error(
+        "the container {container} was killed (exit code {code}), and with it the run: by `docker kill`, or for want of memory?"
+    )]
+    Killed {
+        /// 128 and the number of the signal.
+        code: u8,
+        /// Its name.
+        container: String,
     },
     /// Every pair of networks is taken.
     #[error(
@@ -110,14 +121,19 @@ impl Engine {
         }
     }
 
-    /// Makes a network without a way out; `false` where another one has these addresses.
+    /// Makes a network without a way out, on which this machine has an address; `false` where another one has these addresses.
     pub(crate) async fn network(
         &self,
         name: &str,
         subnet: &str,
+        machine: Option<IpAddr>,
         labels: &HashMap<String, String>,
     ) -> Result<bool, HostError> {
-        let config = IpamConfig { subnet: Some(subnet.to_owned()), ..IpamConfig::default() };
+        let config = IpamConfig {
+            subnet: Some(subnet.to_owned()),
+            gateway: machine.map(|address| address.to_string()),
+            ..IpamConfig::default()
+        };
         let wanted = NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
@@ -137,7 +153,7 @@ impl Engine {
 
     /// Makes a container and puts it on its planes, with its addresses; nothing in it runs yet.
     pub(crate) async fn create(&self, wanted: Container<'_>) -> Result<(), HostError> {
-        let at = |address: std::net::IpAddr| EndpointSettings {
+        let at = |address: IpAddr| EndpointSettings {
             ipam_config: Some(EndpointIpamConfig {
                 ipv4_address: Some(address.to_string()),
                 ..EndpointIpamConfig::default()
@@ -148,6 +164,11 @@ impl Engine {
         let host = HostConfig {
             network_mode: Some(inside.clone()),
             mounts: Some(wanted.mounts.iter().map(mount).collect()),
+            // What the runner says is relayed as it comes; kept besides, it would fill the disk of a lab that is left running.
+            log_config: wanted.listens.then(|| HostConfigLogConfig {
+                typ: Some("none".to_owned()),
+                ..HostConfigLogConfig::default()
+            }),
             readonly_rootfs: Some(true),
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec!["no-new-privileges".to_owned()]),

@@ -11,7 +11,8 @@ use model::{ServerName, SiteName, Topology};
 /// The addresses of RFC 2544, for benchmarks of networks: 198.18.0.0/15, which nobody routes. So many /24s.
 const RANGES: u32 = 512;
 const FIRST: u32 = u32::from_be_bytes([198, 18, 0, 0]);
-/// Host numbers in a range. The engine's bridge has the first one.
+/// Host numbers in a range. The first one is the engine's bridge, and so the machine.
+const MACHINE: u32 = 1;
 const RUNNER: u32 = 2;
 const ELSEWHERE: u32 = 9;
 const FIRST_SERVER: u32 = 10;
@@ -125,7 +126,12 @@ impl Positions {
         Addresses {
             inside: format!("{}/{}", ip(first), 24 - ranges.ilog2()),
             outside: format!("{}/24", ip(outside)),
-            layout: Layout { own: own(RUNNER), servers, elsewhere: self.moves.then(|| own(ELSEWHERE)) },
+            layout: Layout {
+                own: own(RUNNER),
+                machine: Some(own(MACHINE)),
+                servers,
+                elsewhere: self.moves.then(|| own(ELSEWHERE)),
+            },
         }
     }
 
@@ -167,6 +173,9 @@ mod tests {
         assert_eq!(place(&addresses, "cas2010-s1"), ("198.18.9.11".into(), None));
         assert_eq!(place(&addresses, "cas2010-s3"), ("198.18.11.10".into(), None));
         assert_eq!(addresses.layout.elsewhere, None);
+        let machine = addresses.layout.machine.unwrap();
+        assert_eq!(machine.inside.to_string(), "198.18.8.1");
+        assert_eq!(machine.outside.unwrap().to_string(), "198.18.12.1");
         assert_eq!(positions.names().count(), coexistence.positions().count());
     }
 

@@ -26,4 +26,4 @@ pub use engine::{Engine, HostError};
 pub use layout::{Addresses, Positions, TooMany};
 pub use owner::{Life, Owner};
 #[cfg(feature = "engine")]
-pub use run::{FOLDER, LAYOUT, Mount, Wanted, run};
+pub use run::{FOLDER, Here, LAYOUT, Mount, Wanted, run};

@@ -46,6 +46,15 @@ pub struct Mount {
     pub read_only: bool,
 }
 
+/// A run's folder, as it is on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Here {
+    /// The folder itself, which no container sees.
+    pub folder: PathBuf,
+    /// What of it containers see as [`FOLDER`].
+    pub shared: PathBuf,
+}
+
 /// What is to run in containers.
 #[derive(Debug)]
 pub struct Wanted {
@@ -62,18 +71,26 @@ pub struct Wanted {
 }
 
 /// Runs it, relays what the inner half says, and returns its exit code. Nothing of it is left when this returns, and nothing of
-/// an earlier run whose owner is gone.
+/// an earlier run whose owner is gone. What runs `beside` on this machine is made before the inner half starts, and told when that
+/// one has ended.
 ///
 /// # Errors
-/// No engine, one that refuses or is gone, a disk that is full.
-pub async fn run(wanted: Wanted, stop: CancellationToken) -> Result<u8, HostError> {
+/// No engine, one that refuses or is gone, a disk that is full, an inner half that was killed.
+pub async fn run<B>(
+    wanted: Wanted,
+    beside: impl FnOnce(Here, CancellationToken) -> B,
+    stop: CancellationToken,
+) -> Result<u8, HostError>
+where
+    B: Future<Output = ()> + Send + 'static,
+{
     let engine = Engine::find().await?;
     engine.reap_the_dead().await?;
     reap_folders(&std::env::temp_dir());
     let owner = Owner::this().map_err(file(Path::new("/proc")))?;
     let run = format!("coexist-{}-{:04x}", owner.pid(), clock::now() & 0xffff);
     let folder = Folder::make(&owner, &run)?;
-    let ended = Run { engine: &engine, name: &run, owner, folder: &folder }.ends(wanted, stop).await;
+    let ended = Run { engine: &engine, name: &run, owner, folder: &folder }.ends(wanted, beside, stop).await;
     let reaped = engine.reap(&run).await;
     // The first thing that went wrong is what there is to say.
     let code = ended?;
@@ -88,7 +105,15 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn ends(&self, wanted: Wanted, stop: CancellationToken) -> Result<u8, HostError> {
+    async fn ends<B>(
+        &self,
+        wanted: Wanted,
+        beside: impl FnOnce(Here, CancellationToken) -> B,
+        stop: CancellationToken,
+    ) -> Result<u8, HostError>
+    where
+        B: Future<Output = ()> + Send + 'static,
+    {
         let labels: HashMap<String, String> =
             [(RUN.to_owned(), self.name.to_owned()), (OWNER.to_owned(), self.owner.to_string())].into();
         let brought_up = async {
@@ -113,18 +138,27 @@ impl Run<'_> {
             engine: self.engine.clone(),
             run: self.name.to_owned(),
             labels: labels.clone(),
-            folder: self.folder.0.join(SHARED),
+            folder: self.folder.shared(),
             resolver: self.folder.resolver(),
         };
-        let (door, over) = (self.folder.0.join(SHARED).join(Door::SOCKET), CancellationToken::new());
-        let images = tokio::spawn({
-            let over = over.clone();
-            async move { start_images(&door, subjects, over).await }
+        let (door, over) = (self.folder.shared().join(Door::SOCKET), CancellationToken::new());
+        let mut tasks = JoinSet::new();
+        let ended = over.clone();
+        tasks.spawn(async move {
+            // A runner that ended was not understood any more: its own exit code says why.
+            drop(start_images(&door, subjects, ended).await);
         });
+        let here = Here { folder: self.folder.0.clone(), shared: self.folder.shared() };
+        tasks.spawn(beside(here, over.clone()));
         let said = self.relay(stop).await;
         over.cancel();
-        // A runner that ended was not understood any more: its own exit code says why.
-        drop(images.await);
+        while let Some(joined) = tasks.join_next().await {
+            if let Err(error) = joined
+                && error.is_panic()
+            {
+                std::panic::resume_unwind(error.into_panic());
+            }
+        }
         said
     }
 
@@ -139,10 +173,13 @@ impl Run<'_> {
         let choices = positions.choices();
         for choice in 0..choices {
             let addresses = positions.addressed(self.owner.pid() + choice);
-            if !self.engine.network(&networks.inside, &addresses.inside, labels).await? {
+            let machine = addresses.layout.machine.as_ref();
+            let (inside, outside) =
+                (machine.map(|place| place.inside), machine.and_then(|place| place.outside));
+            if !self.engine.network(&networks.inside, &addresses.inside, inside, labels).await? {
                 continue;
             }
-            if self.engine.network(&networks.outside, &addresses.outside, labels).await? {
+            if self.engine.network(&networks.outside, &addresses.outside, outside, labels).await? {
                 return Ok((networks, addresses));
             }
             self.engine.remove_network(&networks.inside).await?;
@@ -261,8 +298,7 @@ impl Run<'_> {
                 Err(gone(deepest(&error)))
             }
             other => match other.and_then(ended) {
-                // One that was killed did not last.
-                Some(KILLED | CRASHED) => Ok(BROKEN),
+                Some(code @ (KILLED | CRASHED)) => Err(HostError::Killed { code, container: runner }),
                 Some(code) => Ok(code),
                 None => Err(gone("it does not say how the run ended".to_owned())),
             },
@@ -278,7 +314,6 @@ impl Run<'_> {
 /// The exit code of a run that was interrupted.
 const INTERRUPTED: u8 = 130;
 
-const BROKEN: u8 = 4;
 /// 128 and the number of KILL, and of SEGV.
 const KILLED: u8 = 137;
 const CRASHED: u8 = 139;
@@ -299,13 +334,15 @@ struct Folder(PathBuf);
 impl Folder {
     fn make(owner: &Owner, run: &str) -> Result<Folder, HostError> {
         use std::os::unix::fs::PermissionsExt;
-        let path = std::env::temp_dir().join(format!("{FOLDERS}{run}"));
+        // It stands in what people are shown, so it says nothing twice.
+        let own = run.strip_prefix("coexist-").unwrap_or(run);
+        let path = std::env::temp_dir().join(format!("{FOLDERS}{own}"));
         std::fs::create_dir_all(&path).map_err(file(&path))?;
         let folder = Folder(path);
         let path = &folder.0;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(file(path))?;
         folder.write(OWNED_BY, &owner.to_string())?;
-        std::fs::create_dir(path.join(SHARED)).map_err(file(path))?;
+        std::fs::create_dir(folder.shared()).map_err(file(path))?;
         Ok(folder)
     }
 
@@ -320,13 +357,17 @@ impl Folder {
         )
     }
 
+    fn shared(&self) -> PathBuf {
+        self.0.join(SHARED)
+    }
+
     fn write(&self, name: &str, text: &str) -> Result<(), HostError> {
         let path = self.0.join(name);
         std::fs::write(&path, text).map_err(file(&path))
     }
 
     fn mounts(&self) -> Vec<Mount> {
-        vec![Mount { from: self.0.join(SHARED), to: FOLDER.into(), read_only: false }, self.resolver()]
+        vec![Mount { from: self.shared(), to: FOLDER.into(), read_only: false }, self.resolver()]
     }
 
     fn resolver(&self) -> Mount {

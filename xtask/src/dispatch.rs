@@ -52,7 +52,9 @@ mod tests {
     #[test]
     fn containers_are_wanted_in_either_spelling_of_the_option() {
         let wants = |line: &str| wants_containers(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
-        assert!(wants("e2e --host docker --case x") && wants("e2e --host=docker"));
+        assert!(
+            wants("e2e --host docker --case x") && wants("e2e --host=docker") && wants("up --host docker")
+        );
         assert!(!wants("e2e --host in-process") && !wants("e2e --case docker") && !wants("e2e"));
     }
 }

@@ -86,6 +86,12 @@ pub enum GroundError {
         /// What was refused, and by whom.
         why: String,
     },
+    /// The system refuses files of one's own in place of the machine's.
+    #[error("no files of our own over this machine's: {why}")]
+    Files {
+        /// What was refused, and by whom.
+        why: String,
+    },
     /// No sockets on the loopback outside.
     #[error("cannot listen on this machine's loopback: {source}")]
     Outside {
@@ -109,7 +115,7 @@ pub enum GroundError {
         source: io::Error,
     },
     /// The lab's DNS could not be made the system's.
-    #[error("cannot make {resolver} the resolver of our own network: {source}")]
+    #[error("cannot make {resolver} the resolver here: {source}")]
     Resolver {
         /// The lab's DNS server.
         resolver: IpAddr,
@@ -123,6 +129,8 @@ pub enum GroundError {
 pub struct Ground {
     kind: GroundKind,
     planes: Option<Arc<Planes>>,
+    /// Whether files may be put over the machine's for this process alone.
+    own_files: bool,
 }
 
 impl Ground {
@@ -163,9 +171,27 @@ impl Ground {
     /// Why it cannot be joined.
     pub fn join(process: u32) -> Result<Ground, GroundError> {
         #[cfg(target_os = "linux")]
-        return own::join(process).map(|()| Ground { kind: GroundKind::Own, planes: None });
+        return own::join(process).map(|()| Ground::with_own_files(GroundKind::Own));
         #[cfg(not(target_os = "linux"))]
         Err(GroundError::Join { process, why: "only Linux has network namespaces".into() })
+    }
+
+    /// The ground of a running lab whose canonical addresses and ports are real where we are: the machine's, or that of containers.
+    /// Nothing is joined, but files can be put over the machine's for this process alone. Call it first in `main`, as
+    /// [`Ground::join`]: like that one it starts the program again.
+    ///
+    /// # Errors
+    /// Why there can be no such files.
+    pub fn beside(kind: GroundKind) -> Result<Ground, GroundError> {
+        #[cfg(target_os = "linux")]
+        return own::cover_files().map(|()| Ground::with_own_files(kind));
+        #[cfg(not(target_os = "linux"))]
+        Err(GroundError::Files { why: format!("on ground {kind}, only Linux has mount namespaces") })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn with_own_files(kind: GroundKind) -> Ground {
+        Ground { kind, planes: None, own_files: true }
     }
 
     fn chosen(wanted: Option<GroundKind>, outside: Option<&Outside>) -> Result<Ground, GroundError> {
@@ -181,12 +207,12 @@ impl Ground {
 
     /// The ground that is always there, and on which crate tests stand.
     pub fn mapped() -> Ground {
-        Ground { kind: GroundKind::Mapped, planes: None }
+        Ground { kind: GroundKind::Mapped, planes: None, own_files: false }
     }
 
     /// The ground of servers that are containers.
     pub fn of(planes: Arc<Planes>) -> Ground {
-        Ground { kind: GroundKind::Planes, planes: Some(planes) }
+        Ground { kind: GroundKind::Planes, planes: Some(planes), own_files: false }
     }
 
     /// The two planes, where servers are containers.
@@ -222,29 +248,29 @@ impl Ground {
         }
     }
 
-    /// Makes a DNS server that of every program on this ground, where the ground is a network of our own; says whether it
+    /// Makes a DNS server that of every program on this ground, where its files are our own; says whether it
     /// did. What the system reads is kept in `folder`. A later call replaces the resolver.
     ///
     /// # Errors
     /// What the operating system says of putting its files over the machine's.
     pub fn use_resolver(&self, resolver: IpAddr, folder: &Path) -> Result<bool, GroundError> {
         #[cfg(target_os = "linux")]
-        if self.kind == GroundKind::Own {
+        if self.own_files {
             let put = own::put_resolver(resolver, folder);
             return put.map(|()| true).map_err(|source| GroundError::Resolver { resolver, source });
         }
-        let _ = (resolver, folder);
+        let _ = (resolver, folder, self.own_files);
         Ok(false)
     }
 
     fn machine() -> Result<Ground, GroundError> {
         block::try_canonical_ports().map_err(|source| GroundError::Machine { source })?;
-        Ok(Ground { kind: GroundKind::Machine, planes: None })
+        Ok(Ground { kind: GroundKind::Machine, planes: None, own_files: false })
     }
 
     #[cfg(target_os = "linux")]
     fn own(outside: Option<&Outside>) -> Result<Ground, GroundError> {
-        own::enter(outside).map(|()| Ground { kind: GroundKind::Own, planes: None })
+        own::enter(outside).map(|()| Ground::with_own_files(GroundKind::Own))
     }
 
     #[cfg(not(target_os = "linux"))]

@@ -320,6 +320,11 @@ impl Lab {
         self.addresses.get(server).map(|place| place.inside)
     }
 
+    /// Where a view's clients reach a server before it moves: outside by its address there, where it has one.
+    pub fn address_in(&self, view: View, server: &ServerName) -> Option<IpAddr> {
+        self.addresses.get(server).map(|place| place.seen_from(view))
+    }
+
     /// The address that clients of a view dial from.
     pub fn client_address(&self, view: View) -> IpAddr {
         let number = match view {
@@ -402,7 +407,13 @@ impl Lab {
 
     /// A server that is gone though nobody stopped it: its container has ended.
     pub fn server_died(&self) -> Option<String> {
-        self.machines.lost().map(|name| format!("the container of {name} has ended"))
+        self.machines.lost().map(container_ended)
+    }
+
+    /// Waits until a server is gone though nobody stopped it, and says which. Where servers are tasks of this process none ever
+    /// is.
+    pub async fn server_dies(&self) -> String {
+        container_ended(self.machines.loses().await)
     }
 
     /// How the front end behind the seat ended, if it did, and its last words.
@@ -422,6 +433,10 @@ impl Lab {
         join(&mut self.tasks).await;
         ended
     }
+}
+
+fn container_ended(name: String) -> String {
+    format!("the container of {name} has ended")
 }
 
 /// Waits for all of them. A panic of one is raised again.

@@ -11,6 +11,13 @@ pub(crate) const PROGRAM: Duration = Duration::from_secs(2);
 /// How long after a connection broke the end of the subject may become known.
 pub(crate) const DEATH: Duration = Duration::from_millis(500);
 
+/// How long one half of a lab in containers may take to say what the other one waits for.
+pub(crate) const OTHER_HALF: Duration = Duration::from_secs(10);
+
+/// How long this machine may take to reach a container on it.
+#[cfg(feature = "docker")]
+pub(crate) const REACH: Duration = Duration::from_secs(5);
+
 /// What is not there in time is not there.
 pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(limit, work).await.ok()

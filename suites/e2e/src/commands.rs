@@ -14,6 +14,8 @@ use crate::exit::Exit;
 mod bench;
 mod canary;
 mod check;
+#[cfg(feature = "docker")]
+mod contained;
 mod doctor;
 mod e2e;
 mod exec;
@@ -21,6 +23,7 @@ mod explain;
 mod export;
 mod import;
 mod init;
+mod laid;
 mod list;
 mod merge;
 mod mutants;
@@ -213,6 +216,15 @@ impl std::str::FromStr for Host {
             },
         }
     }
+}
+
+/// Says that containers are out of the usual build, and what builds them.
+#[cfg(not(feature = "docker"))]
+fn no_container_host(command: &str) -> Exit {
+    say::error(format!(
+        "this build has no container host: `cargo xtask {command} --host docker` builds one that has"
+    ));
+    Exit::BadInput
 }
 
 /// What `exec` takes.

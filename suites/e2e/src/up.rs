@@ -7,6 +7,7 @@ pub(crate) mod change;
 pub(crate) mod doors;
 pub(crate) mod listener;
 pub(crate) mod live;
+pub(crate) mod outside;
 pub(crate) mod page;
 pub(crate) mod printout;
 pub(crate) mod register;

@@ -1,4 +1,5 @@
-//! A network of the process's own, on Linux: the program starts itself again under `unshare`, which needs no root.
+//! A network of the process's own, or files of its own alone, on Linux: the program starts itself again under `unshare`, which
+//! needs no root.
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -23,7 +24,10 @@ const OUTSIDE: &str = "COEXIST_GROUND_OUTSIDE";
 const SOCKETS: &str = "COEXIST_GROUND_SOCKETS";
 /// The process of the lab that was joined, with the process that joined it, `4711 4712`, likewise.
 const JOINED: &str = "COEXIST_GROUND_JOINED";
+/// The process whose files are its own, with the mount namespace outside, `4711 mnt:[4026531841]`.
+const FILES: &str = "COEXIST_GROUND_FILES";
 const NAMESPACE: &str = "/proc/self/ns/net";
+const MOUNTS: &str = "/proc/self/ns/mnt";
 /// The first port that an ordinary user may bind, in this network only.
 const FIRST_PORT: &str = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
 
@@ -82,6 +86,26 @@ pub(super) fn join(process: u32) -> Result<(), GroundError> {
     Err(refused(format!("cannot start `nsenter` (of util-linux): {error}")))
 }
 
+/// Starts the program again where files can be put over the machine's for it alone; its network stays as it is. Inside, the
+/// same call returns.
+pub(super) fn cover_files() -> Result<(), GroundError> {
+    let refused = |why: String| GroundError::Files { why };
+    let here = std::fs::read_link(MOUNTS).map_err(|error| refused(format!("{MOUNTS}: {error}")))?;
+    let own = std::process::id().to_string();
+    let mark = std::env::var(FILES).unwrap_or_default();
+    // The same process, elsewhere: what it starts inherits the word, and not the number.
+    if mark.split_once(' ').is_some_and(|(process, left)| process == own && Path::new(left) != here) {
+        return Ok(());
+    }
+    let program =
+        std::env::current_exe().map_err(|error| refused(format!("where is this program? {error}")))?;
+    let flags = usable_flags(&[&["--mount"], &["--user", "--map-root-user", "--mount"]]).map_err(refused)?;
+    let mut command = Command::new("unshare");
+    command.args(flags).arg("--").arg(&program).args(std::env::args_os().skip(1));
+    let error = command.env(FILES, format!("{own} {}", here.display())).exec();
+    Err(refused(format!("cannot start `unshare`: {error}")))
+}
+
 /// Whether an ordinary user may bind port 80 on this ground.
 pub(crate) fn low_ports_are_free() -> bool {
     std::fs::read_to_string(FIRST_PORT)
@@ -109,7 +133,7 @@ fn start_again(here: &Path, outside: Option<&Outside>) -> Result<Infallible, Gro
     let refused = |why: String| GroundError::Own { why };
     let program =
         std::env::current_exe().map_err(|error| refused(format!("where is this program? {error}")))?;
-    let flags = usable_flags()?;
+    let flags = usable_flags(&[AS_ROOT, AS_ANYONE]).map_err(refused)?;
     let mut command = Command::new("unshare");
     command.args(flags).arg("--").arg(&program).args(std::env::args_os().skip(1));
     command.env(GROUND, "own").env(OUTSIDE, OsString::from(here));
@@ -121,20 +145,22 @@ fn start_again(here: &Path, outside: Option<&Outside>) -> Result<Infallible, Gro
     Err(refused(format!("cannot start `unshare`: {error}")))
 }
 
-/// What `unshare` is asked for. Root needs no user namespace, and without one keeps its rights over others' files.
-fn usable_flags() -> Result<&'static [&'static str], GroundError> {
-    const AS_ROOT: &[&str] = &["--net", "--mount"];
-    const AS_ANYONE: &[&str] = &["--user", "--map-root-user", "--net", "--mount"];
+const AS_ROOT: &[&str] = &["--net", "--mount"];
+const AS_ANYONE: &[&str] = &["--user", "--map-root-user", "--net", "--mount"];
+
+/// What `unshare` is asked for: the first that it grants, of which the first one is root's. Root needs no user namespace, and
+/// without one keeps its rights over others' files.
+fn usable_flags(all: &[&'static [&'static str]]) -> Result<&'static [&'static str], String> {
     let root = rustix::process::geteuid().is_root();
     let mut why = String::new();
-    for flags in [AS_ROOT, AS_ANYONE].into_iter().skip(usize::from(!root)) {
+    for flags in all.iter().copied().skip(usize::from(!root)) {
         match Command::new("unshare").args(flags).args(["--", "true"]).stdin(Stdio::null()).output() {
             Ok(tried) if tried.status.success() => return Ok(flags),
             Ok(tried) => why = String::from_utf8_lossy(&tried.stderr).trim().to_owned(),
             Err(error) => why = format!("cannot start `unshare` (of util-linux): {error}"),
         }
     }
-    Err(GroundError::Own { why })
+    Err(why)
 }
 
 /// `ip link set lo up`, without the program: one RTM_NEWLINK message and its acknowledgement (rtnetlink(7), netlink(7)).

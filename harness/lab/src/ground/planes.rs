@@ -2,11 +2,14 @@
 //! the seat is on the outside too.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 
 use model::{ServerName, View};
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
 
+use super::{block, outside};
 use crate::host::Door;
 
 /// Where somebody is on the two planes.
@@ -50,6 +53,8 @@ impl Place {
 pub struct Layout {
     /// The runner's: clients, directory, DNS and ledger.
     pub own: Place,
+    /// Of the machine itself, from which people and their programs come; none where it has no way in.
+    pub machine: Option<Place>,
     /// The servers', by name.
     pub servers: BTreeMap<ServerName, Place>,
     /// Where a server is after it has moved to another address: one at a time.
@@ -77,6 +82,19 @@ impl Planes {
     /// Where the servers' processes report. Serve it for as long as there are labs.
     pub fn door(&self) -> &Door {
         &self.door
+    }
+
+    /// Where the machine itself is on them.
+    pub fn machine(&self) -> Option<&Place> {
+        self.layout.machine.as_ref()
+    }
+
+    /// Listens at the runner's own address inside, on a port of the system's choice. Call it within a tokio runtime.
+    ///
+    /// # Errors
+    /// What the operating system says of binding.
+    pub fn listen(&self) -> io::Result<TcpListener> {
+        outside::listener(block::hold(SocketAddr::new(self.own().inside, 0))?)
     }
 
     pub(crate) fn layout(&self) -> &Layout {

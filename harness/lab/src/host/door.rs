@@ -456,6 +456,11 @@ impl Station {
         self.gone.is_cancelled()
     }
 
+    /// Waits until its container has ended.
+    pub(crate) async fn goes(&self) {
+        self.gone.cancelled().await;
+    }
+
     /// The name of its container.
     pub(crate) fn name(&self) -> &str {
         &self.name

@@ -90,7 +90,7 @@ impl Roll {
             servers.insert(name.clone(), place(name.as_str())?);
         }
         let elsewhere = self.elsewhere.then(|| place(Layout::ELSEWHERE)).transpose()?;
-        Ok(Layout { own: Place::everywhere(own), servers, elsewhere })
+        Ok(Layout { own: Place::everywhere(own), machine: None, servers, elsewhere })
     }
 }
 

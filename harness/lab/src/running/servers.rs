@@ -149,6 +149,14 @@ impl Servers {
         }
     }
 
+    /// Waits for the first server whose container has ended.
+    pub(super) async fn loses(&self) -> String {
+        match self {
+            Servers::Here(_) => std::future::pending().await,
+            Servers::There(stationed) => stationed.loses().await,
+        }
+    }
+
     /// Who starts what fills a position, where that is not this process.
     pub(super) fn station(&self, position: &ServerName) -> Option<std::sync::Arc<crate::host::Station>> {
         match self {

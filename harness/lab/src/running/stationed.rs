@@ -212,6 +212,22 @@ impl Stationed {
         self.everybody().iter().find(|station| station.is_gone()).map(|station| station.name().to_owned())
     }
 
+    /// Waits for the first container of a server that ends.
+    pub(super) async fn loses(&self) -> String {
+        let mut waiting = JoinSet::new();
+        for station in self.everybody() {
+            waiting.spawn(async move {
+                station.goes().await;
+                station.name().to_owned()
+            });
+        }
+        match waiting.join_next().await {
+            Some(Ok(name)) => name,
+            Some(Err(panicked)) => std::panic::resume_unwind(panicked.into_panic()),
+            None => std::future::pending().await,
+        }
+    }
+
     /// A position's container.
     pub(super) fn station(&self, position: &ServerName) -> Option<Arc<Station>> {
         self.stations.get(position).cloned()

@@ -13,7 +13,9 @@ use model::rule::Level;
 use model::subject::{Day, Subject};
 use model::verdict::{Counts, Outcome, RunFacts, Selection, Verdict};
 
-use super::{E2e, Host, say};
+#[cfg(not(feature = "docker"))]
+use super::no_container_host;
+use super::{E2e, Host, laid, say};
 use crate::declared;
 use crate::evidence;
 use crate::exit::{self, Exit};
@@ -30,7 +32,6 @@ mod again;
 mod baseline;
 #[cfg(feature = "docker")]
 mod contained;
-mod laid;
 mod shrunk;
 
 pub(super) fn e2e(root: &Path, options: &E2e) -> Exit {
@@ -45,12 +46,7 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
         #[cfg(feature = "docker")]
         Host::Docker => return Ok(contained::e2e(root, options)),
         #[cfg(not(feature = "docker"))]
-        Host::Docker => {
-            say::error(
-                "this build has no container host: `cargo xtask e2e --host docker` builds one that has",
-            );
-            return Err(Exit::BadInput);
-        }
+        Host::Docker => return Err(no_container_host("e2e")),
     };
     let suite = say::suite(root)?;
     let (suite, predicted) =

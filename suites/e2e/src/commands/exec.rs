@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use lab::ground::Ground;
+use lab::ground::{Ground, GroundKind};
 use lab::{Lab, Plan};
 use ledger::Ledger;
 use model::View;
@@ -41,13 +41,16 @@ fn inner(root: &Path, options: &Exec) -> Result<Exit, Exit> {
 
 /// Runs the program in a lab that runs already.
 fn join(lab: &Entry, options: &Exec) -> Result<Exit, Exit> {
-    let ground = match lab.is_on_own_ground() {
-        true => Ground::join(lab.process).map_err(|error| {
-            say::error(error);
-            Exit::Broken
-        })?,
-        // On every other ground the lab is where everybody is.
-        false => Ground::mapped(),
+    let ground = match lab.stands_on() {
+        Some(GroundKind::Own) => Ground::join(lab.process).map_err(broken)?,
+        // The lab is where everybody is, and so is its DNS, on its canonical port.
+        Some(kind @ (GroundKind::Machine | GroundKind::Planes)) => {
+            Ground::beside(kind).unwrap_or_else(|error| {
+                say::error(error);
+                Ground::mapped()
+            })
+        }
+        Some(GroundKind::Mapped) | None => Ground::mapped(),
     };
     let folder = say::Folder::make()?;
     let dns = match options.view {

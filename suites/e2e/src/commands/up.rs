@@ -1,29 +1,36 @@
 //! `coexist up`: leaves a lab running for people, and says how to get at it, what comes, and how it is steered.
 
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use lab::ground::{Ground, GroundKind, Outside, Wanted};
+use lab::ground::{self, Ground, GroundKind};
 use lab::{Lab, LabError, Plan};
 use ledger::Ledger;
+use model::Topology;
 use model::subject::{Span, Subject};
 use tokio::net::{TcpListener, UdpSocket};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Host, say};
+#[cfg(not(feature = "docker"))]
+use super::no_container_host;
+use super::{Host, laid, say};
 use crate::exit::Exit;
 use crate::lab_of;
 use crate::suite::Suite;
-use crate::up::doors::{self, Door};
+use crate::up::doors::{self, Door, Ways};
 use crate::up::listener::{self, Desk};
 use crate::up::live::{self, Live};
-use crate::up::printout::{self, Facts};
-use crate::up::register::{self, Entry, Registered};
+use crate::up::outside::Outside;
+use crate::up::printout::Facts;
+use crate::up::register::Entry;
+
+#[cfg(feature = "docker")]
+mod contained;
 
 /// What `up` takes.
 #[derive(Debug, Args)]
@@ -35,7 +42,7 @@ pub(super) struct Up {
     /// Who sits in the seat, by name or path; the reference of the topology's role where it is not given.
     #[arg(long, value_name = "S")]
     subject: Option<String>,
-    /// Where the servers run.
+    /// Where the servers run: in-process, or docker, each in a container of its own.
     #[arg(long, value_name = "HOST", default_value = "in-process")]
     host: Host,
     /// The ground: own, machine or mapped; the best that can be had where it is not given.
@@ -48,6 +55,7 @@ pub(super) struct Up {
 
 const AFTER: &str = "Ctrl-C or TERM ends the lab: that is its usual end, with code 0.\n\n\
 Examples:\n  coexist up\n  coexist up --topology pre-e15 --subject mine/my-proxy.toml\n  \
+coexist up --host docker                                  (servers are containers, reached by their own addresses)\n  \
 coexist exec -- curl -L https://mail.contoso.com/owa/     (in another terminal)\n  coexist steer move red db2013-s1";
 
 pub(super) fn up(root: &Path, options: &Up) -> Exit {
@@ -55,22 +63,18 @@ pub(super) fn up(root: &Path, options: &Up) -> Exit {
 }
 
 fn inner(root: &Path, options: &Up) -> Result<Exit, Exit> {
-    if options.host != Host::InProcess {
-        say::error("a lab that is left running has its servers in this process: leave --host out");
-        return Err(Exit::BadInput);
+    if options.host == Host::Docker {
+        #[cfg(feature = "docker")]
+        return contained::up(root, options);
+        #[cfg(not(feature = "docker"))]
+        return Err(no_container_host("up"));
     }
-    let suite = say::suite(root)?;
-    let topology =
-        suite.topology(&options.topology, &Default::default()).map_err(|error| say::suite_error(&error))?;
-    let name = options.subject.clone().unwrap_or_else(|| Suite::reference_for(topology.role).to_owned());
-    let mut subject = suite.subject(&name).map_err(|error| say::suite_error(&error))?;
+    let Asked { topology, mut subject, front_end } = asked(root, options)?;
     if options.subject.is_none() {
         unhurried(&mut subject.0);
     }
-    let front_end = lab_of::front_end(&suite, &topology).map_err(|error| say::suite_error(&error))?;
     let doors = doors::of(&topology);
-    let wanted = Wanted { listeners: doors.len() + 1, dns: 2 };
-    let (ground, outside) = say::ground_with_outside(options.ground, wanted)?;
+    let stands = Stands::of(options, doors.len())?;
     let folder = say::Folder::make()?;
     let called = subject.0.name.clone();
     let plan = Plan {
@@ -88,31 +92,95 @@ fn inner(root: &Path, options: &Up) -> Result<Exit, Exit> {
     let runtime = say::runtime()?;
     let ended = runtime.block_on(async {
         let stop = say::interrupted();
-        let outside = Sockets::of(outside).map_err(|error| broken(folder.path(), error))?;
-        let started = tokio::select! {
-            () = stop.cancelled() => return Err(Exit::Interrupted),
-            started = Lab::start(&ground, plan) => started,
-        };
-        let lab = Arc::new(started.map_err(|error: LabError| broken(folder.path(), error))?);
-        let mut tasks = JoinSet::new();
-        let lives = Lives { folder: folder.path(), ground: &ground, called: &called };
-        let ended = lives.live(&lab, outside, doors, &stop, &mut tasks).await;
-        stop.cancel();
-        while let Some(ended) = tasks.join_next().await {
-            if let Err(error) = ended
-                && error.is_panic()
-            {
-                std::panic::resume_unwind(error.into_panic());
-            }
-        }
-        if let Some(lab) = Arc::into_inner(lab) {
-            lab.stop().await;
-        }
+        let Stands { standing, outside, layout } = stands;
+        let open = laid::open(standing, &stop).await?;
+        let at = At { ground: &open.ground, outside, layout };
+        let ended = up_and_down(at, plan, &called, doors, folder.path(), &stop).await;
+        open.close().await;
         ended
     });
     // Nobody waits for what a thread of the runtime may still look up.
     runtime.shutdown_background();
     ended
+}
+
+/// Brings the lab up, lives in it, and takes it down.
+async fn up_and_down(
+    at: At<'_>,
+    plan: Plan,
+    called: &str,
+    doors: Vec<Door>,
+    folder: &Path,
+    stop: &CancellationToken,
+) -> Result<Exit, Exit> {
+    let At { ground, outside, layout } = at;
+    let sockets = Sockets::of(ground, outside).map_err(|error| broken(folder, error))?;
+    let started = tokio::select! {
+        () = stop.cancelled() => return Err(Exit::Interrupted),
+        started = Lab::start(ground, plan) => started,
+    };
+    let lab = Arc::new(started.map_err(|error: LabError| broken(folder, error))?);
+    let mut tasks = JoinSet::new();
+    let lives = Lives { folder, ground, layout: layout.as_deref(), called };
+    let ended = lives.live(&lab, sockets, doors, stop, &mut tasks).await;
+    stop.cancel();
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            std::panic::resume_unwind(error.into_panic());
+        }
+    }
+    if let Some(lab) = Arc::into_inner(lab) {
+        lab.stop().await;
+    }
+    ended
+}
+
+/// What is to be brought up.
+struct Asked {
+    topology: Topology,
+    subject: (Subject, PathBuf),
+    front_end: Option<(Subject, PathBuf)>,
+}
+
+/// Reads it, or says what is wrong with it.
+fn asked(root: &Path, options: &Up) -> Result<Asked, Exit> {
+    let suite = say::suite(root)?;
+    let topology =
+        suite.topology(&options.topology, &Default::default()).map_err(|error| say::suite_error(&error))?;
+    let name = options.subject.clone().unwrap_or_else(|| Suite::reference_for(topology.role).to_owned());
+    let subject = suite.subject(&name).map_err(|error| say::suite_error(&error))?;
+    let front_end = lab_of::front_end(&suite, &topology).map_err(|error| say::suite_error(&error))?;
+    Ok(Asked { topology, subject, front_end })
+}
+
+/// Where the lab is, once its servers' door is open.
+struct At<'a> {
+    ground: &'a Ground,
+    outside: Option<ground::Outside>,
+    layout: Option<PathBuf>,
+}
+
+/// What the lab will stand on.
+struct Stands {
+    standing: laid::Standing,
+    /// Sockets on the loopback of this machine; none where it reaches the lab itself.
+    outside: Option<ground::Outside>,
+    /// Where everybody is, where servers are containers.
+    layout: Option<PathBuf>,
+}
+
+impl Stands {
+    fn of(options: &Up, doors: usize) -> Result<Stands, Exit> {
+        if let Host::Laid(layout) = &options.host {
+            let standing = laid::ground(layout)?;
+            return Ok(Stands { standing, outside: None, layout: Some(layout.clone()) });
+        }
+        let wanted = ground::Wanted { listeners: doors + 1, dns: 2 };
+        let (ground, outside) = say::ground_with_outside(options.ground, wanted)?;
+        Ok(Stands { standing: laid::Standing::On(ground), outside: Some(outside), layout: None })
+    }
 }
 
 /// Between two rounds in which our reference asks servers for their health.
@@ -129,18 +197,30 @@ fn unhurried(reference: &mut Subject) {
     reference.declares.health_interval = Some(Span(BETWEEN_ROUNDS));
 }
 
-/// The sockets outside, by what they are for.
+/// What listens for people.
 struct Sockets {
     steering: TcpListener,
+    /// Where they do not reach the lab itself.
+    outside: Option<Relays>,
+}
+
+/// What leads into the lab from outside.
+struct Relays {
     doors: Vec<TcpListener>,
     dns: Vec<(UdpSocket, TcpListener)>,
 }
 
 impl Sockets {
-    fn of(outside: Outside) -> io::Result<Sockets> {
-        let (mut listeners, dns) = outside.into_sockets()?;
-        let steering = listeners.pop().ok_or_else(|| io::Error::other("no socket for steering"))?;
-        Ok(Sockets { steering, doors: listeners, dns })
+    /// Call it within a runtime.
+    fn of(ground: &Ground, outside: Option<ground::Outside>) -> io::Result<Sockets> {
+        let none = || io::Error::other("no socket for steering");
+        let Some(outside) = outside else {
+            let planes = ground.planes().ok_or_else(none)?;
+            return Ok(Sockets { steering: planes.listen()?, outside: None });
+        };
+        let (mut doors, dns) = outside.into_sockets()?;
+        let steering = doors.pop().ok_or_else(none)?;
+        Ok(Sockets { steering, outside: Some(Relays { doors, dns }) })
     }
 }
 
@@ -148,6 +228,7 @@ impl Sockets {
 struct Lives<'a> {
     folder: &'a Path,
     ground: &'a Ground,
+    layout: Option<&'a Path>,
     called: &'a str,
 }
 
@@ -156,69 +237,60 @@ impl Lives<'_> {
     async fn live(
         &self,
         lab: &Arc<Lab>,
-        outside: Sockets,
+        sockets: Sockets,
         doors: Vec<Door>,
         stop: &CancellationToken,
         tasks: &mut JoinSet<()>,
     ) -> Result<Exit, Exit> {
         let broken = |error: io::Error| broken(self.folder, error);
         let live = Live::new();
-        let steering = outside.steering.local_addr().map_err(broken)?;
-        let entry = self.entry(lab, steering);
-        let mut opened = vec![];
-        for (door, listener) in doors.into_iter().zip(outside.doors) {
-            opened.push((door.clone(), listener.local_addr().map_err(broken)?));
-            tasks.spawn(doors::lead_in(lab.clone(), door, listener, live.clone(), stop.clone()));
-        }
-        let mut dns = [steering; 2];
-        let views = [model::View::External, model::View::Internal];
-        for ((view, at), (udp, tcp)) in views.into_iter().zip(&mut dns).zip(outside.dns) {
-            *at = udp.local_addr().map_err(broken)?;
-            let (names, ledger, stop) = (lab.names().clone(), lab.ledger().clone(), stop.clone());
-            tasks.spawn(async move {
-                if let Err(error) = lab::dns::serve(view, names, udp, tcp, ledger, stop).await {
-                    say::error(error);
-                }
-            });
-        }
-        let desk = Desk::new(lab.clone(), live.clone(), steering, entry.token.clone(), stop.clone());
-        let desk = Arc::new(desk);
+        let steering = sockets.steering.local_addr().map_err(broken)?;
+        let outside = match self.layout {
+            Some(layout) => Outside::beside(layout).await.map_err(broken)?,
+            None => Outside::Here,
+        };
+        let (ways, dns) = match sockets.outside {
+            Some(relays) => relays.lead_in(lab, doors, &live, stop, tasks).map_err(broken)?,
+            None => (Ways::Straight(doors), [lab.doors().dns_external, lab.doors().dns_internal]),
+        };
+        let facts = Arc::new(Facts {
+            lab: lab.clone(),
+            entry: self.entry(lab, steering, &outside),
+            subject: self.called.to_owned(),
+            ground: self.ground.kind(),
+            ways,
+            dns,
+            folder: self.folder.to_owned(),
+            seen: outside.sees(self.folder),
+        });
+        let desk = Arc::new(Desk::new(facts.clone(), live.clone(), stop.clone()));
         // A program that has joined the lab's own network finds it too.
         if let Some(inside) = self.ground.listen_inside_too(steering).map_err(broken)? {
             tasks.spawn(listener::serve(inside, desk.clone()));
         }
-        tasks.spawn(listener::serve(outside.steering, desk));
-        tasks.spawn(live::hear(lab.clone(), live.clone(), stop.clone()));
-        let facts = Facts {
-            lab,
-            entry: &entry,
-            subject: self.called,
-            ground: self.ground.kind(),
-            doors: &opened,
-            dns,
-            folder: self.folder,
-        };
-        for (path, content) in printout::files(&facts) {
-            std::fs::write(path, content).map_err(broken)?;
-        }
-        let _registered: Registered = register::enter(self.folder, &entry).map_err(broken)?;
+        tasks.spawn(listener::serve(sockets.steering, desk));
+        let machine = self.ground.planes().and_then(|planes| planes.machine()).cloned();
+        tasks.spawn(live::hear(lab.clone(), machine, live.clone(), stop.clone()));
+        facts.write_files().map_err(broken)?;
+        let _held = outside.enter(self.folder, &facts.entry).await.map_err(broken)?;
         let (_, coming) = live.listen(u64::MAX);
         let mut paper = Paper(true);
-        paper.print(&printout::printout(&facts));
-        tokio::select! {
-            () = stop.cancelled() => Ok(Exit::AsExpected),
-            () = paper.tell(coming) => Ok(Exit::AsExpected),
+        paper.print(&facts.printout());
+        let died = tokio::select! {
+            () = stop.cancelled() => return Ok(Exit::AsExpected),
+            () = paper.tell(coming) => return Ok(Exit::AsExpected),
             () = lab.subject_dies() => {
-                let died = lab.subject_died().unwrap_or_default();
-                say::error(format!("{} has ended, and with it the lab: {died}", self.called));
-                Err(Exit::Broken)
+                format!("{} has ended, and with it the lab: {}", self.called, lab.subject_died().unwrap_or_default())
             }
-        }
+            server = lab.server_dies() => format!("{server}, and with it the lab"),
+        };
+        say::error(died);
+        Err(Exit::Broken)
     }
 
-    fn entry(&self, lab: &Lab, steering: std::net::SocketAddr) -> Entry {
+    fn entry(&self, lab: &Lab, steering: std::net::SocketAddr, outside: &Outside) -> Entry {
         let topology = lab.directory().topology().name.clone();
-        let process = std::process::id();
+        let process = outside.process();
         Entry {
             lab: format!("{topology}-{process}"),
             process,
@@ -226,10 +298,40 @@ impl Lives<'_> {
             ground: self.ground.kind().as_str().to_owned(),
             steering,
             token: listener::word(),
-            ca: lab.folder().join("ca.pem"),
+            ca: outside.sees(&lab.folder().join("ca.pem")),
             dns_internal: lab.doors().dns_internal,
             dns_external: lab.doors().dns_external,
         }
+    }
+}
+
+impl Relays {
+    /// Serves them; says where each door is, and DNS of the external view and of the internal one.
+    fn lead_in(
+        self,
+        lab: &Arc<Lab>,
+        doors: Vec<Door>,
+        live: &Live,
+        stop: &CancellationToken,
+        tasks: &mut JoinSet<()>,
+    ) -> io::Result<(Ways, [std::net::SocketAddr; 2])> {
+        let mut opened = vec![];
+        for (door, listener) in doors.into_iter().zip(self.doors) {
+            opened.push((door.clone(), listener.local_addr()?));
+            tasks.spawn(doors::lead_in(lab.clone(), door, listener, live.clone(), stop.clone()));
+        }
+        let mut dns = [lab.doors().dns_external, lab.doors().dns_internal];
+        let views = [model::View::External, model::View::Internal];
+        for ((view, at), (udp, tcp)) in views.into_iter().zip(&mut dns).zip(self.dns) {
+            *at = udp.local_addr()?;
+            let (names, ledger, stop) = (lab.names().clone(), lab.ledger().clone(), stop.clone());
+            tasks.spawn(async move {
+                if let Err(error) = lab::dns::serve(view, names, udp, tcp, ledger, stop).await {
+                    say::error(error);
+                }
+            });
+        }
+        Ok((Ways::Opened(opened), dns))
     }
 }
 

@@ -181,14 +181,16 @@ fn of_2010(server: &ServerName, topology: &Topology) -> Result<ServerName, Strin
 
 fn leads(lab: &Lab, name: &HostName, servers: &[ServerName], view: Option<View>) -> Result<String, String> {
     let topology = lab.directory().topology();
-    let address = |server: &ServerName| lab.address(server).ok_or_else(|| unknown(server, &topology));
-    let addresses = servers.iter().map(address).collect::<Result<Vec<_>, _>>()?;
+    let address =
+        |view, server: &ServerName| lab.address_in(view, server).ok_or_else(|| unknown(server, &topology));
+    let views = view.map_or(vec![View::Internal, View::External], |view| vec![view]);
+    let leads = |view| servers.iter().map(|server| address(view, server)).collect::<Result<Vec<_>, _>>();
+    let addresses = views.iter().map(|view| leads(*view)).collect::<Result<Vec<_>, _>>()?;
     if *name != topology.domain && !name.as_str().ends_with(&format!(".{}", topology.domain)) {
         return Err(format!("`{name}` is not in {}; a right one: mail.{}", topology.domain, topology.domain));
     }
-    let views = view.map_or(vec![View::Internal, View::External], |view| vec![view]);
-    for view in &views {
-        lab.names().set(*view, name.clone(), addresses.clone());
+    for (view, addresses) in views.iter().zip(addresses) {
+        lab.names().set(*view, name.clone(), addresses);
     }
     let to = if servers.is_empty() { "nowhere".to_owned() } else { format!("to {}", listed(servers.iter())) };
     let views = views.iter().map(|view| view.as_str()).collect::<Vec<_>>().join(" and ");

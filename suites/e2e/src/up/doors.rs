@@ -1,7 +1,8 @@
 //! The doors outside: for each name and port that the internet sees, a listener on this machine's loopback that leads there.
 //!
 //! A door belongs to a name and no server: where the name leads is looked up in the external view for each connection, so
-//! that a changed DNS record shows to whoever comes in by it.
+//! that a changed DNS record shows to whoever comes in by it. Where servers are containers this machine reaches them itself, and
+//! a door is no more than the address to which its name leads now.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -9,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lab::Lab;
+use lab::dns::Names;
 use ledger::Opener;
 use model::case::Over;
 use model::mail::client_port;
@@ -32,6 +34,29 @@ const DIAL: Duration = Duration::from_secs(10);
 pub(crate) struct Door {
     pub(crate) name: HostName,
     pub(crate) port: u16,
+}
+
+/// Where the doors are.
+#[derive(Debug)]
+pub(crate) enum Ways {
+    /// Listeners on this machine's loopback.
+    Opened(Vec<(Door, SocketAddr)>),
+    /// Wherever the external view leads.
+    Straight(Vec<Door>),
+}
+
+impl Ways {
+    /// Each door, and where it is now; nowhere where its name does not resolve.
+    pub(crate) fn now(&self, names: &Names) -> Vec<(Door, Option<SocketAddr>)> {
+        let leads = |door: &Door| {
+            let address = names.addresses(View::External, &door.name).first().copied()?;
+            Some(SocketAddr::new(address, door.port))
+        };
+        match self {
+            Ways::Opened(doors) => doors.iter().map(|(door, at)| (door.clone(), Some(*at))).collect(),
+            Ways::Straight(doors) => doors.iter().map(|door| (door.clone(), leads(door))).collect(),
+        }
+    }
 }
 
 /// Every door that a topology has: the web of each published name, and the mail services of the servers behind it.

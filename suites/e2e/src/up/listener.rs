@@ -4,7 +4,6 @@
 //! host, so that a name that was made to lead here is refused; one that names another origin is too; and all but the page
 //! itself, which holds nothing, wants the lab's token in a header that no other page can send.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +18,6 @@ use bytes::Bytes;
 use futures_util::stream;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use lab::Lab;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
@@ -29,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::change::{self, Change};
 use super::live::{Event, Live, Told};
+use super::printout::Facts;
 use super::{page, state};
 use crate::clock;
 
@@ -44,11 +43,10 @@ const SILENCE: Duration = Duration::from_secs(15);
 
 /// What the listener serves.
 pub(crate) struct Desk {
-    lab: Arc<Lab>,
+    facts: Arc<Facts>,
     live: Live,
     /// What a request must name as its host.
     hosts: [String; 2],
-    token: String,
     nonce: String,
     listeners: Arc<Semaphore>,
     /// Changes are made one after the other.
@@ -57,16 +55,11 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(
-        lab: Arc<Lab>,
-        live: Live,
-        at: SocketAddr,
-        token: String,
-        stop: CancellationToken,
-    ) -> Desk {
+    pub(crate) fn new(facts: Arc<Facts>, live: Live, stop: CancellationToken) -> Desk {
+        let at = facts.entry.steering;
         let hosts = [at.to_string(), format!("localhost:{}", at.port())];
         let listeners = Arc::new(Semaphore::new(MOST_LISTENERS));
-        Desk { lab, live, hosts, token, nonce: word(), listeners, turn: Mutex::default(), stop }
+        Desk { facts, live, hosts, nonce: word(), listeners, turn: Mutex::default(), stop }
     }
 }
 
@@ -167,7 +160,7 @@ fn admitted(desk: &Desk, path: &str, headers: &HeaderMap) -> Result<(), Box<Resp
         return Err(Box::new(refusal(StatusCode::FORBIDDEN, says)));
     }
     let given = one(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-    if path != "/" && !given.is_some_and(|given| same(given, &desk.token)) {
+    if path != "/" && !given.is_some_and(|given| same(given, &desk.facts.entry.token)) {
         let says = "the lab's token is wanted, as `Authorization: Bearer TOKEN`; `coexist up` prints it, and `coexist steer` knows it";
         return Err(Box::new(refusal(StatusCode::UNAUTHORIZED, says)));
     }
@@ -185,7 +178,7 @@ async fn shown(State(desk): State<Arc<Desk>>) -> Html<String> {
 }
 
 async fn told(State(desk): State<Arc<Desk>>) -> Response {
-    Json(state::state(&desk.lab)).into_response()
+    Json(state::state(&desk.facts.lab)).into_response()
 }
 
 async fn nothing() -> Response {
@@ -221,9 +214,13 @@ async fn changed(
         Err(says) => return refusal(StatusCode::BAD_REQUEST, says),
     };
     let _turn = desk.turn.lock().await;
-    match change.make(&desk.lab).await {
+    match change.make(&desk.facts.lab).await {
         Ok(says) => {
             desk.live.tell(Event::Said { says: says.clone() });
+            if let Err(error) = desk.facts.follow_names() {
+                desk.live
+                    .tell(Event::Said { says: format!("the files for curl and browsers are old: {error}") });
+            }
             Json(json!({ "says": says })).into_response()
         }
         Err(says) => refusal(StatusCode::CONFLICT, says),

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use lab::Lab;
+use lab::ground::Place;
 use ledger::{Arrival, Conveyed, News, Query};
 use model::journal::Order;
 use model::{HostName, Protocol, ServerName, View};
@@ -106,29 +107,38 @@ impl Live {
 
 /// Who is at an address, in words.
 struct Whereabouts {
-    positions: BTreeMap<IpAddr, ServerName>,
-    outside: IpAddr,
-    inside: IpAddr,
+    servers: BTreeMap<IpAddr, ServerName>,
+    people: BTreeMap<IpAddr, &'static str>,
 }
 
 impl Whereabouts {
-    fn of(&self, peer: SocketAddr) -> String {
-        match self.positions.get(&peer.ip()) {
-            Some(server) => server.to_string(),
-            None if peer.ip() == self.outside => "outside".to_owned(),
-            None if peer.ip() == self.inside => "inside".to_owned(),
-            None => "a program".to_owned(),
+    /// `machine` is where the machine is beside servers that are containers: what comes from there is people's.
+    fn of(lab: &Lab, machine: Option<&Place>) -> Whereabouts {
+        let ours = [
+            (Some(lab.client_address(View::External)), OUTSIDE),
+            (Some(lab.client_address(View::Internal)), INSIDE),
+            (machine.and_then(|place| place.outside), OUTSIDE),
+            (machine.map(|place| place.inside), INSIDE),
+        ];
+        let people = ours.into_iter().filter_map(|(ip, word)| Some((ip?, word))).collect();
+        Whereabouts { servers: lab.positions(), people }
+    }
+
+    fn word(&self, peer: SocketAddr) -> String {
+        match (self.servers.get(&peer.ip()), self.people.get(&peer.ip())) {
+            (Some(server), _) => server.to_string(),
+            (None, Some(word)) => (*word).to_owned(),
+            (None, None) => "a program".to_owned(),
         }
     }
 }
 
+const OUTSIDE: &str = "outside";
+const INSIDE: &str = "inside";
+
 /// Tells what the ledger hears until told to stop.
-pub(crate) async fn hear(lab: Arc<Lab>, live: Live, stop: CancellationToken) {
-    let whereabouts = Whereabouts {
-        positions: lab.positions(),
-        outside: lab.client_address(View::External),
-        inside: lab.client_address(View::Internal),
-    };
+pub(crate) async fn hear(lab: Arc<Lab>, machine: Option<Place>, live: Live, stop: CancellationToken) {
+    let whereabouts = Whereabouts::of(&lab, machine.as_ref());
     let mut news = lab.ledger().subscribe();
     loop {
         let heard = tokio::select! {
@@ -158,7 +168,7 @@ pub(crate) async fn hear(lab: Arc<Lab>, live: Live, stop: CancellationToken) {
 fn arrived(arrival: &Arrival, whereabouts: &Whereabouts) -> Event {
     Event::Arrived {
         order: arrival.order,
-        from: whereabouts.of(arrival.peer),
+        from: whereabouts.word(arrival.peer),
         server: arrival.server.clone(),
         protocol: arrival.protocol,
         verb: plain(&arrival.verb),
@@ -172,7 +182,7 @@ fn arrived(arrival: &Arrival, whereabouts: &Whereabouts) -> Event {
 
 fn queried(query: &Query, whereabouts: &Whereabouts) -> Event {
     Event::Queried {
-        from: whereabouts.of(query.peer),
+        from: whereabouts.word(query.peer),
         view: query.view,
         name: plain(&query.name),
         record: query.kind.clone(),

@@ -34,15 +34,27 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Whether it stands in a network of its own.
-    pub(crate) fn is_on_own_ground(&self) -> bool {
-        self.ground == GroundKind::Own.as_str()
+    /// What it stands on.
+    pub(crate) fn stands_on(&self) -> Option<GroundKind> {
+        let all = [GroundKind::Own, GroundKind::Machine, GroundKind::Mapped, GroundKind::Planes];
+        all.into_iter().find(|kind| kind.as_str() == self.ground)
     }
 }
 
 /// An entry that stands as long as this is held.
 #[derive(Debug)]
-pub(crate) struct Registered(#[expect(dead_code, reason = "held for its lock")] File);
+pub(crate) struct Registered {
+    path: PathBuf,
+    /// Held for its lock.
+    _locked: File,
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        // While it is locked: what is found unlocked is what a lab has left that was killed.
+        drop(fs::remove_file(&self.path));
+    }
+}
 
 /// Enters a lab, for its owner's eyes only. Whoever looks sees it whole or not at all.
 ///
@@ -55,8 +67,9 @@ pub(crate) fn enter(folder: &Path, entry: &Entry) -> io::Result<Registered> {
     let mut file = options.write(true).create_new(true).open(&beside)?;
     file.lock()?;
     file.write_all(&serde_json::to_vec(entry)?)?;
-    fs::rename(&beside, folder.join(FILE))?;
-    Ok(Registered(file))
+    let path = folder.join(FILE);
+    fs::rename(&beside, &path)?;
+    Ok(Registered { path, _locked: file })
 }
 
 /// The labs of this user that run. What a lab has left that was killed with its guard is removed on the way.
@@ -76,7 +89,10 @@ pub(crate) fn running() -> Vec<Entry> {
             match file.try_lock() {
                 Err(fs::TryLockError::WouldBlock) => serde_json::from_reader(&file).ok(),
                 Ok(()) => {
-                    drop(fs::remove_dir_all(&path));
+                    // One that has just been taken away is of a lab that takes the rest away itself.
+                    if path.join(FILE).exists() {
+                        drop(fs::remove_dir_all(&path));
+                    }
                     None
                 }
                 Err(fs::TryLockError::Error(_)) => None,

@@ -228,6 +228,8 @@ fn a_deviation_that_excuses_nothing_is_refused(
 #[case(&["e2e", "--today", "tomorrow"], &["--today", "2027-03-01"])]
 #[case(&["e2e", "--ground", "sky"], &["--ground", "own (or machine, mapped)"])]
 #[case(&["e2e", "--host", "docker"], &["this build has no container host: `cargo xtask e2e --host docker` builds one that has"])]
+#[case(&["up", "--host", "docker"], &["this build has no container host: `cargo xtask up --host docker` builds one that has"])]
+#[case(&["up", "--host", "cloud"], &["a host is `in-process` or `docker`"])]
 #[case(&["e2e", "--subject", "nobody"], &["no subject is called `nobody`; there are: haproxy, independent-2013, nginx-keepalive, nginx, reference-2010"])]
 #[case(&["e2e", "--subject", "./nobody.toml"], &["./nobody.toml: No such file"])]
 #[case(&["e2e", "--failed", "nowhere"], &["nowhere/report.json: No such file"])]
