@@ -13,7 +13,7 @@ pub mod line;
 pub mod w3c;
 pub mod way;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,7 +69,7 @@ pub enum News {
     Queried(Query),
 }
 
-/// All arrivals of a lab, in order. Cheap to clone; clones share it.
+/// All arrivals of a lab, in order, unless it was told how many to keep. Cheap to clone; clones share it.
 #[derive(Clone)]
 pub struct Ledger(Arc<Inner>);
 
@@ -77,6 +77,8 @@ struct Inner {
     /// Who keeps the book, where that is another process; what is kept here is then nothing.
     far: Option<Line>,
     on: bool,
+    /// How many arrivals and how many queries are kept: the newest.
+    most: usize,
     clock: Clock,
     next: AtomicU64,
     connections: AtomicU64,
@@ -90,14 +92,41 @@ struct Inner {
 
 #[derive(Default)]
 struct Book {
-    arrivals: Vec<Arc<Arrival>>,
+    arrivals: VecDeque<Arc<Arrival>>,
+    /// How many were there before the first of them.
+    forgotten: u64,
     /// Who opened the socket with this local address. Never taken back: a late reader still learns whose it was, and a
-    /// port that is used again is announced again.
+    /// port that is used again is announced again, so that there are no more than a lab's addresses have ports.
     openers: HashMap<SocketAddr, Opener>,
     leases: Leases,
     /// What one case's request was served as another case's user, by whose user it was.
     strangers: Vec<(CaseId, Arc<Arrival>)>,
-    queries: Vec<Query>,
+    queries: VecDeque<Query>,
+}
+
+impl Book {
+    /// Keeps an arrival, and forgets the oldest beyond so many.
+    fn keep(&mut self, arrival: Arc<Arrival>, most: usize) {
+        self.arrivals.push_back(arrival);
+        while self.arrivals.len() > most {
+            self.arrivals.pop_front();
+            self.forgotten += 1;
+        }
+    }
+
+    /// Where an arrival of this order would be.
+    fn place(&self, order: Order) -> Option<usize> {
+        usize::try_from(order.0.checked_sub(self.forgotten)?).ok()
+    }
+
+    fn arrival(&self, order: Order) -> Option<&Arc<Arrival>> {
+        self.arrivals.get(self.place(order)?)
+    }
+
+    fn arrival_mut(&mut self, order: Order) -> Option<&mut Arc<Arrival>> {
+        let place = self.place(order)?;
+        self.arrivals.get_mut(place)
+    }
 }
 
 impl Default for Ledger {
@@ -109,19 +138,26 @@ impl Default for Ledger {
 impl Ledger {
     /// An empty ledger. One that is not `on` keeps nothing: for measuring what it costs.
     pub fn new(on: bool) -> Ledger {
-        Ledger::kept(on, None)
+        Ledger::kept(on, usize::MAX, None)
+    }
+
+    /// A ledger of a lab that is left running for days: beyond so many arrivals, and so many DNS queries, the oldest are
+    /// forgotten. What is told as it comes is told all the same.
+    pub fn keeping(most: usize) -> Ledger {
+        Ledger::kept(true, most, None)
     }
 
     /// The ledger of a lab that another process keeps, for a server of that lab: what servers ask of a ledger and tell it. What
     /// is read out of one, arrivals and queries, is with who keeps it.
     pub fn over(line: Line) -> Ledger {
-        Ledger::kept(true, Some(line))
+        Ledger::kept(true, usize::MAX, Some(line))
     }
 
-    fn kept(on: bool, far: Option<Line>) -> Ledger {
+    fn kept(on: bool, most: usize, far: Option<Line>) -> Ledger {
         Ledger(Arc::new(Inner {
             far,
             on,
+            most,
             clock: Clock::start(),
             next: AtomicU64::new(0),
             connections: AtomicU64::new(0),
@@ -186,7 +222,7 @@ impl Ledger {
         let (case, parent, claim) = match (&draft.opener, &asked_by) {
             (Some(Opener::Client(case)), _) => (Some(case.clone()), None, Claim::Socket),
             (Some(Opener::Arrival(parent)), _) => {
-                let case = book.arrivals.get(parent.0 as usize).and_then(|arrival| arrival.case.clone());
+                let case = book.arrival(*parent).and_then(|arrival| arrival.case.clone());
                 (case, Some(*parent), Claim::Parent)
             }
             (None, Some((case, _))) => (Some(case.clone()), None, Claim::AskedBy),
@@ -229,7 +265,7 @@ impl Ledger {
         {
             book.strangers.push((whose, arrival.clone()));
         }
-        book.arrivals.push(arrival.clone());
+        book.keep(arrival.clone(), self.0.most);
         drop(book);
         // Nobody listening is fine: the ledger keeps what it is told.
         let _ = self.0.news.send(News::Arrived(arrival));
@@ -241,7 +277,7 @@ impl Ledger {
         if let Some(line) = &self.0.far {
             return line.ask(&Question::of(Asked::Heard(order, body)));
         }
-        if let Some(arrival) = self.book().arrivals.get_mut(order.0 as usize) {
+        if let Some(arrival) = self.book().arrival_mut(order) {
             Arc::make_mut(arrival).body = Some(body);
         }
     }
@@ -254,7 +290,7 @@ impl Ledger {
         if !self.0.on {
             return;
         }
-        let answered = self.book().arrivals.get_mut(order.0 as usize).map(|arrival| {
+        let answered = self.book().arrival_mut(order).map(|arrival| {
             Arc::make_mut(arrival).answer = Some(answer);
             arrival.clone()
         });
@@ -308,21 +344,26 @@ impl Ledger {
         if self.0.on {
             let order = self.mark();
             let query = Query { order, view, name, kind, peer, answers };
-            self.book().queries.push(query.clone());
+            let queries = &mut self.book().queries;
+            queries.push_back(query.clone());
+            if queries.len() > self.0.most {
+                queries.pop_front();
+            }
             let _ = self.0.news.send(News::Queried(query));
         }
     }
 
-    /// Everything from `from` up to and without `to`, in order.
+    /// Everything that is kept from `from` up to and without `to`, in order.
     pub fn between(&self, from: Order, to: Order) -> Vec<Arc<Arrival>> {
         let book = self.book();
-        let end = (to.0 as usize).min(book.arrivals.len());
-        book.arrivals.get(from.0 as usize..end).map(<[_]>::to_vec).unwrap_or_default()
+        let end = book.place(to).unwrap_or_default().min(book.arrivals.len());
+        let from = book.place(from).unwrap_or_default().min(end);
+        book.arrivals.range(from..end).cloned().collect()
     }
 
-    /// Everything so far.
+    /// Everything so far that is kept.
     pub fn all(&self) -> Vec<Arc<Arrival>> {
-        self.book().arrivals.clone()
+        self.book().arrivals.iter().cloned().collect()
     }
 
     /// A server's log as IIS writes it (see [`w3c`]) of what is among these arrivals; none where nothing is.
@@ -355,7 +396,7 @@ impl Ledger {
 
     /// DNS queries so far.
     pub fn queries(&self) -> Vec<Query> {
-        self.book().queries.clone()
+        self.book().queries.iter().cloned().collect()
     }
 
     /// Whether a DNS name was asked for in a view since `from`.
@@ -526,6 +567,31 @@ mod tests {
         ledger.record(child);
         let claims: Vec<Claim> = ledger.of_case(&case).iter().map(|arrival| arrival.claimed_by).collect();
         assert_eq!(claims, [Claim::AskedBy, Claim::Connection, Claim::Parent]);
+    }
+
+    #[test]
+    fn a_ledger_that_keeps_so_many_forgets_the_oldest_and_numbers_go_on() {
+        let ledger = Ledger::keeping(3);
+        let orders: Vec<Order> = (0..5).map(|at| ledger.record(draft(&[], at))).collect();
+        let kept = |all: Vec<Arc<Arrival>>| all.iter().map(|arrival| arrival.order.0).collect::<Vec<_>>();
+        assert_eq!(kept(ledger.all()), [2, 3, 4]);
+        assert_eq!(kept(ledger.between(Order(0), Order(4))), [2, 3]);
+        assert_eq!(kept(ledger.between(Order(0), Order(1))), [0; 0]);
+        assert_eq!(kept(ledger.between(Order(3), ledger.mark())), [3, 4]);
+        // What is answered late is told of the one that it belongs to, or of nobody any more.
+        let answer = |status| Answered { status, substatus: 0, win32: 0, sent: 1, received: 1, took: 1 };
+        ledger.answered(orders[1], answer(401));
+        ledger.answered(orders[3], answer(200));
+        let statuses: Vec<_> = ledger.all().iter().map(|it| it.answer.map(|answer| answer.status)).collect();
+        assert_eq!(statuses, [None, Some(200), None]);
+        let peer: SocketAddr = "127.0.0.1:53".parse().unwrap();
+        (0..5).for_each(|at| ledger.record_query(View::External, at.to_string(), "A".into(), peer, 0));
+        let names: Vec<String> = ledger.queries().into_iter().map(|query| query.name).collect();
+        assert_eq!(names, ["2", "3", "4"]);
+        // One that was told nothing keeps all.
+        let whole = Ledger::default();
+        (0..5).for_each(|at| drop(whole.record(draft(&[], at))));
+        assert_eq!(kept(whole.all()), [0, 1, 2, 3, 4]);
     }
 
     #[test]
