@@ -177,6 +177,12 @@ impl Stands {
             let standing = laid::ground(layout)?;
             return Ok(Stands { standing, outside: None, layout: Some(layout.clone()) });
         }
+        if let Host::Expected(_) = &options.host {
+            say::error(
+                "servers that come over a network are for `e2e`: leave --host out, or say --host docker",
+            );
+            return Err(Exit::BadInput);
+        }
         let wanted = ground::Wanted { listeners: doors + 1, dns: 2 };
         let (ground, outside) = say::ground_with_outside(options.ground, wanted)?;
         Ok(Stands { standing: laid::Standing::On(ground), outside: Some(outside), layout: None })

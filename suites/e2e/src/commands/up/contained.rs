@@ -18,9 +18,11 @@ pub(super) fn up(root: &Path, options: &Up) -> Result<Exit, Exit> {
     bring_their_own(options.ground)?;
     let lab = asked(root, options)?;
     fits(&lab.subject.0)?;
+    let positions = Positions::of([&lab.topology], false);
+    positions.fit().map_err(bad_input)?;
     let wanted = Wanted {
         binary: binary("up")?,
-        positions: Positions::of([&lab.topology], false).map_err(bad_input)?,
+        positions,
         arguments: arguments(root, options)?,
         // Whoever is in the source tree is told so.
         env: environment(&["COEXIST_SUITES"]),
