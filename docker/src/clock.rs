@@ -8,9 +8,6 @@ pub(crate) const GREETING: Duration = Duration::from_secs(10);
 /// How long the inner half may take to end once it is told to, before it is ended.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(4);
 
-/// A run whose owner cannot be seen from here, and of which nothing has run for so long, is over.
-pub(crate) const SURELY_OVER: Duration = Duration::from_secs(600);
-
 /// An image of another build may be about to be used for as long after it was made.
 pub(crate) const SURELY_UNUSED: Duration = Duration::from_secs(600);
 

@@ -216,21 +216,31 @@ impl Engine {
             .map_err(|error| refused(format!("remove the container {name}"), error))
     }
 
-    /// Removes a network; one that is gone is removed. A container's end stays on it for a moment after the container is gone.
-    pub(crate) async fn remove_network(&self, name: &str) -> Result<(), HostError> {
+    /// Removes a network, and waits a moment where containers have just left it: their ends stay on it for as long. `false` where the
+    /// engine still counts some then.
+    pub(crate) async fn remove_left_network(&self, name: &str) -> Result<bool, HostError> {
         let mut attempts = clock::attempts();
-        let mut removed = Ok(());
+        let mut removed = Ok(false);
         let tried = async {
             loop {
                 attempts.tick().await;
-                removed = gone(self.0.remove_network(name).await);
-                if !removed.as_ref().is_err_and(still_used) {
+                removed = self.remove_network(name).await;
+                if !matches!(removed, Ok(false)) {
                     return;
                 }
             }
         };
         within(clock::FAREWELL, tried).await;
-        removed.map_err(|error| refused(format!("remove the network {name}"), error))
+        removed
+    }
+
+    /// Removes a network, or one that is gone; `false` where the engine counts ends of containers on it.
+    pub(crate) async fn remove_network(&self, name: &str) -> Result<bool, HostError> {
+        match gone(self.0.remove_network(name).await) {
+            Ok(()) => Ok(true),
+            Err(error) if still_used(&error) => Ok(false),
+            Err(error) => Err(refused(format!("remove the network {name}"), error)),
+        }
     }
 }
 

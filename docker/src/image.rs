@@ -25,7 +25,10 @@ impl Engine {
     pub(crate) async fn image(&self, binary: &Path) -> Result<String, HostError> {
         let file = |error| HostError::File { path: PathBuf::from(binary), error };
         let bytes = tokio::fs::read(binary).await.map_err(file)?;
-        let tag = format!("coexist-server:{:016x}", Digest::of(&bytes).fnv);
+        // Some tens of megabytes: other work goes on beside.
+        let digested = tokio::task::spawn_blocking(move || (Digest::of(&bytes).fnv, bytes)).await;
+        let (digest, bytes) = digested.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        let tag = format!("coexist-server:{digest:016x}");
         if self.0.inspect_image(&tag).await.is_ok() {
             return Ok(tag);
         }

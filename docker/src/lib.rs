@@ -12,6 +12,8 @@ mod owner;
 mod clock;
 #[cfg(feature = "engine")]
 mod engine;
+#[cfg(any(feature = "engine", test))]
+mod folders;
 #[cfg(feature = "engine")]
 mod image;
 #[cfg(feature = "engine")]

@@ -6,6 +6,9 @@ use std::fs;
 use std::io;
 use std::str::FromStr;
 
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+
 /// A process of a machine since its start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
@@ -27,6 +30,23 @@ pub enum Life {
     Dead,
     /// It cannot be seen from here.
     Unseen,
+}
+
+/// Of a run whose owner cannot be seen from here: for how many seconds nothing of it has been made when it is over.
+const SURELY_OVER: u64 = 600;
+
+impl Life {
+    /// Whether what an engine holds of such an owner's run may be taken away. `runs` is whether some of its containers run, `made`
+    /// when the youngest thing of it was made, if the engine says it, and `now` this moment, both in seconds since 1970.
+    pub fn has_left(self, runs: bool, made: Option<u64>, now: u64) -> bool {
+        match self {
+            Life::Alive => false,
+            Life::Dead => true,
+            // Another machine's, or of this one before it started anew, or of another container that shares the engine: its
+            // inner half ends with its owner.
+            Life::Unseen => !runs && made.is_some_and(|made| made + SURELY_OVER < now),
+        }
+    }
 }
 
 impl Owner {
@@ -53,6 +73,12 @@ impl Owner {
         }
     }
 
+    /// Whether nobody uses its files on this machine's disk any more: it does not run, or the machine has started anew since.
+    /// Of what an engine holds a start says nothing, since other machines may share the engine.
+    pub fn has_left_its_files(&self) -> bool {
+        self.life() == Life::Dead || boot().is_ok_and(|known| known != self.boot)
+    }
+
     /// The process's number.
     pub fn pid(&self) -> u32 {
         self.pid
@@ -68,11 +94,24 @@ fn namespace() -> io::Result<String> {
     Ok(fs::read_link("/proc/self/ns/pid")?.to_string_lossy().into_owned())
 }
 
-/// The 22nd field of proc(5)'s stat; none for a process that is not, or is a zombie.
+/// When a process began; none for one that is not, or is a zombie.
+///
+/// # Errors
+/// It cannot be told: with `hidepid` (proc(5)) those of other users are not in /proc, and a signal finds them nevertheless.
 fn began(pid: u32) -> io::Result<Option<u64>> {
-    let stat = match fs::read_to_string(format!("/proc/{pid}/stat")) {
+    began_of(fs::read_to_string(format!("/proc/{pid}/stat")), || {
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        pid.map_or(Err(Errno::SRCH), test_kill_process)
+    })
+}
+
+/// The 22nd field of proc(5)'s stat.
+fn began_of(stat: io::Result<String>, signal: impl FnOnce() -> Result<(), Errno>) -> io::Result<Option<u64>> {
+    let stat = match stat {
         Ok(stat) => stat,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && signal() == Err(Errno::SRCH) => {
+            return Ok(None);
+        }
         Err(error) => return Err(error),
     };
     // The program's name may hold blanks and brackets; what follows the last bracket does not.
@@ -110,7 +149,13 @@ mod tests {
         assert_eq!(this.to_string().parse(), Ok(this.clone()));
         assert_eq!(this.life(), Life::Alive);
         assert_eq!(Owner { began: this.began + 1, ..this.clone() }.life(), Life::Dead);
-        assert_eq!(Owner { boot: "another".into(), ..this.clone() }.life(), Life::Unseen);
+        assert!(!this.has_left_its_files());
+        let before = Owner { boot: "another".into(), ..this.clone() };
+        assert_eq!(before.life(), Life::Unseen);
+        assert!(before.has_left_its_files());
+        let elsewhere = Owner { namespace: "another".into(), ..this.clone() };
+        assert_eq!(elsewhere.life(), Life::Unseen);
+        assert!(!elsewhere.has_left_its_files());
 
         let mut child = Command::new("sleep").arg("60").stdin(Stdio::null()).spawn().unwrap();
         let pid = child.id();
@@ -119,6 +164,26 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(owner.life(), Life::Dead);
+    }
+
+    #[test]
+    fn a_process_that_is_hidden_is_not_dead() {
+        let hidden = || Err(io::Error::from(io::ErrorKind::NotFound));
+        assert_eq!(began_of(hidden(), || Err(Errno::SRCH)).unwrap(), None);
+        assert!(began_of(hidden(), || Err(Errno::PERM)).is_err());
+        assert!(began_of(hidden(), || Ok(())).is_err());
+    }
+
+    #[test]
+    fn what_an_unseen_owner_left_is_taken_away_once_it_is_old_and_nothing_of_it_runs() {
+        let now = 2_000_000_000;
+        let old = Some(now - SURELY_OVER - 1);
+        assert!(Life::Unseen.has_left(false, old, now));
+        assert!(!Life::Unseen.has_left(true, old, now));
+        assert!(!Life::Unseen.has_left(false, Some(now - 1), now));
+        assert!(!Life::Unseen.has_left(false, None, now));
+        assert!(Life::Dead.has_left(true, None, now));
+        assert!(!Life::Alive.has_left(false, old, now));
     }
 
     #[test]

@@ -1,7 +1,6 @@
-//! What dead runs left behind, and what this one leaves: containers, networks, folders.
+//! What dead runs left with an engine, and what this one leaves there: containers and networks.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
 
 use testcontainers::bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder};
 use tokio::task::JoinSet;
@@ -9,11 +8,6 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::engine::{Engine, HostError, OWNER, RUN, refused};
 use crate::owner::{Life, Owner};
-
-/// The folders of runs, in the system's folder for such.
-pub(crate) const FOLDERS: &str = "coexist-docker-";
-/// The file in a run's folder that says whose it is.
-pub(crate) const OWNED_BY: &str = "owner";
 
 /// What an engine holds of a run.
 #[derive(Debug, Default)]
@@ -23,8 +17,8 @@ struct Left {
     networks: Vec<String>,
     /// Whether something of it runs.
     runs: bool,
-    /// When the youngest of it was made.
-    made: u64,
+    /// When the youngest of it was made, where the engine says it.
+    made: Option<u64>,
 }
 
 impl Engine {
@@ -33,11 +27,13 @@ impl Engine {
     /// # Errors
     /// What the engine refuses.
     pub(crate) async fn reap_the_dead(&self) -> Result<(), HostError> {
+        let mut kept = vec![];
         for (_, left) in self.left(None).await? {
             if left.is_dead() {
-                self.clear(left).await?;
+                kept.extend(self.clear(left).await?);
             }
         }
+        say_kept(&kept);
         Ok(())
     }
 
@@ -46,10 +42,10 @@ impl Engine {
     /// # Errors
     /// What the engine refuses.
     pub(crate) async fn reap(&self, run: &str) -> Result<(), HostError> {
-        match self.left(Some(run)).await?.remove(run) {
-            Some(left) => self.clear(left).await,
-            None => Ok(()),
+        if let Some(left) = self.left(Some(run)).await?.remove(run) {
+            say_kept(&self.clear(left).await?);
         }
+        Ok(())
     }
 
     async fn left(&self, run: Option<&str>) -> Result<BTreeMap<String, Left>, HostError> {
@@ -64,8 +60,7 @@ impl Engine {
             left.owner = labels.get(OWNER).and_then(|owner| owner.parse().ok());
             left.containers.extend(container.id);
             left.runs |= container.state.is_some_and(|state| state.to_string() == "running");
-            left.made =
-                left.made.max(container.created.and_then(|at| u64::try_from(at).ok()).unwrap_or_default());
+            left.made = left.made.max(container.created.and_then(|at| u64::try_from(at).ok()));
         }
         let options = ListNetworksOptionsBuilder::new().filters(&filters).build();
         let networks = self.0.list_networks(Some(options)).await;
@@ -73,15 +68,16 @@ impl Engine {
             let labels = network.labels.unwrap_or_default();
             let Some(left) = labels.get(RUN).map(|run| all.entry(run.clone()).or_default()) else { continue };
             left.owner = labels.get(OWNER).and_then(|owner| owner.parse().ok());
-            left.networks.extend(network.id);
+            left.networks.extend(network.name);
+            let made = network.created.and_then(|at| u64::try_from(at.unix_timestamp()).ok());
+            left.made = left.made.max(made);
         }
         Ok(all)
     }
 
-    /// Containers at once, then the networks that they were on. An engine may count ends on a network that are there no more, and
-    /// not let it go before it starts again (moby 20.10): that holds nobody up but who wants those addresses, so it is said and no
-    /// more.
-    async fn clear(&self, left: Left) -> Result<(), HostError> {
+    /// Containers at once, then the networks that they were on. Returned are the networks that the engine keeps.
+    async fn clear(&self, left: Left) -> Result<Vec<String>, HostError> {
+        let had_containers = !left.containers.is_empty();
         let mut removing = JoinSet::new();
         for container in left.containers {
             let engine = self.clone();
@@ -95,44 +91,37 @@ impl Engine {
             }
         }
         failed?;
+        let mut kept = vec![];
         for network in left.networks {
-            if let Err(error) = self.remove_network(&network).await {
-                eprintln!("coexist: {error}; the next run tries again");
+            let removed = match had_containers {
+                true => self.remove_left_network(&network).await,
+                false => self.remove_network(&network).await,
+            };
+            match removed {
+                Ok(true) => {}
+                Ok(false) => kept.push(network),
+                Err(error) => eprintln!("coexist: {error}; the next run tries again"),
             }
         }
-        Ok(())
+        Ok(kept)
+    }
+}
+
+/// An engine whose containers end at the same moment may miscount who is left on their network, and does not let it go before it
+/// starts again (moby 20.10). That holds up nobody but who wants those addresses.
+fn say_kept(networks: &[String]) {
+    if !networks.is_empty() {
+        eprintln!(
+            "coexist: the container engine takes networks for used that no container is on, and keeps them until it \
+             restarts: {}; no run is held up",
+            networks.join(", ")
+        );
     }
 }
 
 impl Left {
     fn is_dead(&self) -> bool {
-        match self.owner.as_ref().map_or(Life::Unseen, Owner::life) {
-            Life::Alive => false,
-            Life::Dead => true,
-            // Another machine's, or of another container that shares the engine: its inner half ends with its owner.
-            Life::Unseen => {
-                !self.runs
-                    && self.made + clock::SURELY_OVER.as_secs() < clock::now()
-                    && !self.containers.is_empty()
-            }
-        }
-    }
-}
-
-/// Removes the folders of dead runs.
-pub(crate) fn reap_folders(beside: &Path) {
-    let Ok(entries) = std::fs::read_dir(beside) else { return };
-    let ours =
-        |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(FOLDERS));
-    let folders: BTreeSet<PathBuf> =
-        entries.filter_map(|entry| Some(entry.ok()?.path())).filter(ours).collect();
-    for folder in folders {
-        let owner = std::fs::read_to_string(folder.join(OWNED_BY))
-            .ok()
-            .and_then(|text| text.trim().parse::<Owner>().ok());
-        if owner.is_some_and(|owner| owner.life() == Life::Dead) {
-            // Somebody else's cannot be removed, and is theirs to remove.
-            drop(std::fs::remove_dir_all(folder));
-        }
+        let life = self.owner.as_ref().map_or(Life::Unseen, Owner::life);
+        life.has_left(self.runs, self.made, clock::now())
     }
 }

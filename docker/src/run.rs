@@ -21,15 +21,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::engine::{Container, Engine, HostError, Networks, OWNER, RUN, deepest, refused};
+use crate::folders::{FOLDERS, OWNED_BY, SHARED, reap_folders, remove_folders};
 use crate::owner::Owner;
-use crate::reap::{FOLDERS, OWNED_BY, reap_folders};
 use crate::subject::Subjects;
 use crate::{Addresses, Positions};
 
 /// Where the run's folder is in every container: the door, the labs' folders, where everybody is.
 pub const FOLDER: &str = "/coexist-run";
-/// What of the run's folder here is that one.
-const SHARED: &str = "run";
 /// The file there that says where everybody is.
 pub const LAYOUT: &str = "/coexist-run/layout.json";
 /// The runner's container, beside those that are called after servers.
@@ -117,8 +115,10 @@ impl Run<'_> {
         let labels: HashMap<String, String> =
             [(RUN.to_owned(), self.name.to_owned()), (OWNER.to_owned(), self.owner.to_string())].into();
         let brought_up = async {
-            let image = self.engine.image(&wanted.binary).await?;
-            let (networks, addresses) = self.networks(&wanted.positions, &labels).await?;
+            // Both to their ends: what the engine was asked for must be there to be taken away.
+            let (image, networks) =
+                tokio::join!(self.engine.image(&wanted.binary), self.networks(&wanted.positions, &labels));
+            let (image, (networks, addresses)) = (image?, networks?);
             self.folder.lay_out(&addresses.layout)?;
             self.containers(&wanted, &addresses.layout, &image, &labels, &networks).await
         };
@@ -176,13 +176,16 @@ impl Run<'_> {
             let machine = addresses.layout.machine.as_ref();
             let (inside, outside) =
                 (machine.map(|place| place.inside), machine.and_then(|place| place.outside));
-            if !self.engine.network(&networks.inside, &addresses.inside, inside, labels).await? {
-                continue;
+            let claimed = tokio::join!(
+                self.engine.network(&networks.inside, &addresses.inside, inside, labels),
+                self.engine.network(&networks.outside, &addresses.outside, outside, labels)
+            );
+            match (claimed.0?, claimed.1?) {
+                (true, true) => return Ok((networks, addresses)),
+                (true, false) => drop(self.engine.remove_network(&networks.inside).await?),
+                (false, true) => drop(self.engine.remove_network(&networks.outside).await?),
+                (false, false) => {}
             }
-            if self.engine.network(&networks.outside, &addresses.outside, outside, labels).await? {
-                return Ok((networks, addresses));
-            }
-            self.engine.remove_network(&networks.inside).await?;
         }
         Err(HostError::NoNetwork(choices))
     }
@@ -377,8 +380,8 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What cannot be removed now is removed by the next run.
-        drop(std::fs::remove_dir_all(&self.0));
+        // What cannot be removed now, the next run tries again.
+        remove_folders([self.0.clone()]);
     }
 }
 

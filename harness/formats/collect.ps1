@@ -45,30 +45,52 @@ Export 'Get-MailboxDatabase' $asked
 
 # Settings of the mail services are each server's own, and whether they run is in no directory.
 $servers = @(Get-ExchangeServer | Where-Object { "$($_.ServerRole)" -match 'ClientAccess|Mailbox' })
+function Ask([string] $Cmdlet, [string] $Server, [hashtable] $Arguments) {
+    try { & $Cmdlet @Arguments -ErrorAction Stop }
+    catch { Write-Warning "$Cmdlet of ${Server}: $_" }
+}
 foreach ($cmdlet in 'Get-ImapSettings', 'Get-PopSettings') {
     $servers | Where-Object { "$($_.ServerRole)" -match 'ClientAccess' } |
-        ForEach-Object { & $cmdlet -Server $_.Name -ErrorAction SilentlyContinue } |
+        ForEach-Object { Ask $cmdlet $_.Name @{ Server = $_.Name } } |
         Export-Clixml -Encoding UTF8 -Path (Join-Path $Folder "$cmdlet.xml")
 }
-$servers | ForEach-Object { Get-Service -ComputerName $_.Fqdn -Name 'MSExchangeIMAP4*', 'MSExchangePOP3*' -ErrorAction SilentlyContinue } |
+$services = 'MSExchangeIMAP4*', 'MSExchangePOP3*'
+$servers | ForEach-Object { Ask 'Get-Service' $_.Name @{ ComputerName = $_.Fqdn; Name = $services } } |
     Select-Object Name, Status, MachineName | Export-Csv -NoTypeInformation -Encoding UTF8 -Path (Join-Path $Folder 'Get-Service.csv')
 
-# What the names lead to: servers by their addresses. An address that is no server's is taken for a load balancer's.
+# What the names lead to: servers by their addresses. An address that is no server's is taken for a load balancer's. A row
+# without an address says that a name leads nowhere there: one whose lookup failed is named, and has no row.
 function Resolve([string] $Name, [string] $View) {
     $found = @()
-    if ($View -eq 'Internal') { try { $found = [System.Net.Dns]::GetHostAddresses($Name) } catch { } }
-    else { $found = @(Resolve-DnsName -Name $Name -Type A -Server $ExternalDns -DnsOnly -ErrorAction SilentlyContinue).IPAddress }
+    try {
+        if ($View -eq 'Internal') { $found = @([System.Net.Dns]::GetHostAddresses($Name)) }
+        else {
+            $found = @(Resolve-DnsName -Name $Name -Type A -Server $ExternalDns -DnsOnly -ErrorAction Stop |
+                ForEach-Object { $_.IPAddress })
+        }
+    }
+    catch {
+        # No such name, or none with an address, as https://learn.microsoft.com/windows/win32/debug/system-error-codes lists them:
+        # WSAHOST_NOT_FOUND and WSANO_DATA of sockets, DNS_ERROR_RCODE_NAME_ERROR and DNS_INFO_NO_RECORDS of Resolve-DnsName.
+        $code = $_.Exception.GetBaseException().NativeErrorCode
+        if (@(11001, 11004, 9003, 9501) -notcontains $code) {
+            Write-Warning "$Name ($View) is left out of Names.csv: $_"
+            return
+        }
+    }
     New-Object PSObject -Property @{ Name = $Name; View = $View; Address = (@($found | Where-Object { $_ }) -join ' ') }
 }
 $text = Get-ChildItem (Join-Path $Folder '*.xml') | Get-Content | Out-String
-$hosts = [regex]::Matches($text, 'https?://([A-Za-z0-9.-]+)') | ForEach-Object { $_.Groups[1].Value }
-$hosts += [regex]::Matches($text, 'Hostname[^>]*>(?:\s*<[^>]*>)*\s*([A-Za-z0-9-]+\.[A-Za-z0-9.-]+)<') | ForEach-Object { $_.Groups[1].Value }
+# An array though only one is found: `+=` on a string would write the names one after the other.
+$hosts = @([regex]::Matches($text, 'https?://([A-Za-z0-9._-]+)') | ForEach-Object { $_.Groups[1].Value })
+$hosts += [regex]::Matches($text, 'Hostname[^>]*>(?:\s*<[^>]*>)*\s*([A-Za-z0-9_-]+\.[A-Za-z0-9._-]+)<') | ForEach-Object { $_.Groups[1].Value }
 $hosts += $servers | ForEach-Object { "$($_.Fqdn)" }
 $hosts += Get-ClientAccessArray -ErrorAction SilentlyContinue | ForEach-Object { "$($_.Fqdn)" }
 $hosts += Get-AcceptedDomain -ErrorAction SilentlyContinue | ForEach-Object { "autodiscover.$($_.DomainName)" }
 $names = $hosts | Where-Object { $_ -and $_ -notmatch 'schemas\.microsoft\.com|^autodiscover\.\*' } | ForEach-Object { $_.ToLower() } | Sort-Object -Unique
 $views = @('Internal')
-if ($ExternalDns) { $views += 'External' }
+if ($ExternalDns -and (Get-Command Resolve-DnsName -ErrorAction SilentlyContinue)) { $views += 'External' }
+elseif ($ExternalDns) { Write-Warning 'Resolve-DnsName is not in this version of Windows: names are asked inside alone' }
 # The type's line is how the import knows the table.
 $table = $names | ForEach-Object { foreach ($view in $views) { Resolve $_ $view } } | Select-Object Name, View, Address | ConvertTo-Csv -NoTypeInformation
 @('#TYPE CoexistName') + $table | Out-File -Encoding UTF8 -FilePath (Join-Path $Folder 'Names.csv')

@@ -11,8 +11,20 @@ use serde_json::Value;
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut command = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
     command.current_dir(root);
+    // What the cargo that runs us has said of xtask. The build script of `ring` is run again where one of these is another than
+    // before, and nearly everything is built on `ring`.
+    for (name, _) in env::vars_os() {
+        let said =
+            name.to_str().is_some_and(|name| OF_THIS_PACKAGE.iter().any(|start| name.starts_with(start)));
+        if said {
+            command.env_remove(name);
+        }
+    }
     command
 }
+
+/// How the variables begin that cargo sets for the program of a package.
+const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
 
 /// Builds `coexist` and says where it is. Cargo's progress goes to stderr.
 ///
@@ -92,5 +104,14 @@ mod tests {
 {"reason":"build-finished","success":true}"#;
         assert_eq!(executable(messages), Some(PathBuf::from("/t/debug/coexist")));
         assert_eq!(executable("noise\n{}"), None);
+    }
+
+    #[test]
+    fn another_cargo_is_not_told_of_this_package() {
+        let command = cargo(Path::new("."));
+        for name in ["CARGO_PKG_NAME", "CARGO_MANIFEST_DIR"] {
+            assert!(env::var_os(name).is_some(), "cargo has said {name}");
+            assert!(command.get_envs().any(|(known, value)| known == name && value.is_none()), "{name}");
+        }
     }
 }

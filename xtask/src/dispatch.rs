@@ -14,7 +14,7 @@ pub(crate) fn coexist(root: &Path, arguments: &[String]) -> anyhow::Result<ExitC
         false => build::coexist(build::cargo(root).arg("build"))?,
     };
     let mut command = Command::new(&binary);
-    command.args(arguments).env("COEXIST_SUITES", root.join("suites"));
+    command.args(arguments).env("COEXIST_SUITES", root.join("suites")).env("COEXIST_CALLED", "cargo xtask");
     become_it(command).with_context(|| format!("{} does not start", binary.display()))
 }
 

@@ -34,7 +34,8 @@ Runs the suite (built and replaced by the binary `coexist`; `cargo xtask COMMAND
 Looks after this tree:
   tidy       refuses what the style forbids and the compiler cannot see
   ci         runs .ci/run, as the CI system does
-  dist       target/dist: the binary as one static file, an archive, the image, and the SHA-256 of each
+  dist       target/dist: the binary as one static file, an archive, the image, and the SHA-256 of each;
+             --output DIR puts them there, --profile dev takes the binary that `e2e --host docker` builds
   help       this text
 
 Any other command is passed to `coexist` too, which says so if it has none of that name.
@@ -59,7 +60,7 @@ fn main() -> ExitCode {
         }
         Some("tidy") => alone(&arguments).and_then(|()| tidy::run(&root)),
         Some("ci") => alone(&arguments).and_then(|()| dispatch::ci(&root)),
-        Some("dist") => alone(&arguments).and_then(|()| dist::run(&root)),
+        Some("dist") => dist::run(&root, &arguments[1..]),
         Some(_) => dispatch::coexist(&root, &arguments),
     };
     done.unwrap_or_else(|error| {
@@ -68,7 +69,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// Commands of our own take no arguments; one that is ignored would be a filter that filters nothing.
+/// Most commands of our own take no arguments; one that is ignored would be a filter that filters nothing.
 fn alone(arguments: &[String]) -> anyhow::Result<()> {
     match arguments.get(1) {
         None => Ok(()),

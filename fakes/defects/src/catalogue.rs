@@ -159,6 +159,7 @@ const ROWS: &[Row] = rows! {
     "pins-one-spelling": Security Lane FrontEnd2013, "pins NTLM, and neither ntlm nor Nego2", ["X-SEC-4", "X-WIRE-1"];
     "splits-handshake": Transport Lane Edge, "each leg on a new connection", ["X-WIRE-1", "CX-OA-1"];
     "two-servers-one-handshake": Transport Choose Edge, "balances per request, where a name leads to two servers", ["X-WIRE-1"];
+    "first-of-several": Routing Choose FrontEnd2013, "declares that it spreads load, and takes the first of several servers each time", ["CX-EAS-1", "PRE-EAS-3"];
     "closes-on-401": Transport Front FrontEnd2013, "ends the connection after each challenge", ["X-WIRE-1"];
     "stalls-on-401-body": Transport Bytes FrontEnd2013, "waits when a challenge has a body, or a HEAD has none", ["X-WIRE-1"];
     "merges-offers": Transport Bytes FrontEnd2013, "three WWW-Authenticate lines become one", ["X-WIRE-2"];

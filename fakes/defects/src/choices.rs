@@ -1,4 +1,5 @@
-//! The lie of `choose`: another server behind for each request of a connection, though a sign-in is bound to it.
+//! The lies of `choose`: another server behind for each request of a connection, though a sign-in is bound to it; or always the
+//! same, though load is said to be spread.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,16 +10,21 @@ use reference::ports::{Asked, Choose, Ports};
 use crate::Fired;
 
 const ID: &str = "two-servers-one-handshake";
+const FIRST: &str = "first-of-several";
 
 /// Every id.
 pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
-    [ID].into_iter()
+    [ID, FIRST].into_iter()
 }
 
 /// Wraps the port for the lie of this id, where there is one.
 pub(crate) fn spoil(id: &str, ports: &Ports, fired: &Fired) -> Option<Arc<dyn Choose>> {
-    let truth = ports.choose.clone();
-    (id == ID).then(|| -> Arc<dyn Choose> { Arc::new(ByRequest::new(truth, fired.clone())) })
+    let (truth, fired) = (ports.choose.clone(), fired.clone());
+    match id {
+        ID => Some(Arc::new(ByRequest::new(truth, fired))),
+        FIRST => Some(Arc::new(First { truth, fired })),
+        _ => None,
+    }
 }
 
 /// Begins where the truth would stay, and goes on to the next server with each request.
@@ -47,5 +53,22 @@ impl Choose for ByRequest {
             self.fired.lied(ID, asked.client.socket);
         }
         Some(other)
+    }
+}
+
+/// Takes the first, whatever it is asked for.
+struct First {
+    truth: Arc<dyn Choose>,
+    fired: Fired,
+}
+
+impl Choose for First {
+    fn choose(&self, asked: &Asked, account: Option<&Account>, of: &[Target]) -> Option<Target> {
+        let truth = self.truth.choose(asked, account, of)?;
+        let first = of.first()?.clone();
+        if first != truth {
+            self.fired.lied(FIRST, asked.client.socket);
+        }
+        Some(first)
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{Resolver, TokioResolver};
 use model::HostName;
 
@@ -49,8 +49,9 @@ impl Names {
     /// A name that leads nowhere, or about which nobody answers.
     pub async fn find(&self, host: &HostName, port: u16) -> Result<SocketAddr, BackError> {
         let nowhere = |why: String| BackError::Nowhere(host.clone(), why);
-        // A closing dot: fully qualified, so no search list is tried.
-        let found = self.resolver.lookup(format!("{host}."), RecordType::A).await;
+        // A closing dot: fully qualified, so no search list is tried. A text would be read by IDNA, which takes no underscore.
+        let asked = Name::from_ascii(format!("{host}.")).map_err(|error| nowhere(error.to_string()))?;
+        let found = self.resolver.lookup(asked, RecordType::A).await;
         let found = found.map_err(|error| nowhere(error.to_string()))?;
         let mut addresses = found.answers().iter().filter_map(|record| match &record.data {
             RData::A(address) => Some(IpAddr::V4(address.0)),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
-use hickory_resolver::proto::rr::{RData, RecordType};
+use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::{Resolver, TokioResolver};
 use ledger::Ledger;
 use model::{HostName, MailboxName, SiteName, View};
@@ -190,13 +190,13 @@ impl Names {
     }
 
     async fn records(&self, name: &HostName, kind: RecordType) -> Result<Vec<RData>, ResolveError> {
-        // A closing dot: fully qualified, so no search list is tried.
-        match self.resolver.lookup(format!("{name}."), kind).await {
+        let no_answer = |why: String| ResolveError::NoAnswer { dns: self.dns, name: name.clone(), why };
+        // A closing dot: fully qualified, so no search list is tried. A text would be read by IDNA, which takes no underscore.
+        let asked = Name::from_ascii(format!("{name}.")).map_err(|error| no_answer(error.to_string()))?;
+        match self.resolver.lookup(asked, kind).await {
             Ok(found) => Ok(found.answers().iter().map(|record| record.data.clone()).collect()),
             Err(error) if error.is_no_records_found() => Ok(vec![]),
-            Err(error) => {
-                Err(ResolveError::NoAnswer { dns: self.dns, name: name.clone(), why: error.to_string() })
-            }
+            Err(error) => Err(no_answer(error.to_string())),
         }
     }
 }

@@ -64,13 +64,17 @@ fn a_ticket_is_taken_by_the_server_it_is_for_and_by_no_other() {
     );
 }
 
-#[tokio::test]
-async fn the_door_states_facts_and_no_password() {
-    #[allow(clippy::disallowed_methods)] // no lab here: one listener on loopback for the door itself
+#[expect(clippy::disallowed_methods, reason = "no lab here: one listener on loopback for the door itself")]
+fn listener() -> (tokio::net::TcpListener, std::net::SocketAddr) {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     let at = listener.local_addr().unwrap();
-    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    (tokio::net::TcpListener::from_std(listener).unwrap(), at)
+}
+
+#[tokio::test]
+async fn the_door_states_facts_and_no_password() {
+    let (listener, at) = listener();
     let directory = directory();
     let moved = directory.clone();
     let served = tokio::spawn(async move { axum::serve(listener, http::door(directory)).await });
@@ -101,11 +105,7 @@ async fn the_door_says_whose_ntlm_response_and_whose_ticket_it_is_given() {
         RABvAG0AYQBpAG4AVQBzAGUAcgBDAE8ATQBQAFUAVABFAFIAhsNQl6yc7BAlVHZKV8zMGaqqqqqqqqqqaM0KuFHlHJaqvJJ7\
         6+9qHAEBAAAAAAAAAAAAAAAAAACqqqqqqqqqqgAAAAACAAwARABvAG0AYQBpAG4AAQAMAFMAZQByAHYAZQByAAAAAAAAAAAA\
         xdrSVE/JeZCUzhzpC8nQPg==";
-    #[allow(clippy::disallowed_methods)] // no lab here: one listener on loopback for the door itself
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    listener.set_nonblocking(true).unwrap();
-    let at = listener.local_addr().unwrap();
-    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    let (listener, at) = listener();
     let directory = directory();
     let red = directory.find("red").unwrap();
     let user =

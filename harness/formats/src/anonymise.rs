@@ -22,6 +22,7 @@ pub(crate) fn anonymised(mut rows: Rows) -> Rows {
     for row in &mut rows.client_access {
         row.server = names.server(&row.server);
         row.scp = row.scp.take().map(|url| names.url(&url));
+        row.scope.iter_mut().for_each(|site| *site = names.site(site));
     }
     for row in &mut rows.arrays {
         row.fqdn = names.host(&row.fqdn);
@@ -209,7 +210,7 @@ impl Names {
 
     fn domain(&mut self, domain: &HostName) -> HostName {
         let mapped = self.mapped_domain(domain.as_str());
-        mapped.parse().unwrap_or_else(|_| domain.clone())
+        mapped.parse().unwrap_or_else(|_| self.shortly(domain.as_str()))
     }
 
     fn mapped_domain(&mut self, domain: &str) -> String {
@@ -247,7 +248,13 @@ impl Names {
             None if written.contains('.') => self.mapped_domain(written),
             None => self.labelled(written),
         };
-        mapped.parse().unwrap_or_else(|_| host.clone())
+        mapped.parse().unwrap_or_else(|_| self.shortly(written))
+    }
+
+    /// A name for what has become too long for one.
+    fn shortly(&mut self, written: &str) -> HostName {
+        let short = numbered(&mut self.labels, written, "name");
+        format!("{short}.example").parse().expect("a word, a number and a domain")
     }
 
     fn labelled(&mut self, labels: &str) -> String {

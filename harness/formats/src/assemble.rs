@@ -33,6 +33,7 @@ pub(crate) struct Making<'r> {
 pub(crate) fn assemble(rows: &Rows, notes: &mut Vec<Note>) -> Result<Topology, Vec<Wrong>> {
     let cast = Cast::of(rows, notes)?;
     missing::noted(rows, notes);
+    strangers(rows, &cast, notes);
     let (seat, role) = seat(rows, &cast)?;
     let domain = domain(rows, &seat, &cast, notes)?;
     let topology = Topology {
@@ -88,6 +89,35 @@ impl Making<'_> {
     }
 }
 
+/// What is of servers that are not there: it goes nowhere.
+fn strangers(rows: &Rows, cast: &Cast<'_>, notes: &mut Vec<Note>) {
+    let is_there = |server: &str| cast.find(server).is_some();
+    let mut say = |at: &dyn std::fmt::Display, what: String| {
+        let says = format!("{what}, which is no server of this topology");
+        notes.push(Note::new(Kind::LeftOut, at, says));
+    };
+    let directories = rows.directories.iter().map(|one| (&one.server, &one.origin));
+    let anywhere = rows.anywhere.iter().map(|one| (&one.server, &one.origin));
+    let mail = rows.mail.iter().map(|one| (&one.server, &one.origin));
+    for (server, Origin(name, at)) in directories.chain(anywhere).chain(mail) {
+        if !is_there(server) {
+            say(at, format!("{name} is of {server}"));
+        }
+    }
+    for array in &rows.arrays {
+        for member in array.members.iter().filter(|member| !is_there(member)) {
+            say(&array.origin.1, format!("{} has the member {member}", array.fqdn));
+        }
+    }
+    for service in rows.services.iter().filter(|service| !is_there(&service.server)) {
+        let name = service.protocol.as_str().to_uppercase();
+        say(
+            &Cmdlet::Service.called(),
+            format!("an {name} service is of `{}` by its MachineName", service.server),
+        );
+    }
+}
+
 /// The server that the subject is to sit at: a front end of the newest version, the one with the most ExternalUrls.
 fn seat(rows: &Rows, cast: &Cast<'_>) -> Result<(ServerName, Role), Vec<Wrong>> {
     for (version, role) in
@@ -95,16 +125,18 @@ fn seat(rows: &Rows, cast: &Cast<'_>) -> Result<(ServerName, Role), Vec<Wrong>> 
     {
         let mut fronts: Vec<_> = cast
             .members()
-            .filter(|member| member.row.version == version)
-            .filter_map(|member| {
+            .enumerate()
+            .filter(|(_, member)| member.row.version == version)
+            .filter_map(|(place, member)| {
                 let name = member.client_access.clone()?;
                 let own = rows.directories.iter().filter(|directory| cast.is(&directory.server, member.row));
                 let urls = own.filter(|directory| directory.external_url.is_some()).count();
-                Some((std::cmp::Reverse(urls), name))
+                // Of several the first one that was exported: names may be others' by now.
+                Some((std::cmp::Reverse(urls), place, name))
             })
             .collect();
         fronts.sort();
-        if let Some((_, name)) = fronts.into_iter().next() {
+        if let Some((.., name)) = fronts.into_iter().next() {
             return Ok((name, role));
         }
     }
@@ -120,8 +152,14 @@ fn domain(
     cast: &Cast<'_>,
     notes: &mut Vec<Note>,
 ) -> Result<HostName, Vec<Wrong>> {
-    let accepted = rows.domains.iter().find(|domain| domain.default).or(rows.domains.first());
-    if let Some(domain) = accepted {
+    if let Some(domain) = rows.domains.iter().find(|domain| domain.default) {
+        return Ok(domain.name.clone());
+    }
+    // Relays' mailboxes are elsewhere.
+    let first = rows.domains.iter().find(|domain| domain.authoritative).or(rows.domains.first());
+    if let Some(domain) = first {
+        let says = format!("the mail's domain is {}: none is marked as the default one", domain.name);
+        notes.push(Note::new(Kind::Assumed, Cmdlet::AcceptedDomain.called(), says));
         return Ok(domain.name.clone());
     }
     let directories =

@@ -159,8 +159,10 @@ fn tree(source: &Source) -> Result<Node, Problem> {
         let read = source.text.as_bytes().get(counted..at).unwrap_or_default();
         line += read.iter().filter(|byte| **byte == b'\n').count();
         counted = at.max(counted);
-        let here = crate::source_line(&source.text, line);
-        let wrong = |says: String| source.problem(here.clone(), says, Some(AGAIN.to_owned()));
+        // Where a line begins is looked for in the whole text: only where something is wrong there.
+        let wrong = |says: String| {
+            source.problem(crate::source_line(&source.text, line), says, Some(AGAIN.to_owned()))
+        };
         let cut = || wrong("the file ends in the middle of an object: it was cut short".to_owned());
         let event = match event {
             Ok(event) => event,

@@ -27,7 +27,7 @@ pub(crate) enum Cmdlet {
     OwaMailboxPolicy,
     /// Get-Service of Windows, for the mail services.
     Service,
-    /// What `collect.ps1` asks of DNS, inside.
+    /// What `collect.ps1` asks of DNS, inside and outside.
     Names,
 }
 
@@ -101,46 +101,73 @@ impl Cmdlet {
         };
         key.unwrap_or_default().to_lowercase()
     }
-
-    /// Properties that may differ between two exports of the same thing without one of them being wrong.
-    fn decides(self, property: &str) -> bool {
-        const READ: &[&str] = &[
-            "fqdn",
-            "site",
-            "serverrole",
-            "admindisplayversion",
-            "autodiscoverserviceinternaluri",
-            "isoutofservice",
-            "internalurl",
-            "externalurl",
-            "internalauthenticationmethods",
-            "externalauthenticationmethods",
-            "basicauthentication",
-            "windowsauthentication",
-            "formsauthentication",
-            "basicauthenabled",
-            "windowsauthenabled",
-            "logonformat",
-            "crosssiteredirecttype",
-            "legacyredirecttype",
-            "logonpagepublicprivateselectionenabled",
-            "iisauthenticationmethods",
-            "clientauthenticationmethod",
-            "externalclientauthenticationmethod",
-            "internalclientauthenticationmethod",
-            "externalhostname",
-            "internalhostname",
-            "externalclientsrequiressl",
-            "internalclientsrequiressl",
-            "internalconnectionsettings",
-            "logintype",
-            "rpcclientaccessserver",
-            "offlineaddressbook",
-            "address",
-        ];
-        READ.contains(&property.to_ascii_lowercase().as_str())
-    }
 }
+
+/// Whether a property is read, so that two exports of one thing that differ in it cannot both be right.
+fn decides(property: &str) -> bool {
+    READ.iter().any(|read| read.eq_ignore_ascii_case(property))
+}
+
+/// Whether a property that is read tells how things were at one time: databases are mounted elsewhere each day.
+fn is_of_its_time(property: &str) -> bool {
+    property.eq_ignore_ascii_case(MOUNTED)
+}
+
+const MOUNTED: &str = "MountedOnServer";
+
+/// The properties that are read, without the names by which an object is known.
+const READ: &[&str] = &[
+    "Fqdn",
+    "Site",
+    "SiteName",
+    "ServerRole",
+    "AdminDisplayVersion",
+    "AutoDiscoverServiceInternalUri",
+    "AutoDiscoverSiteScope",
+    "IsOutOfService",
+    "Server",
+    "ServerName",
+    "InternalUrl",
+    "ExternalUrl",
+    "InternalAuthenticationMethods",
+    "ExternalAuthenticationMethods",
+    "BasicAuthentication",
+    "WindowsAuthentication",
+    "FormsAuthentication",
+    "BasicAuthEnabled",
+    "WindowsAuthEnabled",
+    "LogonFormat",
+    "CrossSiteRedirectType",
+    "LegacyRedirectType",
+    "LogonPagePublicPrivateSelectionEnabled",
+    "OwaVersion",
+    "IISAuthenticationMethods",
+    "ClientAuthenticationMethod",
+    "ExternalClientAuthenticationMethod",
+    "InternalClientAuthenticationMethod",
+    "ExternalHostname",
+    "InternalHostname",
+    "ExternalClientsRequireSsl",
+    "InternalClientsRequireSsl",
+    "InternalConnectionSettings",
+    "LoginType",
+    "Banner",
+    "EnableGSSAPIAndNTLMAuth",
+    "RpcClientAccessServer",
+    "Servers",
+    "MasterServerOrAvailabilityGroup",
+    "Recovery",
+    "OfflineAddressBook",
+    "VirtualDirectories",
+    "IsDefault",
+    "Guid",
+    "Default",
+    "DomainType",
+    "Status",
+    "Members",
+    "OutlookAnywhereEnabled",
+    "Address",
+];
 
 /// Every object with the cmdlet that it is of; what was exported twice is one. What is of none is noted.
 ///
@@ -164,7 +191,7 @@ pub(crate) fn told_apart(
         let key = cmdlet.key(&record);
         match all.get_mut(&key) {
             None => drop(all.insert(key, record)),
-            Some(before) => wrong.extend(joined(cmdlet, before, record)),
+            Some(before) => wrong.extend(joined(before, record, notes)),
         }
     }
     for ((_, kind), (first, count)) in strangers {
@@ -179,7 +206,7 @@ pub(crate) fn told_apart(
 }
 
 /// Puts two exports of one thing together: what one lacks or cut short, the other may have.
-fn joined(cmdlet: Cmdlet, into: &mut Record, from: Record) -> Vec<Wrong> {
+fn joined(into: &mut Record, from: Record, notes: &mut Vec<Note>) -> Vec<Wrong> {
     let mut wrong = vec![];
     let whose = named(into).to_owned();
     for property in from.properties {
@@ -191,30 +218,46 @@ fn joined(cmdlet: Cmdlet, into: &mut Record, from: Record) -> Vec<Wrong> {
                     known.value = property.value;
                 }
             }
-            Some(known) if cmdlet.decides(&property.name) => {
-                let place = Place { line: property.line, ..from.at.clone() };
-                let before = Place { line: known.line, ..into.at.clone() };
-                let said = |value: &Value| match value.items()[..] {
-                    [] => "nothing".to_owned(),
-                    ref items => items.join(", "),
-                };
-                wrong.push(Wrong {
-                    message: format!(
-                        "{} of {whose} is `{}` here and `{}` in {before}",
-                        property.name,
-                        said(&property.value),
-                        said(&known.value)
-                    ),
-                    at: Some(place),
-                    help:
-                        "the two exports are of different times: export both anew, or take the old one away"
-                            .to_owned(),
-                });
+            // Without -Status nothing is known of it.
+            Some(known) if is_of_its_time(&property.name) && known.value == Value::Nothing => {
+                known.value = property.value;
+            }
+            Some(_) if is_of_its_time(&property.name) && property.value == Value::Nothing => {}
+            Some(known) if is_of_its_time(&property.name) => {
+                let (place, message) = differs(&whose, (known, &into.at), (&property, &from.at));
+                let says = format!("{message}, which is taken");
+                notes.push(Note::new(Kind::Doubtful, place, says));
+            }
+            Some(known) if decides(&property.name) => {
+                let (place, message) = differs(&whose, (known, &into.at), (&property, &from.at));
+                let help =
+                    "the two exports are of different times: export both anew, or take the old one away";
+                wrong.push(Wrong { at: Some(place), message, help: help.to_owned() });
             }
             Some(_) => {}
         }
     }
     wrong
+}
+
+/// Where a property says something else than before, and how that is said.
+fn differs(whose: &str, known: (&Property, &Place), new: (&Property, &Place)) -> (Place, String) {
+    let place = |(property, object): (&Property, &Place)| Place { line: property.line, ..object.clone() };
+    let message = format!(
+        "{} of {whose} is `{}` here and `{}` in {}",
+        new.0.name,
+        said(&new.0.value),
+        said(&known.0.value),
+        place(known)
+    );
+    (place(new), message)
+}
+
+fn said(value: &Value) -> String {
+    match value.items()[..] {
+        [] => "nothing".to_owned(),
+        ref items => items.join(", "),
+    }
 }
 
 /// Whether two values may both be true of one thing.
@@ -231,7 +274,14 @@ fn agree(a: &Value, b: &Value) -> bool {
             few.iter().all(|item| all.contains(&item.to_lowercase()))
                 || matches!((a, b), (Value::Cut(_), Value::Cut(_)))
         }
-        _ => folded(a) == folded(b),
+        _ => {
+            let (a, b) = (folded(a), folded(b));
+            let truth = |items: &[String]| match items {
+                [one] => crate::reading::truth(one),
+                _ => None,
+            };
+            a == b || (truth(&a).is_some() && truth(&a) == truth(&b))
+        }
     }
 }
 
@@ -241,7 +291,15 @@ pub(crate) fn named(record: &Record) -> &str {
 }
 
 fn of(record: &Record) -> Option<Cmdlet> {
-    by_type(record).or_else(|| by_properties(record)).or_else(|| by_file(record))
+    // A type that is another cmdlet's is not this one's for the name of a file.
+    let by_name = || record.types.iter().all(|of| is_anybodys(of)).then(|| by_file(record)).flatten();
+    by_type(record).or_else(|| by_properties(record)).or_else(by_name)
+}
+
+/// What `Select-Object` and `ConvertFrom-Csv` make of any object.
+fn is_anybodys(of: &str) -> bool {
+    let own = of.rsplit('.').next().unwrap_or_default();
+    of.starts_with("Selected.") || ["PSCustomObject", "PSObject", "Object"].contains(&own)
 }
 
 /// `Deserialized.` and `Selected.` stand before the type of what was sent or narrowed down.
@@ -307,5 +365,63 @@ impl Property {
     /// Where it stands.
     pub(crate) fn place(&self, record: &Record) -> Place {
         Place { line: self.line, ..record.at.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// Where properties are read.
+    const READERS: [&str; 3] =
+        [include_str!("rows/objects.rs"), include_str!("rows.rs"), include_str!("reading.rs")];
+    /// By these an object is known among its like.
+    const KEYS: [&str; 6] = ["AdminDisplayName", "DomainName", "Identity", "MachineName", "Name", "View"];
+    /// Values and names of services there, which are no properties.
+    const VALUES: [&str; 18] = [
+        "Authoritative",
+        "Cafe",
+        "ClientAccess",
+        "FullDomain",
+        "MSExchangeIMAP4",
+        "MSExchangeIMAP4BE",
+        "MSExchangePOP3",
+        "MSExchangePOP3BE",
+        "Mailbox",
+        "Manual",
+        "None",
+        "PlainTextAuthentication",
+        "PlainTextLogin",
+        "PrincipalName",
+        "Running",
+        "SecureLogin",
+        "Silent",
+        "UserName",
+    ];
+
+    /// What stands between quotes there and looks like a property.
+    fn properties() -> BTreeSet<&'static str> {
+        let words = READERS.iter().flat_map(|source| source.lines());
+        let words = words.flat_map(|line| line.split('"').skip(1).step_by(2));
+        let like_a_property = |word: &&str| {
+            word.starts_with(|c: char| c.is_ascii_uppercase())
+                && word.chars().all(|c| c.is_ascii_alphanumeric())
+                && !VALUES.contains(word)
+        };
+        words.filter(like_a_property).collect()
+    }
+
+    #[test]
+    fn what_is_read_may_not_differ_between_two_exports() {
+        let read = properties();
+        for property in &read {
+            let has_a_place = decides(property) || is_of_its_time(property) || KEYS.contains(property);
+            assert!(has_a_place, "{property} is read: is it in READ?");
+        }
+        for property in READ {
+            assert!(read.contains(property), "{property} is in READ, and is not read");
+        }
     }
 }

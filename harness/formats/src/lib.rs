@@ -79,7 +79,8 @@ pub fn import(exports: &[Export], anonymise: bool) -> Result<Imported, Vec<Probl
         rows = anonymise::anonymised(rows);
     }
     let read_so_far = notes.len();
-    let topology = assemble::assemble(&rows, &mut notes).map_err(|wrong| place(&sources, wrong))?;
+    let topology = assemble::assemble(&rows, &mut notes);
+    let topology = topology.map_err(|wrong| place(&sources, with_reasons(wrong, &notes)))?;
     let for_the_file = if anonymise { &notes[read_so_far..] } else { &notes[..] };
     let text = written(&topology, for_the_file)?;
     let topology = TopologyFiles::base(Source::new("imported.toml", text.clone())).build(&Setting::new());
@@ -111,12 +112,35 @@ fn read(export: &Export, notes: &mut Vec<Note>) -> Result<(Source, Vec<record::R
         return Ok((Source::new(&*export.file, text), vec![]));
     }
     let source = Source::new(&*export.file, text);
-    let records = match source.text.trim_start() {
-        xml if xml.starts_with('<') => clixml::read(&source)?,
-        _ if csv::is_one(&source.text) => csv::read(&source)?,
-        _ => list::read(&source)?,
+    let is_xml = source.text.trim_start().starts_with('<');
+    let records = match () {
+        () if is_xml => clixml::read(&source)?,
+        () if csv::is_one(&source.text) => csv::read(&source)?,
+        () => list::read(&source)?,
     };
+    if records.is_empty() && !is_xml {
+        let says = "no object is in it: the cmdlet found nothing, or what it wrote is elsewhere";
+        notes.push(Note::new(Kind::Doubtful, &export.file, says));
+    }
+    // Every program that writes such a file ends its last line; XML is whole where its elements are.
+    if !is_xml && !source.text.ends_with(['\n', '\r']) {
+        let at = format!("{}:{}", export.file, source.text.lines().count());
+        let says = "the file ends in the middle of a line: if it was cut short, the last value is not whole; export it again";
+        notes.push(Note::new(Kind::Doubtful, at, says));
+    }
     Ok((source, records))
+}
+
+/// The most that was left out of what a refusal names.
+const MOST_REASONS: usize = 10;
+
+/// What is too little for a topology may be so because of what was left out: nobody is told of that where nothing is written.
+fn with_reasons(wrong: Vec<Wrong>, notes: &[Note]) -> Vec<Wrong> {
+    let left_out: Vec<String> =
+        notes.iter().filter(|note| note.kind == Kind::LeftOut).map(|note| format!("\n{note}")).collect();
+    let named = left_out[..left_out.len().min(MOST_REASONS)].concat();
+    let reasoned = |wrong: Wrong| Wrong { help: format!("{}{named}", wrong.help), ..wrong };
+    wrong.into_iter().map(reasoned).collect()
 }
 
 fn place(sources: &[Source], wrong: Vec<Wrong>) -> Vec<Problem> {

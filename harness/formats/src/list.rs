@@ -9,35 +9,57 @@ use crate::record::{MOST_PROPERTIES, MOST_RECORDS, Place, Property, Record, Valu
 const AGAIN: &str =
     "export it again: Get-OwaVirtualDirectory | Format-List * > owa.txt, or better | Export-Clixml owa.xml";
 
+const STARS: &str = "**********";
+/// The most lines of a transcript's head.
+const MOST_HEAD_LINES: usize = 40;
+
 /// The objects of a file. Prompts and warnings between them, as in a transcript, are passed over.
 ///
 /// # Errors
 /// What is no such list, or cut short, at its place.
 pub(crate) fn read(source: &Source) -> Result<Vec<Record>, Problem> {
     let file: Rc<str> = Rc::from(source.file.as_str());
-    let mut records: Vec<Record> = vec![];
+    let mut objects: Vec<Open> = vec![];
     let mut open: Option<Open> = None;
-    let mut start = 0;
+    let (mut start, mut passed_over) = (0, 0);
+    // How many columns the line before has, where it is of a warning.
+    let mut warned: Option<usize> = None;
     for (number, line) in (1..).zip(source.text.split_inclusive('\n')) {
         let span = start..start + line.trim_end().len().max(1);
         let whole = line.ends_with('\n');
         start += line.len();
         let wrong = |says: &str| Err(source.problem(Some(span.clone()), says, Some(AGAIN.to_owned())));
+        let spaced = line.trim_end_matches(['\r', '\n']).ends_with(' ');
         let line = line.trim_end();
+        // The head and the foot of a transcript stand between two lines of stars.
+        if start <= passed_over {
+            continue;
+        }
+        if line.starts_with(STARS) {
+            passed_over = within_stars(&source.text, start).unwrap_or(passed_over);
+        }
+        let warned_before = warned.take();
         if line.is_empty() || is_no_property(line) {
-            records.extend(open.take().map(Open::closed));
+            objects.extend(open.take());
+            warned = is_warning(line).then(|| columns(line));
             continue;
         }
         match (property(line), &mut open) {
-            (Some((name, value)), Some(open)) => open.begins(name, value, number),
-            (Some((name, value)), none) => {
-                let mut begun = Open::new(Place { file: file.clone(), line: number });
-                begun.begins(name, value, number);
-                *none = Some(begun);
+            (Some((name, value)), open) => {
+                let place = Place { file: file.clone(), line: number };
+                let object = open.get_or_insert_with(|| Open { at: place, properties: vec![] });
+                let first = Piece::new(line, value, spaced);
+                object.properties.push(Written { name: name.to_owned(), line: number, first, more: vec![] });
             }
-            (None, Some(open)) if line.starts_with(' ') => open.goes_on(line.trim()),
+            (None, Some(open)) if line.starts_with(' ') => {
+                let last = open.properties.last_mut();
+                last.into_iter().for_each(|last| last.more.push(Piece::new(line, line.trim(), spaced)));
+            }
             (None, _) if !whole => {
                 return wrong("the file ends in the middle of a line: it was cut short");
+            }
+            (None, None) if warned_before.is_some_and(|columns| goes_on(columns, line)) => {
+                warned = Some(columns(line));
             }
             (None, _) if line.trim_start().starts_with("--") => {
                 return wrong(
@@ -48,13 +70,15 @@ pub(crate) fn read(source: &Source) -> Result<Vec<Record>, Problem> {
             (None, _) if is_followed_by_dashes(&source.text[start..]) => {}
             (None, _) => return wrong("this is no line of Format-List, no CSV and no CliXML"),
         }
-        if records.len() > MOST_RECORDS
+        if objects.len() > MOST_RECORDS
             || open.as_ref().is_some_and(|open| open.properties.len() > MOST_PROPERTIES)
         {
             return wrong("it holds more objects or properties than are read");
         }
     }
-    records.extend(open.map(Open::closed));
+    objects.extend(open);
+    let keeps_spaces = objects.iter().flat_map(Open::lines).any(|line| line.spaced);
+    let records: Vec<Record> = objects.into_iter().map(|object| object.closed(keeps_spaces)).collect();
     match cut(&records) {
         Some(record) => {
             let says = "the last object has fewer properties than the one before it: the file was cut short";
@@ -68,32 +92,97 @@ pub(crate) fn read(source: &Source) -> Result<Vec<Record>, Problem> {
 /// An object while it is read.
 struct Open {
     at: Place,
-    properties: Vec<(String, String, usize)>,
+    properties: Vec<Written>,
+}
+
+/// A property as it is written: on its line, and on those that go on with it.
+struct Written {
+    name: String,
+    line: usize,
+    first: Piece,
+    more: Vec<Piece>,
+}
+
+/// What of a value stands on one line.
+struct Piece {
+    text: String,
+    /// How many characters the line has, the spaces at its end left out.
+    length: usize,
+    /// In which of them the text begins.
+    column: usize,
+    /// Whether the line ends with a space.
+    spaced: bool,
+}
+
+impl Piece {
+    fn new(line: &str, text: &str, spaced: bool) -> Piece {
+        let length = line.chars().count();
+        Piece { text: text.to_owned(), length, column: length - text.chars().count(), spaced }
+    }
+}
+
+/// How an object's lines were wrapped. A shell in English, French, German, Italian, Portuguese or Spanish ends them between two
+/// words, and breaks only a word that is longer than a line; others break whatever stands at the end (PowerShell's own source,
+/// ComplexWriter.cs). The space at an end stays there, unless a mail or an editor took it away.
+#[derive(Debug, Clone, Copy)]
+struct Wrapping {
+    /// The object's longest line.
+    width: usize,
+    /// Whether spaces at the end of lines are still there.
+    keeps_spaces: bool,
+}
+
+impl Wrapping {
+    fn joined(self, Written { first, more, .. }: &Written) -> String {
+        let (mut text, mut last, mut has_space) = (first.text.clone(), first, first.text.contains(' '));
+        for next in more {
+            if !text.is_empty() && !self.breaks_a_word(&text, has_space, last, next, first.column) {
+                text.push(' ');
+                has_space = true;
+            }
+            text.push_str(&next.text);
+            has_space |= next.text.contains(' ');
+            last = next;
+        }
+        text
+    }
+
+    /// Whether a word goes on with the next line; `column` is where values begin.
+    fn breaks_a_word(self, so_far: &str, has_space: bool, last: &Piece, next: &Piece, column: usize) -> bool {
+        let is_full = last.length + 1 >= self.width;
+        if last.spaced || next.column == column + 1 || so_far.ends_with(',') || !is_full {
+            return false;
+        }
+        self.keeps_spaces
+            || self.is_longer_than_a_line(so_far, &next.text, column)
+            || (!has_space && !next.text.starts_with('('))
+    }
+
+    /// Whether the last word so far and the next line's first would be too long for a line, were they one. A word is measured
+    /// with the space behind it.
+    fn is_longer_than_a_line(self, so_far: &str, next: &str, column: usize) -> bool {
+        let most = self.width.saturating_sub(column);
+        let begun = so_far.chars().rev().take_while(|c| *c != ' ').take(most + 1).count();
+        let ended =
+            next.chars().take(most + 1).position(|c| c == ' ').map_or(next.chars().count(), |at| at + 1);
+        begun + ended > most
+    }
 }
 
 impl Open {
-    fn new(at: Place) -> Open {
-        Open { at, properties: vec![] }
+    fn lines(&self) -> impl Iterator<Item = &Piece> {
+        self.properties.iter().flat_map(|Written { first, more, .. }| [first].into_iter().chain(more))
     }
 
-    fn begins(&mut self, name: &str, value: &str, line: usize) {
-        self.properties.push((name.to_owned(), value.to_owned(), line));
-    }
-
-    /// A word that is longer than the line is broken without a space; other lines end between two words.
-    fn goes_on(&mut self, more: &str) {
-        let Some((_, value, _)) = self.properties.last_mut() else { return };
-        let within_a_word = !value.contains(' ') && !value.ends_with(',') && !more.starts_with('(');
-        if !value.is_empty() && !within_a_word {
-            value.push(' ');
-        }
-        value.push_str(more);
-    }
-
-    fn closed(self) -> Record {
-        let properties = self.properties.into_iter();
-        let properties =
-            properties.map(|(name, text, line)| Property { name, value: Value::written(&text), line });
+    fn closed(self, keeps_spaces: bool) -> Record {
+        let wrapping = Wrapping {
+            width: self.lines().map(|piece| piece.length).max().unwrap_or_default(),
+            keeps_spaces,
+        };
+        let properties = self.properties.into_iter().map(|written| {
+            let value = Value::written(&wrapping.joined(&written));
+            Property { name: written.name, value, line: written.line }
+        });
         Record { types: vec![], at: self.at, properties: properties.collect() }
     }
 }
@@ -107,23 +196,72 @@ fn property(line: &str) -> Option<(&str, &str)> {
     word.then_some((name, value.trim()))
 }
 
-/// A prompt, a warning or progress: in the languages in which the shell says it.
+/// A prompt, a warning or progress.
 fn is_no_property(line: &str) -> bool {
     let line = line.trim_start_matches("VERBOSE: ");
     let prompts = line.starts_with("[PS]") || (line.starts_with("PS ") && line.contains('>'));
-    prompts
-        || [
-            "WARNING:",
-            "WARNUNG:",
-            "AVERTISSEMENT",
-            "ADVERTENCIA:",
-            "AVVISO:",
-            "**********",
-            "Transcript ",
-            "Creating a new session",
-        ]
-        .iter()
-        .any(|start| line.starts_with(start))
+    let starts = [STARS, "Transcript ", "Creating a new session"];
+    prompts || is_warning(line) || starts.iter().any(|start| line.starts_with(start))
+}
+
+/// What a warning begins with, in the languages in which the shell says it.
+const WARNINGS: &[&str] = &[
+    "WARNING",
+    "WARNUNG",
+    "AVERTISSEMENT",
+    "ADVERTENCIA",
+    "AVVISO",
+    "AVISO",
+    "WAARSCHUWING",
+    "ADVARSEL",
+    "VARNING",
+    "VAROITUS",
+    "OSTRZEŻENIE",
+    "UPOZORNĚNÍ",
+    "FIGYELMEZTETÉS",
+    "ΠΡΟΕΙΔΟΠΟΙΗΣΗ",
+    "ПРЕДУПРЕЖДЕНИЕ",
+    "UYARI",
+    "警告",
+    "경고",
+];
+
+/// French has a space before the colon, and East Asia a wide one.
+fn is_warning(line: &str) -> bool {
+    let after = WARNINGS.iter().find_map(|word| line.strip_prefix(word));
+    after.is_some_and(|rest| rest.trim_start().starts_with([':', '：']))
+}
+
+/// The fewest columns of a console that anybody works in.
+const NARROW: usize = 80;
+
+/// Whether a warning goes on with this line, since its first word had no room on the line before.
+fn goes_on(columns_before: usize, line: &str) -> bool {
+    let word = line.split(' ').next().unwrap_or_default();
+    columns_before + 1 + columns(word) >= NARROW
+}
+
+/// How many columns of a console a text takes: characters of East Asia take two.
+fn columns(text: &str) -> usize {
+    text.chars()
+        .map(|c| if matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{ffdc}') { 2 } else { 1 })
+        .sum()
+}
+
+/// Where a transcript's head or foot ends that begins here, after its first line of stars.
+fn within_stars(text: &str, from: usize) -> Option<usize> {
+    let mut at = from;
+    for (number, line) in text[from..].split_inclusive('\n').take(MOST_HEAD_LINES).enumerate() {
+        // It says what it is first.
+        if number == 0 && !line.to_lowercase().contains("powershell") {
+            return None;
+        }
+        at += line.len();
+        if line.starts_with(STARS) {
+            return Some(at);
+        }
+    }
+    None
 }
 
 fn is_followed_by_dashes(rest: &str) -> bool {
@@ -141,6 +279,7 @@ fn cut(records: &[Record]) -> Option<&Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rstest::rstest;
 
     const TWO: &str = "[PS] C:\\>Get-OwaVirtualDirectory | fl\n\n\
 Name                          : owa (Default Web Site)\n\
@@ -172,6 +311,130 @@ ExternalUrl                   : https://c/owa\n\n";
         );
         assert_eq!(found[0].text("Identity"), Some("CAS01\\owa (Default Web Site)"));
         assert_eq!(found[0].property("ExternalUrl").unwrap().value, Value::Nothing);
+    }
+
+    /// Consoles that end lines between words or anywhere.
+    #[rstest]
+    #[case::between_words(
+        "Name    : owa\n\
+         Site    : Main\n\
+        \x20         Site-of-a-long-name-that-needs-a-line\n\
+         Methods : {Basic, Fba, WindowsIntegrated,\n\
+        \x20         Digest}\n\
+         Url     :\n",
+        ["Main Site-of-a-long-name-that-needs-a-line", "Digest", ""]
+    )]
+    #[case::a_word_longer_than_a_line(
+        "Name    : owa\n\
+         Site    : Main\n\
+        \x20         Site-of-a-long-name-that-needs-a-line\n\
+         Methods : {Basic, Digest}\n\
+         Url     : https://a-name-longer-than-the-line.conto\n\
+        \x20         so.com/owa\n",
+        ["Main Site-of-a-long-name-that-needs-a-line", "Digest", "https://a-name-longer-than-the-line.contoso.com/owa"]
+    )]
+    #[case::anywhere(
+        "Name    : owa\n\
+         Site    : Main Site of a long name that needs a l\n\
+        \x20         ine\n\
+         Methods : {Basic, Fba, WindowsIntegrated, NoneDig\n\
+        \x20         est}\n\
+         Empty   : \n\
+         Url     : https://a-name-longer-than-the-line.con\n\
+        \x20         toso.com/owa\n",
+        ["Main Site of a long name that needs a line", "NoneDigest", "https://a-name-longer-than-the-line.contoso.com/owa"]
+    )]
+    #[case::anywhere_at_a_space(
+        "Name    : owa\n\
+         Site    : Main Site of a long name that needs the\n\
+        \x20          line\n\
+         Methods : {Basic, Fba, WindowsIntegrated, NoneDig\n\
+        \x20         est}\n\
+         Url     : \n",
+        ["Main Site of a long name that needs the line", "NoneDigest", ""]
+    )]
+    #[case::equally_long_by_chance(
+        "Site    : The Main\n\
+        \x20         Site\n\
+         Methods : {Basic,\n\
+        \x20         Fba}\n\
+         Url     : https://\n\
+        \x20         name/\n",
+        ["The Main Site", "Fba", "https://name/"]
+    )]
+    #[case::a_word_as_long_as_a_line_has_no_room_for_its_space(
+        "Site    : ab cdefghi\n\
+        \x20         jkl x\n\
+         Methods : {Basic}\n\
+         Url     :\n",
+        ["ab cdefghijkl x", "Basic", ""]
+    )]
+    fn a_value_is_joined_as_its_console_broke_it(#[case] text: &str, #[case] joined: [&str; 3]) {
+        let found = read(&Source::new("owa.txt", text)).unwrap();
+        let [site, method, url] = joined;
+        assert_eq!(found[0].text("Site"), Some(site));
+        let methods = found[0].property("Methods").unwrap();
+        assert_eq!(methods.value.items().last(), Some(&method));
+        assert_eq!(found[0].text("Url").unwrap_or_default(), url);
+    }
+
+    #[test]
+    fn the_head_and_the_foot_of_a_transcript_are_passed_over() {
+        let stars = "**********************\n";
+        let head = format!(
+            "{stars}Windows PowerShell transcript start\nStart time: 20131129093000\nMachine : CAS01\n{stars}"
+        );
+        let foot = format!("{stars}Windows PowerShell transcript end\nEnd time: 20131129093100\n{stars}");
+        let found = read(&Source::new("owa.txt", format!("{head}Transcript started\n{TWO}{foot}"))).unwrap();
+        assert_eq!(found.len(), 2);
+        // Stars alone hide nothing.
+        let found = read(&Source::new("owa.txt", format!("{stars}{TWO}{stars}"))).unwrap();
+        assert_eq!(found.len(), 2);
+    }
+
+    #[rstest]
+    #[case("WARNING: ")]
+    #[case("AVERTISSEMENT : ")]
+    #[case("AVERTISSEMENT\u{a0}: ")]
+    #[case("AVISO: ")]
+    #[case("WAARSCHUWING: ")]
+    #[case("OSTRZEŻENIE: ")]
+    #[case("ПРЕДУПРЕЖДЕНИЕ: ")]
+    #[case("VARNING: ")]
+    #[case("UYARI: ")]
+    #[case("警告: ")]
+    #[case("警告：")]
+    fn a_warning_of_any_language_is_passed_over_with_the_lines_it_goes_on_with(#[case] word: &str) {
+        let long = format!("{word}{}", "x".repeat(79 - columns(word)));
+        for before in
+            [format!("{word}no.\n"), format!("{long}\nmore of it\n"), format!("{long}\n{long}\ny.\n")]
+        {
+            let found = read(&Source::new("owa.txt", format!("{before}{TWO}{before}"))).unwrap();
+            assert_eq!(found.len(), 2, "{before}");
+            assert_eq!(found[1].text("Identity"), Some("CAS02\\owa (Default Web Site)"));
+        }
+        // What a line of such length is not before is no part of a warning.
+        for prose in [
+            format!("{word}no.\nhello\n"),
+            format!("{long}\nmore of it\nhello\n"),
+            format!("{long}\n\nhello\n"),
+        ] {
+            let refused = read(&Source::new("owa.txt", format!("{prose}{TWO}"))).unwrap_err().to_string();
+            assert!(refused.contains("no line of Format-List"), "{prose}: {refused}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_warns_nobody_is_passed_over_by_no_one() {
+        for line in ["NOTE: this", "AVISO this", "Warnings: none"] {
+            let refused = read(&Source::new("owa.txt", format!("{line}\n{TWO}"))).unwrap_err().to_string();
+            assert!(refused.contains("no line of Format-List"), "{line}: {refused}");
+        }
+    }
+
+    #[test]
+    fn east_asian_text_takes_two_columns_of_each() {
+        assert_eq!((columns("警告: x"), columns("경고"), columns("Предупреждение")), (7, 4, 14));
     }
 
     #[test]

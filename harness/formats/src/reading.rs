@@ -8,6 +8,18 @@ use crate::cmdlet::{Cmdlet, named};
 use crate::note::{Kind, Note};
 use crate::record::{Record, Value};
 
+/// True or false, in the languages in which Excel writes them.
+pub(crate) fn truth(text: &str) -> Option<bool> {
+    match text.trim_start_matches('$').to_lowercase().as_str() {
+        "true" | "wahr" | "vrai" | "verdadero" | "verdadeiro" | "vero" | "waar" | "prawda" | "sant"
+        | "sand" | "1" | "yes" => Some(true),
+        "false" | "falsch" | "faux" | "falso" | "onwaar" | "fałsz" | "falskt" | "falsk" | "0" | "no" => {
+            Some(false)
+        }
+        _ => None,
+    }
+}
+
 /// A record that is read, property by property.
 pub(crate) struct Reading<'r> {
     pub(crate) cmdlet: Cmdlet,
@@ -42,14 +54,17 @@ impl<'r> Reading<'r> {
     /// True or false. Exchange writes both in English; Excel, and people, in their own language.
     pub(crate) fn truth(&mut self, name: &str) -> Option<bool> {
         let text = self.text(name)?;
-        match text.trim_start_matches('$').to_lowercase().as_str() {
-            "true" | "wahr" | "vrai" | "verdadero" | "verdadeiro" | "vero" | "waar" | "prawda" | "sant"
-            | "sand" | "1" | "yes" => Some(true),
-            "false" | "falsch" | "faux" | "falso" | "onwaar" | "fałsz" | "falskt" | "falsk" | "0" | "no" => {
-                Some(false)
-            }
-            _ => self.bad(name, text, "is neither True nor False"),
-        }
+        truth(text).or_else(|| self.bad(name, text, "is neither True nor False"))
+    }
+
+    /// One of the words of an enumeration, in any letter case.
+    pub(crate) fn word<T: Copy>(&mut self, name: &str, words: &[(&str, T)]) -> Option<T> {
+        let text = self.text(name)?;
+        let known = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, is)| *is);
+        known.or_else(|| {
+            let all: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            self.bad(name, text, &format!("is none of {}", all.join(", ")))
+        })
     }
 
     /// A DNS name.
@@ -125,10 +140,16 @@ impl<'r> Reading<'r> {
     }
 
     /// A value that cannot be used: said, and left out.
-    fn bad<T>(&mut self, name: &str, value: &str, why: &str) -> Option<T> {
+    pub(crate) fn bad<T>(&mut self, name: &str, value: &str, why: &str) -> Option<T> {
         let says = format!("{}: {name} `{value}` {why}", named(self.record));
         self.say(Kind::LeftOut, name, says);
         None
+    }
+
+    /// Says that a property is not in the export, and what that comes to.
+    pub(crate) fn missing(&mut self, name: &str, so: &str) {
+        let says = format!("{}: {name} is not in the export: {so}", named(self.record));
+        self.say(Kind::Missing, name, says);
     }
 
     /// Says where a list was cut off, or holds its type's name instead of values.

@@ -54,13 +54,7 @@ impl Value {
                 None => Value::Cut(items(inside)),
             };
         }
-        let names_a_type = [
-            "System.Collections.",
-            "System.String[]",
-            "System.Object[]",
-            "Microsoft.Exchange.Data.MultiValuedProperty",
-        ];
-        if names_a_type.iter().any(|start| text.starts_with(start)) {
+        if names_a_type(text) {
             return Value::Lost(text.to_owned());
         }
         Value::Text(text.to_owned())
@@ -76,6 +70,20 @@ impl Value {
             Value::List(items) | Value::Cut(items) => items.iter().map(String::as_str).collect(),
         }
     }
+}
+
+/// `System.Collections.ArrayList`, and a type of many of anything: `System.String[]`, or with its parameters,
+/// `Microsoft.Exchange.Data.MultiValuedProperty`1[System.String]`.
+fn names_a_type(text: &str) -> bool {
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || "_.".contains(c))).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let after_number =
+        rest.strip_prefix('`').map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let is_of_many =
+        rest == "[]" || after_number.is_some_and(|rest| rest.starts_with('[') && rest.ends_with(']'));
+    let is_of_a_library =
+        ["System.", "Microsoft."].iter().any(|start| name.len() > start.len() && name.starts_with(start));
+    text.starts_with("System.Collections.") || (is_of_a_library && is_of_many)
 }
 
 /// One property.
@@ -131,6 +139,28 @@ mod tests {
         assert_eq!(Value::written("{A, B, C, D...}"), Value::Cut(list(&["A", "B", "C", "D"])));
         assert_eq!(Value::written("{A, B…}"), Value::Cut(list(&["A", "B"])));
         assert_eq!(Value::written("  "), Value::Nothing);
-        assert!(matches!(Value::written("System.Collections.ArrayList"), Value::Lost(_)));
+    }
+
+    #[test]
+    fn a_type_s_name_is_no_value() {
+        for lost in [
+            "System.Collections.ArrayList",
+            "System.Collections.Generic.List`1[System.String]",
+            "System.String[]",
+            "Microsoft.Exchange.Data.Directory.ADObjectId[]",
+            "Microsoft.Exchange.Data.MultiValuedProperty`1[Microsoft.Exchange.Data.Directory.SystemConfiguration.Auth_Method]",
+            "Microsoft.Exchange.Data.Directory.ADMultiValuedProperty`1[[System.String, mscorlib, Version=4.0.0.0]]",
+        ] {
+            assert_eq!(Value::written(lost), Value::Lost(lost.to_owned()));
+        }
+        for text in [
+            "Microsoft.Exchange.Data",
+            "System.[]",
+            "https://System.String[]",
+            "Microsoft.Exchange POP3 [] x",
+            "Systems[]",
+        ] {
+            assert_eq!(Value::written(text), Value::Text(text.to_owned()));
+        }
     }
 }

@@ -45,11 +45,20 @@ pub(crate) struct Server {
     pub(crate) origin: Origin,
 }
 
+impl Server {
+    /// Whether its build has MAPI over HTTP, which came with Exchange 2013 SP1, build 847.
+    pub(crate) fn has_mapi(&self) -> bool {
+        self.version == Version::Exchange2013 && self.build.build >= 847
+    }
+}
+
 /// Get-ClientAccessServer.
 #[derive(Debug, Clone)]
 pub(crate) struct ClientAccess {
     pub(crate) server: String,
     pub(crate) scp: Option<WebUrl>,
+    /// AutoDiscoverSiteScope: the sites whose clients take this service connection point first.
+    pub(crate) scope: Vec<String>,
     /// OutlookAnywhereEnabled.
     pub(crate) anywhere: Option<bool>,
     pub(crate) out_of_service: bool,
@@ -135,6 +144,8 @@ pub(crate) struct Oab {
 pub(crate) struct Domain {
     pub(crate) name: HostName,
     pub(crate) default: bool,
+    /// Its mailboxes are here.
+    pub(crate) authoritative: bool,
 }
 
 /// Get-Service of a mail service.
@@ -145,6 +156,23 @@ pub(crate) struct Service {
     /// The back end's, of Exchange 2013's Mailbox server.
     pub(crate) back_end: bool,
     pub(crate) runs: bool,
+}
+
+impl Service {
+    /// What Windows calls a mail service.
+    pub(crate) fn called(protocol: Protocol, back_end: bool) -> &'static str {
+        let same =
+            |(_, of, is_back_end): &&(&str, Protocol, bool)| (*of, *is_back_end) == (protocol, back_end);
+        Service::ALL.iter().find(same).map_or("a mail service", |(name, ..)| name)
+    }
+
+    /// Each mail service: its name, what it speaks, and whether it is the back end's.
+    pub(crate) const ALL: [(&str, Protocol, bool); 4] = [
+        ("MSExchangeIMAP4", Protocol::Imap, false),
+        ("MSExchangePOP3", Protocol::Pop, false),
+        ("MSExchangeIMAP4BE", Protocol::Imap, true),
+        ("MSExchangePOP3BE", Protocol::Pop, true),
+    ];
 }
 
 /// A name of DNS, and the addresses that it has.
@@ -189,7 +217,13 @@ impl Rows {
             Cmdlet::AcceptedDomain => self.domains.extend(objects::domain(of)),
             Cmdlet::Service => self.services.extend(objects::service(of)),
             Cmdlet::Names => self.names.extend(objects::dns_name(of)),
-            Cmdlet::OwaMailboxPolicy => {}
+            Cmdlet::OwaMailboxPolicy => {
+                let says = format!(
+                    "{}: no setting of such a policy leads a client anywhere, and none is read",
+                    named(of.record)
+                );
+                of.notes.push(Note::new(Kind::LeftOut, &of.record.at, says));
+            }
         }
     }
 }

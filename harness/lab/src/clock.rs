@@ -1,6 +1,6 @@
 //! The only clock of this crate: limits, the row of attempts at a thing that has no event, and today.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 use tokio::time::{Interval, MissedTickBehavior};
@@ -62,9 +62,10 @@ pub(crate) async fn sessions_end(timeout: Duration) {
     pass(timeout + owa_tolerance(timeout)).await;
 }
 
-/// Waits for half of a session's time.
-pub(crate) async fn half_a_session(timeout: Duration) {
-    pass(timeout / 2).await;
+/// Waits until half of a session's time is over that was open at this moment, or is now: whoever comes back then has the other
+/// half for it, however long it took to sign in.
+pub(crate) async fn half_a_session(timeout: Duration, open: Option<Instant>) {
+    pass((timeout / 2).saturating_sub(open.map_or(Duration::ZERO, |open| open.elapsed()))).await;
 }
 
 /// Paces attempts at what gives no event; the first one is due at once.
@@ -86,4 +87,21 @@ fn paced(between: Duration) -> Interval {
 /// The moment from which certificates count their validity.
 pub(crate) fn now() -> OffsetDateTime {
     OffsetDateTime::now_utc()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn half_a_session_counts_from_when_it_was_open() {
+        let (session, second) = (Duration::from_secs(2), Duration::from_secs(1));
+        let waited = async |open: Option<Instant>| {
+            let began = tokio::time::Instant::now();
+            half_a_session(session, open).await;
+            began.elapsed()
+        };
+        assert!(waited(None).await >= second);
+        assert!(waited(Instant::now().checked_sub(second * 3)).await < second / 2);
+    }
 }

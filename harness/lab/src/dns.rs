@@ -42,8 +42,7 @@ struct Book {
 impl Names {
     /// The names of a topology. `address` says where a server is in a view.
     ///
-    /// The servers' own names exist inside only (rule DNS-1). Without split-brain a namespace leads to the same servers
-    /// in both views: those that it has outside, or where it has none, inside.
+    /// The servers' own names exist inside only (rule DNS-1).
     pub fn of(topology: &Topology, address: impl Fn(View, &ServerName) -> IpAddr) -> Names {
         let mut internal: BTreeMap<_, Vec<_>> = topology
             .positions()
@@ -51,14 +50,9 @@ impl Names {
             .collect();
         let mut external = BTreeMap::new();
         for (host, namespace) in &topology.namespaces {
-            let (inside, outside) = match (topology.split_brain, namespace.external.is_empty()) {
-                (true, _) => (&namespace.internal, &namespace.external),
-                (false, false) => (&namespace.external, &namespace.external),
-                (false, true) => (&namespace.internal, &namespace.internal),
-            };
             let leads = |view, to: &[ServerName]| to.iter().map(|server| address(view, server)).collect();
-            internal.insert(host.clone(), leads(View::Internal, inside));
-            external.insert(host.clone(), leads(View::External, outside));
+            internal.insert(host.clone(), leads(View::Internal, &namespace.internal));
+            external.insert(host.clone(), leads(View::External, &namespace.external));
         }
         let (domain, services) = (topology.domain.clone(), topology.services.clone());
         Names(Arc::new(RwLock::new(Book { domain, internal, external, services })))
@@ -232,9 +226,14 @@ impl Book {
         if !answers.is_empty() {
             return Reply { code: ResponseCode::NoError, answers, authority: None };
         }
-        let known =
-            apex || addresses.is_some() || service.is_some() || self.leads_to_a_known_name(view, &host.ok());
-        let code = match (known, domain.is_some_and(|domain| domain.zone_of(name))) {
+        let known = apex
+            || addresses.is_some()
+            || service.is_some()
+            || self.leads_to_a_known_name(view, host.as_ref().ok());
+        // A name that is known in the other view may be of any domain.
+        let other = |host: &HostName| self.internal.contains_key(host) || self.external.contains_key(host);
+        let ours = domain.is_some_and(|domain| domain.zone_of(name)) || host.is_ok_and(|host| other(&host));
+        let code = match (known, ours) {
             (true, _) => ResponseCode::NoError,
             (false, true) => ResponseCode::NXDomain,
             (false, false) => return Reply::empty(ResponseCode::Refused),
@@ -243,7 +242,7 @@ impl Book {
     }
 
     /// `_tcp.contoso.com` exists although it holds nothing, since `_autodiscover._tcp.contoso.com` does (RFC 8020).
-    fn leads_to_a_known_name(&self, view: View, host: &Option<HostName>) -> bool {
+    fn leads_to_a_known_name(&self, view: View, host: Option<&HostName>) -> bool {
         let Some(host) = host else { return false };
         let below = |name: &HostName| {
             name.as_str().strip_suffix(host.as_str()).is_some_and(|rest| rest.ends_with('.'))

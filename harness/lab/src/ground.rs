@@ -122,6 +122,12 @@ pub enum GroundError {
         /// What the operating system says.
         source: io::Error,
     },
+    /// The lab's certificate authority could not be made one of the system's.
+    #[error("cannot add the lab's certificate authority to the system's here: {source}")]
+    Authority {
+        /// What the operating system says.
+        source: io::Error,
+    },
 }
 
 /// The ground of this process.
@@ -260,6 +266,21 @@ impl Ground {
             return put.map(|()| true).map_err(|source| GroundError::Resolver { resolver, source });
         }
         let _ = (resolver, folder, self.own_files);
+        Ok(false)
+    }
+
+    /// Adds a certificate authority (a PEM file) to those that every program on this ground trusts by itself, where its files
+    /// are our own; says whether it did. What the system reads is kept in `folder`.
+    ///
+    /// # Errors
+    /// What the operating system says of putting its files over the machine's.
+    pub fn use_authority(&self, ca: &Path, folder: &Path) -> Result<bool, GroundError> {
+        #[cfg(target_os = "linux")]
+        if self.own_files {
+            let put = own::put_authority(ca, folder);
+            return put.map(|()| true).map_err(|source| GroundError::Authority { source });
+        }
+        let _ = (ca, folder, self.own_files);
         Ok(false)
     }
 

@@ -11,4 +11,4 @@ mod running;
 pub mod seat;
 
 pub use doors::Doors;
-pub use running::{AnswersWanted, Lab, LabError, LeaseWanted, Plan};
+pub use running::{AnswersWanted, Lab, LabError, LeaseWanted, Plan, Since};

@@ -31,12 +31,14 @@ mod rounds;
 mod servers;
 mod stationed;
 mod steer;
+
 pub(crate) use listeners::{listeners, rpc_listeners};
 use machines::Machines;
 use places::{last_words, read_requests};
 use rounds::Rounds;
 use servers::{Misbehaviour, Servers, Taken, Tools, misbehaviour};
 use stationed::{Stationed, laid_out};
+pub use steer::Since;
 
 /// What a lab is to be.
 pub struct Plan {
@@ -362,6 +364,11 @@ impl Lab {
     /// The lab's folder.
     pub fn folder(&self) -> &PathBuf {
         &self.folder
+    }
+
+    /// How long a browser's session lives, as who serves the logon page declares it.
+    pub fn session_life(&self) -> Option<Duration> {
+        self.owa_timeout
     }
 
     /// How the subject ended, if it did, and its last words. While it is started again it has not.

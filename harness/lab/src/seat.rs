@@ -256,7 +256,7 @@ pub enum Reloaded {
 /// How a subject came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stopped {
-    /// It had ended before it was asked to.
+    /// It had ended before it was asked to, or was about to: of the signal to read its files again.
     Before(ExitStatus),
     /// It ended in time.
     Itself(ExitStatus),
@@ -339,10 +339,13 @@ impl Running {
         if let Some(status) = self.process.has_ended() {
             return Stopped::Before(status);
         }
-        let stop = &self.seat.subject.run.stop;
+        let (stop, reload) = (&self.seat.subject.run.stop, self.seat.subject.run.reload);
         self.process.signal(stop.signal);
         let ended = clock::within(stop.within.0, self.process.ended()).await;
         match ended {
+            Some(status) if matches!(reload, Reload::Signal(told) if runs::ended_of(told, status)) => {
+                Stopped::Before(status)
+            }
             Some(status) => Stopped::Itself(status),
             None => {
                 self.process.kill();

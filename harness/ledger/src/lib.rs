@@ -13,7 +13,7 @@ pub mod line;
 pub mod w3c;
 pub mod way;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -385,7 +385,14 @@ impl Ledger {
     /// One case's arrivals. Those that name nobody are its own too where everything asked on their connection was
     /// asked by this case.
     pub fn of_case(&self, case: &CaseId) -> Vec<Arc<Arrival>> {
-        claimed_by_connection(&self.all()).into_iter().filter(|a| a.case.as_ref() == Some(case)).collect()
+        let its = |arrival: &&Arc<Arrival>| arrival.case.as_ref() == Some(case);
+        let book = self.book();
+        // Asked once a case, of all that came for all of them: what cannot be its own is left out before it is looked into.
+        let connections: HashSet<u64> = book.arrivals.iter().filter(its).map(|a| a.connection).collect();
+        let may_be = |a: &&Arc<Arrival>| a.case.is_none() || connections.contains(&a.connection);
+        let arrivals: Vec<Arc<Arrival>> = book.arrivals.iter().filter(may_be).cloned().collect();
+        drop(book);
+        claimed_by_connection(&arrivals).into_iter().filter(|arrival| its(&arrival)).collect()
     }
 
     /// What other cases' requests were served as this case's user (rule X-SEC-4).

@@ -143,6 +143,10 @@ pub struct When {
     pub sends: Vec<Send>,
 }
 
+/// How many clients at once may be expected to be spread: by chance, all of them come to one of two servers in one of 32,768
+/// runs, if each asks but once.
+const SPREAD: u16 = 16;
+
 fn patched() -> bool {
     true
 }
@@ -274,9 +278,20 @@ pub struct Leg {
     /// nothing may have gone further.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub may_refuse: bool,
+    /// Whether the clients at once must not all have come to the same one of the second hop's set, which is the subject's
+    /// choice: for subjects that declare to spread load so that this can be told of a few clients.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub spread: bool,
     /// What must arrive as sent: one a request of a raw client.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub carried: Vec<Carried>,
+}
+
+impl Leg {
+    /// The hop behind the first, where any server of several would do.
+    pub fn chosen(&self) -> Option<&Hop> {
+        self.hops.get(1).filter(|hop| hop.at.0.len() > 1)
+    }
 }
 
 words! {
@@ -500,6 +515,18 @@ impl Case {
                     &["when", "client"],
                     "a device has a [when.device]",
                     "device = { protocol = \"14.1\", kind = \"iPhone\", on-451-list = true, autodiscover = true, query = \"plain\" }",
+                );
+            }
+            let none_to_spread_over = |leg: &Leg| leg.spread && leg.chosen().is_none();
+            let too_few = step.spreads() && step.when.at_once < SPREAD;
+            if too_few || step.then.iter().any(none_to_spread_over) {
+                let message = format!(
+                    "at least {SPREAD} clients at once are spread, over the second hop's set of servers"
+                );
+                return wrong(
+                    &["then"],
+                    &message,
+                    "at-once = 16, and in the leg hops = [\"cas2013-s1\", { any-of = [\"cas2010-s1\", \"cas2010-s1b\"] }, …]",
                 );
             }
             if let Some(leg) =

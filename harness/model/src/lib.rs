@@ -9,6 +9,7 @@ pub mod digest;
 pub mod journal;
 pub mod mail;
 pub mod names;
+pub mod plain;
 pub mod problem;
 pub mod protocol;
 pub mod rule;

@@ -72,6 +72,12 @@ fn is_label(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }
 
+/// A label of a DNS name, which may hold anything (RFC 2181, section 11): a service's begins with an underscore, and Windows has
+/// computers with one in their names.
+fn is_dns_label(text: &str) -> bool {
+    text.contains(|c| c != '_') && is_label(&text.replace('_', "0"))
+}
+
 name!(
     /// A server's host name, `cas2010-s1`: also the name of the position that it takes in a topology.
     ServerName, "server name", "cas2010-s1", is_label
@@ -96,7 +102,7 @@ name!(
 name!(
     /// A DNS name, lower case and without a closing dot.
     HostName, "DNS name (lower case, no closing dot)", "mail.contoso.com",
-    |text| text.len() <= 253 && text.split('.').all(|label| is_label(label) || (label.starts_with('_') && is_label(&label[1..])))
+    |text| text.len() <= 253 && text.split('.').all(is_dns_label)
 );
 name!(
     /// A rule of the rule book, `CX-OWA-2`.
@@ -150,7 +156,15 @@ mod tests {
     }
 
     #[test]
-    fn a_service_label_may_start_with_an_underscore() {
-        assert!("_autodiscover._tcp.contoso.com".parse::<HostName>().is_ok());
+    fn an_underscore_may_stand_in_a_dns_name_and_in_no_other() {
+        for name in ["_autodiscover._tcp.contoso.com", "ex_cas1.contoso.com", "ex_.contoso.com"] {
+            assert!(name.parse::<HostName>().is_ok(), "{name}");
+        }
+        assert_eq!(HostName::folded("EX_CAS1.contoso.com").unwrap().as_str(), "ex_cas1.contoso.com");
+        let long = format!("{}_.contoso.com", "a".repeat(63));
+        for name in ["_.contoso.com", "-_.contoso.com", "ex_cas1-.contoso.com", &long, ""] {
+            assert!(name.parse::<HostName>().is_err(), "{name}");
+        }
+        assert!("ex_cas1".parse::<ServerName>().is_err());
     }
 }

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use serde::de::DeserializeOwned;
 
+use crate::plain::plain;
+
 /// Something wrong in a file that a person wrote. Printed, it is one line; [`Problem::picture`] shows the place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{location}: {message}")]
@@ -40,21 +42,38 @@ pub struct Picture<'a>(&'a Problem);
 impl fmt::Display for Picture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let problem = self.0;
-        writeln!(f, "{problem}")?;
+        writeln!(f, "{}", lines(&problem.to_string()))?;
         if let Some(place) = &problem.place {
             let number = place.number.to_string();
             let margin = " ".repeat(number.len());
-            let before: String =
-                place.text.chars().take(place.column - 1).map(|c| if c == '\t' { c } else { ' ' }).collect();
+            let split = |at: usize| place.text.char_indices().nth(at).map_or(place.text.len(), |(at, _)| at);
+            let (start, end) = (split(place.column - 1), split(place.column - 1 + place.marked));
+            let (before, marked) = (shown(&place.text[..start]), shown(&place.text[start..end]));
+            let margin_of = |c: char| if c == '\t' { c } else { ' ' };
             writeln!(f, " {margin} |")?;
-            writeln!(f, " {number} | {}", place.text)?;
-            writeln!(f, " {margin} | {before}{}", "^".repeat(place.marked))?;
+            writeln!(f, " {number} | {before}{marked}{}", shown(&place.text[end..]))?;
+            writeln!(
+                f,
+                " {margin} | {}{}",
+                before.chars().map(margin_of).collect::<String>(),
+                "^".repeat(marked.chars().count().max(1))
+            )?;
         }
         match &problem.help {
-            Some(help) => writeln!(f, "   = {help}"),
+            Some(help) => writeln!(f, "   = {}", lines(help)),
             None => Ok(()),
         }
     }
+}
+
+/// A line of anybody's, which its tabs leave as it is.
+fn shown(text: &str) -> String {
+    let pieces: Vec<String> = text.split('\t').map(|piece| plain(piece, usize::MAX)).collect();
+    pieces.join("\t")
+}
+
+fn lines(text: &str) -> String {
+    text.split('\n').map(shown).collect::<Vec<_>>().join("\n")
 }
 
 /// A file's name and text, from which problems are located.
@@ -130,12 +149,18 @@ impl Source {
         span
     }
 
+    /// This place, or where the character begins that it is within.
+    fn boundary(&self, at: usize) -> usize {
+        let within = at.min(self.text.len());
+        (0..=within).rev().find(|at| self.text.is_char_boundary(*at)).unwrap_or_default()
+    }
+
     fn place(&self, span: Range<usize>) -> Place {
-        let start = span.start.min(self.text.len());
+        let start = self.boundary(span.start);
         let before = &self.text[..start];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         let line_end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
-        let end = span.end.clamp(start, line_end.max(start));
+        let end = self.boundary(span.end.clamp(start, line_end.max(start)));
         Place {
             number: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
@@ -154,6 +179,24 @@ mod tests {
         let source = Source::new("a.toml", "one = 1\n[two]\nthree = 'x'\n");
         let problem = source.problem(source.locate(&["two", "three"]), "no such thing", None);
         assert_eq!(problem.to_string(), "a.toml:3:9: no such thing");
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_written_out_and_the_marks_stay_below_it() {
+        let source = Source::new("a.txt", "a\x1b\tb\x07c\n");
+        let problem = source.problem(Some(3..5), "bad \x1b[2J", Some("one\ntwo\r".to_owned()));
+        let wanted = "a.txt:1:4: bad \\u{1b}[2J\n   |\n 1 | a\\u{1b}\tb\\u{7}c\n   |        \t^^^^^^\n   = one\ntwo\\r\n";
+        assert_eq!(problem.picture().to_string(), wanted);
+    }
+
+    #[test]
+    fn a_span_that_ends_within_a_character_or_behind_the_file_has_its_place_all_the_same() {
+        let source = Source::new("a.csv", "one\n\u{a0}\u{a0}\nthree");
+        let at =
+            |span: std::ops::Range<usize>| source.problem(Some(span), "here", None).picture().to_string();
+        assert!(at(4..5).contains("a.csv:2:1"), "{}", at(4..5));
+        assert!(at(5..7).contains("a.csv:2:1"), "{}", at(5..7));
+        assert!(at(100..200).contains("a.csv:3:6"), "{}", at(100..200));
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub struct Topology {
     pub front_end: Option<FrontEnd>,
     /// The domain of servers, namespaces and addresses.
     pub domain: HostName,
-    /// Whether the same name answers differently inside and outside.
+    /// Whether the same name may answer differently inside and outside; what each leads to is said by its namespace in any case.
     pub split_brain: bool,
     /// Active Directory sites.
     pub sites: BTreeMap<SiteName, Site>,
@@ -360,11 +360,7 @@ impl Topology {
 
     /// Who can be reached from outside: whoever a name leads to there, and the seat.
     pub fn published(&self) -> BTreeSet<&ServerName> {
-        let leads = |namespace: &'_ Namespace| match (self.split_brain, namespace.external.is_empty()) {
-            (false, true) => namespace.internal.clone(),
-            _ => namespace.external.clone(),
-        };
-        let named: Vec<ServerName> = self.namespaces.values().flat_map(leads).collect();
+        let named: Vec<&ServerName> = self.namespaces.values().flat_map(|leads| &leads.external).collect();
         self.positions().filter(|name| **name == self.seat || named.contains(name)).collect()
     }
 

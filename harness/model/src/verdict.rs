@@ -77,8 +77,8 @@ pub const UNTRIED: &str = "untried";
 pub struct Difference {
     /// The leg, counted from 1; 0 for the case as a whole.
     pub leg: usize,
-    /// `hops`, `told`, `prompts`, `reached`, `dials`, `signs-in`, `resolves`, `carried`, `stranger`, `invariant`, `unobserved`, `setup`,
-    /// [`UNTRIED`].
+    /// `hops`, `told`, `prompts`, `reached`, `dials`, `signs-in`, `resolves`, `carried`, `spread`, `stranger`, `invariant`,
+    /// `unobserved`, `setup`, [`UNTRIED`].
     pub what: String,
     /// In a sentence.
     pub says: String,

@@ -4,6 +4,7 @@
 //! was not met: it shows what came instead, or that nothing came.
 
 use model::case::{Hop, Leg, Told};
+use model::plain::plain;
 use model::verdict::{SeenHop, SeenLeg};
 
 /// One line of a column.
@@ -207,18 +208,7 @@ fn unmet_unless(fits: bool) -> Mark {
 /// The most characters of one value that a terminal is shown.
 const MOST_CHARACTERS: usize = 160;
 
-/// Text of a stranger's, fit for a terminal: control characters written out, its length bounded.
+/// Text of a stranger's, fit for a terminal.
 pub(crate) fn presentable(text: &str) -> String {
-    let mut shown = String::new();
-    for (at, c) in text.chars().enumerate() {
-        if at == MOST_CHARACTERS {
-            shown.push('…');
-            break;
-        }
-        match c.is_control() {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-    }
-    shown
+    plain(text, MOST_CHARACTERS)
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use model::CaseId;
+use model::plain::steers;
 use model::verdict::{RunFacts, Verdict};
 
 use crate::html::Evidence;
@@ -129,7 +130,8 @@ fn bounded(says: &str) -> String {
 
 /// The message of a workflow command.
 fn data(text: &str) -> String {
-    let harmless: String = text.chars().map(|c| if turns(c) { '\u{fffd}' } else { c }).collect();
+    let harmless: String =
+        text.chars().map(|c| if steers(c) && !matches!(c, '\r' | '\n') { '\u{fffd}' } else { c }).collect();
     harmless.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
@@ -144,7 +146,7 @@ fn plain(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\n' | '\r' | '\t' => shown.push(' '),
-            c if c.is_control() || turns(c) => shown.push('\u{fffd}'),
+            c if steers(c) => shown.push('\u{fffd}'),
             c if c.is_ascii_punctuation()
                 && !matches!(c, '.' | ',' | '/' | '-' | ';' | '(' | ')' | '=' | '+') =>
             {
@@ -162,15 +164,10 @@ fn code(text: &str) -> String {
         .map(|c| match c {
             '`' => '\'',
             '|' => '/',
-            c if c.is_control() || turns(c) => '\u{fffd}',
+            c if steers(c) => '\u{fffd}',
             c => c,
         })
         .collect()
-}
-
-/// Characters that turn the direction of reading (Unicode Standard Annex 9).
-fn turns(c: char) -> bool {
-    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -92,6 +92,7 @@ pub(crate) fn leg(dials: &str, hops: &[&str], told: Told) -> Leg {
         computer: None,
         told,
         may_refuse: false,
+        spread: false,
         carried: vec![],
     }
 }

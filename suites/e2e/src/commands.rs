@@ -10,6 +10,7 @@ use model::verdict::Shard;
 use model::{Role, RuleId, View};
 
 use crate::exit::Exit;
+use crate::run::Hosting;
 
 mod bench;
 mod canary;
@@ -198,6 +199,17 @@ enum Host {
     Expected(PathBuf),
 }
 
+impl Host {
+    /// Where the servers are for who runs cases there.
+    fn hosting(&self) -> Hosting {
+        match self {
+            Host::InProcess => Hosting::InProcess,
+            Host::Docker | Host::Laid(_) => Hosting::Docker,
+            Host::Expected(_) => Hosting::Network,
+        }
+    }
+}
+
 /// How the runner's outer half tells the inner one where it is.
 const LAID: &str = "laid:";
 /// How a runner is told whom to expect, where nobody knows addresses beforehand.
@@ -278,8 +290,8 @@ pub struct Mutants {
     /// Only defects whose id matches (repeatable); `*` stands for any text.
     #[arg(long, value_name = "GLOB")]
     defect: Vec<String>,
-    /// Defects at once.
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    /// Defects at once, and three times as many beside in which clients mostly wait.
+    #[arg(long, value_name = "N", default_value_t = 2)]
     jobs: usize,
     /// The ground: own, machine or mapped.
     #[arg(long, value_parser = ground)]

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use ledger::{Arrival, Claim, Conveyed};
-use model::case::{Awaited, Case, Steering, spelled_out};
-use model::subject::{Declares, LocalSite, Size, Span, Subject, ToServers};
-use model::verdict::Difference;
+use model::case::{Awaited, Case, Steering, Step, spelled_out};
+use model::subject::{Balancing, Declares, LocalSite, Size, Span, Subject, ToServers};
+use model::verdict::{Difference, Outcome, Verdict};
 use model::{Protocol, Role};
 
 use crate::judge::Trace;
@@ -20,6 +20,7 @@ const OF_451: [&str; 4] = ["PRE-EAS-4B", "PRE-EAS-4C", "X-EAS-1", "X-EAS-4"];
 pub fn not_for(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
     other_site(case, subject)
         .or_else(|| other_retry(case, subject))
+        .or_else(|| no_spread(case, subject))
         .or_else(|| other_451(suite, case, subject))
         .or_else(|| too_large(case, subject))
         .or_else(|| too_late(case, subject))
@@ -84,6 +85,19 @@ fn other_retry(case: &Case, subject: &Subject) -> Option<String> {
     let wanted = case.declares.mail_retry?;
     let declared = subject.declares.mail_retry == Some(wanted);
     (!declared).then(|| format!("{} does not declare mail-retry = \"{wanted}\"", subject.name))
+}
+
+/// Which of several servers is taken the article does not say: of whom declares that each in turn is, or any by chance, a few
+/// clients can tell.
+fn no_spread(case: &Case, subject: &Subject) -> Option<String> {
+    let declared = subject.declares.balancing.is_some_and(spreads);
+    let asked = case.steps.iter().any(Step::spreads);
+    (asked && !declared)
+        .then(|| format!("{} does not declare balancing = \"round-robin\" or \"random\"", subject.name))
+}
+
+fn spreads(balancing: Balancing) -> bool {
+    matches!(balancing, Balancing::RoundRobin | Balancing::Random)
 }
 
 fn other_451(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
@@ -190,12 +204,11 @@ fn rounds(subject: &Subject, paces: &Paces) -> Option<String> {
 }
 
 /// What was held to what is declared, one line each; `held` counts requests that spoke for a user.
-pub(crate) fn lines(
-    subject: &Subject,
-    held: usize,
-    paces: &Paces,
-    ran: impl Fn(&str) -> usize,
-) -> Vec<String> {
+pub(crate) fn lines(subject: &Subject, held: usize, paces: &Paces, verdicts: &[Verdict]) -> Vec<String> {
+    let ran_with = |wanted: &dyn Fn(&Verdict) -> bool| {
+        verdicts.iter().filter(|verdict| verdict.outcome != Outcome::Skip && wanted(verdict)).count()
+    };
+    let ran = |id: &str| ran_with(&|verdict| verdict.rules.iter().any(|rule| rule.as_str() == id));
     let mut lines: Vec<String> = rounds(subject, paces).into_iter().collect();
     if let Some(ttl) = subject.declares.discovery_ttl {
         let cases = ran("X-OOS-1");
@@ -225,6 +238,15 @@ pub(crate) fn lines(
         lines.push(format!(
             "eas-451 = \"{preset}\": {cases} cases of it (tolerance: none; those of another are skipped)"
         ));
+    }
+    if let Some(balancing) = subject.declares.balancing {
+        lines.push(match spreads(balancing) {
+            true => format!(
+                "balancing = \"{balancing}\": {} cases of it (tolerance: any share, but not all of many clients to one server)",
+                ran_with(&|verdict| verdict.expected.iter().any(|leg| leg.spread))
+            ),
+            false => format!("balancing = \"{balancing}\": any server that would do is taken"),
+        });
     }
     if let Some(timeout) = subject.declares.owa_timeout {
         lines.push(format!(

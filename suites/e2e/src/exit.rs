@@ -122,7 +122,7 @@ fn nothing_checked(ending: &Ending, counts: &Counts) -> Option<String> {
         return Some(format!("{missing} selected cases have no verdict"));
     }
     if counts.judged() == 0 {
-        return Some("every case was skipped: the subject claims none of the features they need".to_owned());
+        return Some("every case was skipped: `skipped` above says why of each; a subject's file claims features and declares behaviours".to_owned());
     }
     let held = ending.held.unwrap_or(ending.selected);
     if let Some(floor) = ending.floor.filter(|floor| held < *floor) {

@@ -50,6 +50,9 @@ pub fn likely(case: &Case, why: &[Difference], seen: &[SeenLeg], topology: &Topo
         "carried" if first.says.contains("servers behind 2 times") => {
             "the proxy sends again what may change something"
         }
+        "spread" => {
+            "the proxy picks the same of several servers each time, though it declares that it spreads load"
+        }
         "prompts" if first.says.contains("credentials") => {
             "the user had to sign in once more: a redirect without credentials, or a cookie that does not come back"
         }

@@ -1,6 +1,6 @@
 //! The judge: what was expected beside what was observed. Pure. It knows literals and arrivals, and no rule.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +34,8 @@ pub struct Trace {
     pub pings: Vec<Arc<Arrival>>,
     /// Between two health rounds, as the subject declares.
     pub interval: Duration,
+    /// Steps, counted from 0, whose browser was to come back within its session, and found it over, later than it had to live.
+    pub outlived: Vec<usize>,
 }
 
 /// What the judge found.
@@ -42,20 +44,26 @@ pub struct Judged {
     pub differences: Vec<Difference>,
     /// The legs as they were.
     pub seen: Vec<SeenLeg>,
+    /// How many of the differences are of steps that came too late for their session.
+    pub outlived: usize,
     /// Whether anything at all was there to judge.
     pub observed: bool,
 }
 
 /// Judges a case by its trace.
 pub fn judge(case: &Case, trace: &Trace) -> Judged {
-    let mut judged = Judged { differences: vec![], seen: vec![], observed: false };
+    let mut judged = Judged { differences: vec![], seen: vec![], outlived: 0, observed: false };
     let mut journals = trace.journals.iter();
     for (at, step) in case.steps.iter().enumerate() {
         let clients: Vec<&Journal> = journals.by_ref().take(usize::from(step.when.at_once)).collect();
         if clients.len() < usize::from(step.when.at_once) {
             judged.as_a_whole("dials", format!("step {} was never played", at + 1));
         }
+        let before = judged.differences.len();
         judge_step(step, &clients, trace, &mut judged);
+        if trace.outlived.contains(&at) {
+            judged.outlived += judged.differences.len() - before;
+        }
     }
     strays(trace, &mut judged);
     evidence::weigh(case, trace, &mut judged);
@@ -101,8 +109,9 @@ fn holds(exchange: &Exchange, arrival: &Arrival) -> bool {
 
 /// Of several clients at once the first that differs is shown, or the first.
 fn judge_step(step: &Step, clients: &[&Journal], trace: &Trace, judged: &mut Judged) {
+    let before = judged.seen.len();
     let mut each = clients.iter().map(|journal| {
-        let mut one = Judged { differences: vec![], seen: judged.seen.clone(), observed: false };
+        let mut one = Judged { differences: vec![], seen: judged.seen.clone(), outlived: 0, observed: false };
         judge_client(step, journal, trace, &mut one);
         one
     });
@@ -114,6 +123,21 @@ fn judge_step(step: &Step, clients: &[&Journal], trace: &Trace, judged: &mut Jud
     judged.observed |= shown.observed;
     judged.seen = shown.seen;
     judged.differences.extend(shown.differences);
+    for (at, leg) in step.then.iter().enumerate().filter(|(_, leg)| leg.spread) {
+        let what = "spread".to_owned();
+        let differs = |says| Difference { leg: before + at + 1, what, says };
+        judged.differences.extend(crowd(leg, at, clients, trace).map(differs));
+    }
+}
+
+/// Where the subject has passed all clients on to the same one of a set, though some other would have done.
+fn crowd(leg: &Leg, at: usize, clients: &[&Journal], trace: &Trace) -> Option<String> {
+    let set = &leg.chosen()?.at;
+    let legs = clients.iter().filter_map(|journal| journal.legs.get(at));
+    let paths = legs.flat_map(|leg| ways_of(leg, trace)).flat_map(|way| way.paths);
+    let came: BTreeSet<ServerName> = paths.filter_map(|path| path.servers().get(1).cloned()).collect();
+    let [one] = &came.into_iter().collect::<Vec<_>>()[..] else { return None };
+    Some(format!("all {} clients came to {one}, expected more than one: {set}", clients.len()))
 }
 
 fn judge_client(step: &Step, journal: &Journal, trace: &Trace, judged: &mut Judged) {

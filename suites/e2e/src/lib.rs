@@ -3,6 +3,7 @@
 #[macro_use]
 mod printing;
 
+mod called;
 mod clock;
 pub mod commands;
 pub mod declared;

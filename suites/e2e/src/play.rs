@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clients::{Cookies, Limits, Network, Person, Tickets};
-use lab::{Lab, LabError};
+use lab::{Lab, LabError, Since};
 use ledger::Arrival;
-use model::case::{Case, ClientKind, Resolves, Steering, Step, Told};
+use model::case::{Case, ClientKind, ComesBack, Resolves, Steering, Step, Told};
 use model::journal::{ClientLeg, Exchange, Order};
 use model::verdict::{Difference, Outcome, Verdict};
 use model::{CaseId, HostName, MailboxName, ServerName, Topology, View};
@@ -32,11 +32,14 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
     let mut cookies: BTreeMap<MailboxName, Cookies> = BTreeMap::new();
     let mut not_steered = None;
     let mut not_come = vec![];
+    // When each mailbox's browser last began to sign in: no session of it is older.
+    let mut signs_in: BTreeMap<&MailboxName, Instant> = BTreeMap::new();
+    let mut outlived = vec![];
     // Of what comes by itself, a case that has done nothing yet may have missed the beginning.
-    let mut since = Order(0);
-    for step in &case.steps {
+    let mut since = Since { order: Order(0), signed_in: None };
+    for (at, step) in case.steps.iter().enumerate() {
         match steer(lab, step, since).await {
-            Ok(()) => since = lab.ledger().mark(),
+            Ok(()) => since.order = lab.ledger().mark(),
             // The subject's own affair: the case goes on, and says what came of it.
             Err((steering, why @ LabError::NoHealthRound { .. })) => {
                 let says = format!("{steering}: {why}");
@@ -47,10 +50,19 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
                 break;
             }
         }
+        let in_session = step.when.comes_back == Some(ComesBack::InSession);
+        if !in_session {
+            signs_in.insert(&step.when.mailbox, Instant::now());
+        }
+        // Only of the subject's own sessions it is declared how long they live.
+        let at_the_seat = step.then.first().and_then(|leg| leg.hops.first());
+        let at_the_seat = at_the_seat.is_some_and(|hop| hop.at.admits(&topology.seat));
+        let mut shows_logon_page = false;
         let network = network(lab, step.when.view);
         let Some(person) = person(lab, case, &step.when.mailbox) else { break };
         let kept = cookies.entry(step.when.mailbox.clone()).or_default();
         for visited in clients::play_at_once(&network, &case.id, &step.when, &person, kept).await {
+            shows_logon_page |= visited.journal.legs.iter().any(|leg| matches!(leg.told, Told::LogonPage(_)));
             journals.push(visited.journal);
             if step.when.client == ClientKind::Browser {
                 *kept = visited.cookies;
@@ -59,6 +71,12 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
                 true => staying.push(visited.open),
                 false => visited.open.close().await,
             }
+        }
+        since.signed_in.get_or_insert_with(Instant::now);
+        let is_over = in_session && at_the_seat && shows_logon_page;
+        let began = signs_in.get(&step.when.mailbox).filter(|_| is_over);
+        if began.zip(lab.session_life()).is_some_and(|(began, life)| began.elapsed() > life) {
+            outlived.push(at);
         }
     }
     let mut wrong_names = vec![];
@@ -74,6 +92,7 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
         strangers: lab.ledger().served_as_users_of(&case.id),
         pings: pings(lab, case),
         interval: lab.health_interval(),
+        outlived,
     };
     for open in staying {
         open.close().await;
@@ -91,7 +110,17 @@ pub async fn play(lab: &Lab, case: &Case, topology: Arc<Topology>, shared: bool,
     }
     // A refusal at the seat, where a leg allows one, is over with the client's own connection: it leaves nothing behind.
     let may_refuse = case.steps.iter().flat_map(|step| &step.then).any(|leg| leg.may_refuse);
-    let outcome = outcome(lab, &mut judged, &trace, shared, may_refuse);
+    let mut outcome = outcome(lab, &mut judged, &trace, shared, may_refuse);
+    // The subject may be right: by the time that it declares, the sessions were over. Of the other steps this says nothing.
+    let may_be_right = outcome == Outcome::Fail && judged.outlived == judged.differences.len();
+    if let Some(life) = lab.session_life().filter(|_| may_be_right) {
+        let says = format!(
+            "too slow to tell: {life:?} are declared for a session, and the browser that was to come back within it came \
+             later; run the case again with less beside it (--jobs), or declare a longer owa-timeout"
+        );
+        judged.differences.insert(0, setup(says));
+        outcome = Outcome::Setup;
+    }
     let verdict = Verdict {
         id: case.id.clone(),
         title: case.title.clone(),
@@ -117,10 +146,10 @@ fn pings(lab: &Lab, case: &Case) -> Vec<Arc<Arrival>> {
 }
 
 /// Does to the lab what the case says before a client's step.
-async fn steer<'s>(lab: &Lab, step: &'s Step, mut since: Order) -> Result<(), (&'s Steering, LabError)> {
+async fn steer<'s>(lab: &Lab, step: &'s Step, mut since: Since) -> Result<(), (&'s Steering, LabError)> {
     for steering in &step.before {
         lab.steer(steering, since).await.map_err(|error| (steering, error))?;
-        since = lab.ledger().mark();
+        since.order = lab.ledger().mark();
     }
     Ok(())
 }
@@ -342,6 +371,7 @@ mod tests {
             strangers: vec![],
             pings: vec![],
             interval: Duration::ZERO,
+            outlived: vec![],
         }
     }
 

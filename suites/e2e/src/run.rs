@@ -1,6 +1,6 @@
 //! A run: labs side by side, cases side by side in each, verdicts in an order drawn from the seed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -30,39 +30,11 @@ use crate::lab_of::{self, Group};
 use crate::play;
 use crate::select::shuffle;
 use crate::suite::Suite;
+pub use how::{Hosting, How, Work};
 use standing::Standing;
 
+mod how;
 mod standing;
-
-/// How a run is to be.
-#[derive(Clone)]
-pub struct How {
-    /// The order's seed.
-    pub seed: u64,
-    /// Cases at once, over all labs.
-    pub jobs: usize,
-    /// Labs at once.
-    pub labs: usize,
-    /// A lab for every case.
-    pub isolate: bool,
-    /// A folder for what labs write.
-    pub folder: PathBuf,
-    /// Whether to keep every arrival.
-    pub ledger_lines: bool,
-    /// The report's folder, where what is not as expected leaves its evidence.
-    pub evidence: Option<PathBuf>,
-    /// The subject as it was named on the command line; `None` for every role's reference.
-    pub subject: Option<String>,
-}
-
-/// A subject and the cases that it is to run.
-#[derive(Clone)]
-pub struct Work {
-    /// The subject, and the folder that its paths are relative to.
-    pub subject: (Subject, PathBuf),
-    /// The cases.
-    pub cases: Vec<Arc<Case>>,
-}
 
 /// What a run came to.
 #[derive(Default)]
@@ -149,7 +121,7 @@ pub async fn run(
             match not_for(&state.suite, &case, &subject.0) {
                 None if case.finds.is_some() => state.look_at(&case).await,
                 None => wanted.push(case),
-                Some(why) => state.add(skip(&case, why, state.again(&case.id)), None).await,
+                Some(why) => state.add(skip(&case, why, state.how.again(&state.suite, &case.id)), None).await,
             }
         }
         shuffle(&mut wanted, state.how.seed);
@@ -258,10 +230,11 @@ impl State {
         {
             self.standing.was_killed(&subject.0.name);
         }
-        self.hold_against_the_end(&ids, !group.shared, &ledger, desk.as_deref()).await;
-        self.keep(&ids, &allowed, &ledger).await;
+        let arrivals = claimed_by_connection(&ledger.all());
+        self.hold_against_the_end(&ids, !group.shared, &ledger, &arrivals, desk.as_deref()).await;
+        self.keep(&ids, &allowed, &ledger, &arrivals).await;
         if let Some(desk) = desk.as_deref().filter(|_| self.how.ledger_lines) {
-            let logs = desk.logs(&ledger.all());
+            let logs = desk.logs(&arrivals);
             let mut came = self.came.lock().await;
             logs.into_iter().for_each(|(server, log)| came.iis.entry(server).or_default().push_str(&log));
         }
@@ -288,9 +261,10 @@ impl State {
 
     /// Judges what `check` says of a topology.
     async fn look_at(&self, case: &Case) {
-        let verdict = findings::verdict(&self.suite, case, self.again(&case.id));
-        let verdict =
-            verdict.unwrap_or_else(|error| play::unplayed(case, error.to_string(), self.again(&case.id)));
+        let verdict = findings::verdict(&self.suite, case, self.how.again(&self.suite, &case.id));
+        let verdict = verdict.unwrap_or_else(|error| {
+            play::unplayed(case, error.to_string(), self.how.again(&self.suite, &case.id))
+        });
         self.came.lock().await.ending.looked_at += 1;
         self.add(verdict, None).await;
     }
@@ -305,7 +279,7 @@ impl State {
         if let Some(known) = known {
             return self.leave_out(cases, Outcome::Setup, &known).await;
         }
-        let verdict = play::unplayed(first, why.says, self.again(&first.id));
+        let verdict = play::unplayed(first, why.says, self.how.again(&self.suite, &first.id));
         self.save(desk, &verdict, &[]).await;
         self.add(verdict, None).await;
         let there = format!("not tried: its lab is not there; {} says why", first.id);
@@ -315,7 +289,7 @@ impl State {
     /// Cases that are not tried any more, each for the same reason.
     async fn leave_out(&self, cases: &[Arc<Case>], outcome: Outcome, why: &str) {
         for case in cases {
-            let mut verdict = play::unplayed(case, why.to_owned(), self.again(&case.id));
+            let mut verdict = play::unplayed(case, why.to_owned(), self.how.again(&self.suite, &case.id));
             verdict.outcome = outcome;
             verdict.why.iter_mut().for_each(|why| why.what = UNTRIED.to_owned());
             self.add(verdict, None).await;
@@ -331,13 +305,17 @@ impl State {
     ) {
         let Ok(_turn) = self.jobs.acquire().await else { return };
         if let Some(died) = lab.subject_died() {
-            let verdict =
-                play::unplayed(&case, format!("the subject had died: {died}"), self.again(&case.id));
+            let verdict = play::unplayed(
+                &case,
+                format!("the subject had died: {died}"),
+                self.how.again(&self.suite, &case.id),
+            );
             self.save(desk.as_deref(), &verdict, &[]).await;
             self.add(verdict, None).await;
             return;
         }
-        if let Some(why) = self.standing.silent(&subject.0.name).filter(|_| asks(&case, &lab)) {
+        let silent = self.standing.silent(&subject.0.name).filter(|_| self.how.gives_up);
+        if let Some(why) = silent.filter(|_| asks(&case, &lab)) {
             return self.leave_out(&[case], Outcome::Unobserved, &why).await;
         }
         desk.iter().for_each(|desk| desk.begins(&case.id));
@@ -346,7 +324,7 @@ impl State {
         let topology = written.unwrap_or_else(|| lab.directory().topology());
         let played = tokio::select! {
             () = self.stop.cancelled() => return,
-            played = play::play(&lab, &case, topology, shared, self.again(&case.id)) => played,
+            played = play::play(&lab, &case, topology, shared, self.how.again(&self.suite, &case.id)) => played,
         };
         desk.iter().for_each(|desk| desk.ends(&case.id));
         let (positions, seat) = (lab.positions(), lab.directory().topology().seat.clone());
@@ -430,14 +408,27 @@ impl State {
     }
 
     /// Nothing may come after a case was judged: a request that is mirrored or repeated later fails it all the same.
-    async fn hold_against_the_end(&self, ids: &[CaseId], alone: bool, ledger: &Ledger, desk: Option<&Desk>) {
+    async fn hold_against_the_end(
+        &self,
+        ids: &[CaseId],
+        alone: bool,
+        ledger: &Ledger,
+        arrivals: &[Arc<Arrival>],
+        desk: Option<&Desk>,
+    ) {
+        let mut by_case: HashMap<&CaseId, Vec<&Arc<Arrival>>> = HashMap::new();
+        for arrival in arrivals {
+            if let Some(case) = &arrival.case {
+                by_case.entry(case).or_default().push(arrival);
+            }
+        }
         let mut overtaken = vec![];
         let mut came = self.came.lock().await;
         let Came { verdicts, traces, .. } = &mut *came;
         for id in ids {
             let Some(trace) = traces.get(id) else { continue };
-            let all = ledger.of_case(id);
-            let unknown = |a: &&Arc<Arrival>| trace.arrivals.iter().all(|known| known.order != a.order);
+            let all = by_case.get(id).map_or(&[][..], |all| all);
+            let unknown = |a: &Arrival| trace.arrivals.iter().all(|known| known.order != a.order);
             let late = all.iter().find(|a| unknown(a) && speaks(&trace.topology, a));
             let late = late.map(|late| Difference {
                 leg: 0,
@@ -450,7 +441,7 @@ impl State {
             // Another case's request may have been served as this one's user when all was said here.
             let taken = ledger.served_as_users_of(id).iter().find_map(|arrival| strangers::says(arrival));
             // What nobody asked for is the case's whose lab it is.
-            let unasked = || unasked(ledger).filter(|_| alone);
+            let unasked = || unasked(arrivals).filter(|_| alone);
             let Some(why) = taken.map(strangers::stranger).or(late).or_else(unasked) else { continue };
             let passed = verdicts.iter_mut().rfind(|v| v.id == *id && v.outcome == Outcome::Pass);
             if let Some(verdict) = passed {
@@ -466,8 +457,13 @@ impl State {
         }
     }
 
-    async fn keep(&self, ids: &[CaseId], allowed: &BTreeSet<ServerName>, ledger: &Ledger) {
-        let arrivals = claimed_by_connection(&ledger.all());
+    async fn keep(
+        &self,
+        ids: &[CaseId],
+        allowed: &BTreeSet<ServerName>,
+        ledger: &Ledger,
+        arrivals: &[Arc<Arrival>],
+    ) {
         let unclaimed = arrivals.iter().filter(|arrival| is_unclaimed(arrival, allowed)).count() as u64;
         let mut came = self.came.lock().await;
         came.labs += 1;
@@ -482,11 +478,6 @@ impl State {
         if self.how.ledger_lines {
             came.ledger.extend(arrivals.iter().filter_map(|arrival| line(arrival)));
         }
-    }
-
-    fn again(&self, case: &CaseId) -> String {
-        let host = if self.ground.planes().is_some() { " --host docker" } else { "" };
-        again(&self.suite, case, &self.how) + host
     }
 }
 
@@ -521,9 +512,9 @@ fn is_unclaimed(arrival: &Arrival, allowed: &BTreeSet<ServerName>) -> bool {
 }
 
 /// A server whose IMAP or POP port was touched though no client had a session (rules CX-IMAP-7 and CX-POP-7).
-fn unasked(ledger: &Ledger) -> Option<Difference> {
-    let nobodys = |arrival: &Arc<Arrival>| is_mail(arrival) && arrival.claimed_by == Claim::Nobody;
-    let arrival = claimed_by_connection(&ledger.all()).into_iter().find(nobodys)?;
+fn unasked(arrivals: &[Arc<Arrival>]) -> Option<Difference> {
+    let nobodys = |arrival: &&Arc<Arrival>| is_mail(arrival) && arrival.claimed_by == Claim::Nobody;
+    let arrival = arrivals.iter().find(nobodys)?;
     let says = format!(
         "{} was touched by {} without a client's session (CX-{1}-7)",
         arrival.server,
@@ -558,13 +549,6 @@ fn not_for(suite: &Suite, case: &Case, subject: &Subject) -> Option<String> {
         return Some(format!("{} does not claim {}", subject.name, missing.join(", ")));
     }
     declared::not_for(suite, case, subject)
-}
-
-/// The command that runs a case again.
-fn again(suite: &Suite, case: &CaseId, how: &How) -> String {
-    let topology = suite.path_of(case).map(|path| format!(" --topology {path}")).unwrap_or_default();
-    let subject = how.subject.as_ref().map(|name| format!(" --subject {name}")).unwrap_or_default();
-    format!("cargo xtask e2e{topology} --case {case} --seed {:04x}{subject}", how.seed)
 }
 
 fn skip(case: &Case, why: String, again: String) -> Verdict {

@@ -4,6 +4,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod change;
+mod connections;
 pub(crate) mod doors;
 pub(crate) mod listener;
 pub(crate) mod live;

@@ -28,7 +28,10 @@ impl Walk<'_> {
         }
         answer.outlook_anywhere = self.cell(Asks::NamesOutlookAnywhere)?;
         answer.ews = self.cell(Asks::NamesEws)?;
-        answer.oab = self.cell(Asks::NamesOab)?;
+        // Without a book there is nothing to name.
+        if self.facts.oab().is_ok() {
+            answer.oab = self.cell(Asks::NamesOab)?;
+        }
         // SOAP carries no ExHTTP.
         if self.when.does != Action::AutodiscoverSoap {
             answer.exhttp = self.exhttp(&answer.by)?;

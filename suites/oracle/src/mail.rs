@@ -98,6 +98,7 @@ impl Walk<'_> {
             signs_in: None,
             told,
             may_refuse: false,
+            spread: false,
             carried: vec![],
         });
     }

@@ -50,6 +50,7 @@ impl<'a> Walk<'a> {
                 computer: None,
                 told: Told::Unavailable(ERRORS.to_vec()),
                 may_refuse: false,
+                spread: false,
                 carried: vec![],
             });
             return Ok(None);
@@ -117,6 +118,7 @@ impl<'a> Walk<'a> {
             computer,
             told,
             may_refuse: false,
+            spread: false,
             carried: vec![],
         });
         Ok(next)

@@ -187,6 +187,7 @@ impl<'a> Walk<'a> {
                 computer: None,
                 told: Told::Failed(404),
                 may_refuse: false,
+                spread: false,
                 carried: vec![],
             });
         }
@@ -287,6 +288,7 @@ impl<'a> Walk<'a> {
             computer,
             told,
             may_refuse: false,
+            spread: false,
             carried: vec![],
         });
         Ok(())
@@ -344,6 +346,7 @@ impl<'a> Walk<'a> {
             computer: None,
             told,
             may_refuse: false,
+            spread: false,
             carried: vec![],
         });
         self.look_up(false).map(Some)

@@ -325,6 +325,20 @@ fn autodiscover_names_what_the_table_says_and_the_client_goes_there() {
 }
 
 #[test]
+fn autodiscover_names_no_address_book_where_the_database_has_none() {
+    let mut t = topology("coexistence", "");
+    for database in t.databases.values_mut() {
+        database.oab = None;
+    }
+    for mailbox in ["red", "purple", "green"] {
+        let answer = said(&told(&t, &outlook(mailbox, Action::Autodiscover)));
+        let (answer, others) = answer.split_first().unwrap();
+        assert!(answer.contains("ews ") && answer.contains(", oab absent,"), "{answer}");
+        assert_eq!(others, [""; 0]);
+    }
+}
+
+#[test]
 fn exhttp_waits_to_be_asked_from_15_0_995_14_on() {
     let newer = "\"mbx2013-s1b\" = { build = \"15.0.995.29\" }";
     let t = topology("coexistence", newer);

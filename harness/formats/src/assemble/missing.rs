@@ -11,6 +11,7 @@ pub(super) fn noted(rows: &Rows, notes: &mut Vec<Note>) {
     let newest = rows.servers.iter().map(|server| server.version).max().unwrap_or(Version::Exchange2007);
     let has_2010 = rows.servers.iter().any(|server| server.version == Version::Exchange2010);
     let enabled = rows.client_access.iter().any(|server| server.anywhere == Some(true));
+    let has_mapi = rows.servers.iter().any(|server| server.client_access && server.has_mapi());
     let mail = !rows.mail.is_empty();
     let directory = |protocol, follows| (Cmdlet::Directory(protocol), true, follows);
     let matters = [
@@ -32,6 +33,7 @@ pub(super) fn noted(rows: &Rows, notes: &mut Vec<Note>) {
             Protocol::Autodiscover,
             "it is assumed at every Client Access server, with Windows authentication and Basic",
         ),
+        (Cmdlet::Directory(Protocol::Mapi), has_mapi, "Autodiscover offers no Outlook MAPI over HTTP"),
         (
             Cmdlet::OutlookAnywhere,
             true,

@@ -8,6 +8,7 @@ use model::{HostName, ServerName, SiteName, Version, View};
 use super::Making;
 use crate::cmdlet::Cmdlet;
 use crate::note::Kind;
+use crate::rows::Name;
 
 /// Who is set to a name.
 #[derive(Default)]
@@ -18,6 +19,34 @@ struct Users {
     inside: BTreeSet<ServerName>,
     /// Whether it is in a service connection point.
     in_scp: bool,
+}
+
+/// What DNS said of a name in one view.
+enum Told {
+    /// It was not asked, or did not answer.
+    Nothing,
+    /// It has addresses, and none is a server's: a load balancer's, or what is translated to others on the way in.
+    Elsewhere(Vec<String>),
+    /// Servers by their addresses; none where the name leads nowhere.
+    To(Vec<ServerName>),
+}
+
+impl Told {
+    fn servers(&self) -> Option<Vec<ServerName>> {
+        match self {
+            Told::To(servers) => Some(servers.clone()),
+            Told::Nothing | Told::Elsewhere(_) => None,
+        }
+    }
+
+    /// Why it has to be assumed where the name leads; none where that is known.
+    fn unknown(&self) -> Option<String> {
+        match self {
+            Told::To(_) => None,
+            Told::Nothing => Some(format!("{} has no answer for it there", Cmdlet::Names.called())),
+            Told::Elsewhere(addresses) => Some(format!("no server has the address {}", addresses.join(", "))),
+        }
+    }
 }
 
 impl Making<'_> {
@@ -70,9 +99,13 @@ impl Making<'_> {
         };
         let all: Vec<ServerName> =
             self.topology.servers.iter().filter(in_site).map(|(name, _)| name.clone()).collect();
-        let internal: Vec<ServerName> = if listed.is_empty() { all } else { listed };
-        let internal = self.by_dns(&host, View::Internal).unwrap_or(internal);
-        let external = self.by_dns(&host, View::External).unwrap_or_default();
+        let all = if listed.is_empty() { all } else { listed };
+        let internal = self.by_dns(&host, View::Internal).servers().unwrap_or(all);
+        let external = match self.by_dns(&host, View::External) {
+            Told::To(servers) => servers,
+            Told::Elsewhere(_) => internal.clone(),
+            Told::Nothing => vec![],
+        };
         self.topology.namespaces.insert(host.clone(), Namespace { internal, external });
         match self.topology.sites.get_mut(&site) {
             Some(own) if own.array.is_none() => own.array = Some(host),
@@ -82,61 +115,89 @@ impl Making<'_> {
 
     pub(super) fn namespaces(&mut self) {
         let mut all = self.users_of_names();
-        self.topology.split_brain = self.split_brain(&all);
+        let used = self.used_on_both_sides(&all);
         if let Ok(autodiscover) = format!("autodiscover.{}", self.topology.domain).parse::<HostName>() {
             all.entry(autodiscover).or_default().in_scp = true;
         }
-        for (host, users) in all {
-            let own = self.topology.server_with_fqdn(&host).cloned();
-            // A server's own name is known inside, and is in no list.
-            if own.is_some() && users.outside.is_empty() {
-                continue;
-            }
-            let published = !users.outside.is_empty() || host.as_str().starts_with("autodiscover.");
-            let leads = match own {
-                Some(own) => vec![own],
-                None => self.leads(&users),
-            };
-            let (inside, outside) = (self.by_dns(&host, View::Internal), self.by_dns(&host, View::External));
-            let asked = inside.is_some();
-            let external = outside.unwrap_or_else(|| if published { leads.clone() } else { vec![] });
-            let namespace = Namespace { internal: inside.unwrap_or_else(|| leads.clone()), external };
-            let entry = self.topology.namespaces.entry(host.clone());
-            // An array that HTTP uses too leads where both are.
-            let merged = matches!(entry, std::collections::btree_map::Entry::Occupied(_));
-            let known = entry.or_insert_with(|| namespace.clone());
-            if merged {
-                known.external.extend(namespace.external.iter().filter(|_| published).cloned());
-                known.external.dedup();
-            }
-            let known = known.clone();
-            if !asked {
-                self.say_where(&host, &known, &users);
-            }
+        for array in self.topology.namespaces.keys() {
+            all.entry(array.clone()).or_default();
         }
+        for (host, users) in &all {
+            self.namespace(host, users);
+        }
+        self.topology.split_brain = self.split_brain(used);
     }
 
-    fn say_where(&mut self, host: &HostName, leads: &Namespace, users: &Users) {
-        let called = |making: &Self, names: &[ServerName]| {
-            names.iter().map(|name| making.called(name)).collect::<Vec<_>>().join(", ")
+    fn namespace(&mut self, host: &HostName, users: &Users) {
+        let own = self.topology.server_with_fqdn(host).cloned();
+        // A server's own name is known inside, and is in no list.
+        if own.is_some() && users.outside.is_empty() {
+            return;
+        }
+        let leads = match own {
+            Some(own) => vec![own],
+            None => self.leads(users),
         };
-        let stands_for: Vec<ServerName> = users
+        let (inside, outside) = (self.by_dns(host, View::Internal), self.by_dns(host, View::External));
+        let published = !users.outside.is_empty() || host.as_str().starts_with("autodiscover.");
+        let external = match (&outside, published) {
+            (Told::To(servers), _) => servers.clone(),
+            (Told::Elsewhere(_), _) | (Told::Nothing, true) => leads.clone(),
+            (Told::Nothing, false) => vec![],
+        };
+        let known = match self.topology.namespaces.get_mut(host) {
+            // An array that HTTP uses too leads where both are.
+            Some(array) => {
+                let more = external.into_iter().filter(|_| published);
+                let more: Vec<ServerName> = more.filter(|name| !array.external.contains(name)).collect();
+                array.external.extend(more);
+                array.clone()
+            }
+            None => Namespace { internal: inside.servers().unwrap_or(leads), external },
+        };
+        self.say_where(host, &known, users, (&inside, &outside));
+        self.topology.namespaces.insert(host.clone(), known);
+    }
+
+    fn say_where(&mut self, host: &HostName, leads: &Namespace, users: &Users, told: (&Told, &Told)) {
+        let stands_for: BTreeSet<ServerName> = users
             .outside
             .iter()
             .chain(&users.inside)
             .filter(|name| leads.internal.contains(&self.topology.seat) && **name != self.topology.seat)
             .filter(|name| self.alike_the_seat(name) && !leads.internal.contains(name))
             .cloned()
-            .collect::<BTreeSet<_>>()
-            .into_iter()
             .collect();
-        let to = called(self, &leads.internal);
-        let outside = if leads.external.is_empty() { "inside only" } else { "inside and outside" };
         let behind = match stands_for.is_empty() {
             true => String::new(),
-            false => format!(", the seat, which stands for {} too", called(self, &stands_for)),
+            false => format!(", the seat, which stands for {} too", self.all_called(&stands_for)),
         };
-        self.say(Kind::Assumed, host, format!("it leads to {to}{behind}, {outside}"));
+        let inside = format!("it leads {}{behind}", self.to(&leads.internal));
+        let outside = format!("it leads {}", self.to(&leads.external));
+        if let (Told::Nothing, Told::Nothing) = told {
+            let says = match leads.external.is_empty() {
+                true => format!("{inside}, inside only"),
+                false if leads.external == leads.internal => format!("{inside}, inside and outside"),
+                false => format!("{inside} inside, and outside {outside}"),
+            };
+            return self.say(Kind::Assumed, host, says);
+        }
+        for (side, leads, told) in [("inside", inside, told.0), ("outside", outside, told.1)] {
+            if let Some(why) = told.unknown() {
+                self.say(Kind::Assumed, host, format!("{side} {leads}: {why}"));
+            }
+        }
+    }
+
+    fn all_called<'n>(&self, names: impl IntoIterator<Item = &'n ServerName>) -> String {
+        names.into_iter().map(|name| self.called(name)).collect::<Vec<_>>().join(", ")
+    }
+
+    fn to(&self, names: &[ServerName]) -> String {
+        match names {
+            [] => "nowhere".to_owned(),
+            names => format!("to {}", self.all_called(names)),
+        }
     }
 
     fn alike_the_seat(&self, name: &ServerName) -> bool {
@@ -172,43 +233,86 @@ impl Making<'_> {
         there
     }
 
-    /// What DNS said, where it was asked: servers by their addresses. An address of no server is a load balancer's, of which
-    /// nothing is known.
-    fn by_dns(&self, host: &HostName, view: View) -> Option<Vec<ServerName>> {
-        let of = |host: &HostName, view: View| {
-            self.rows.names.iter().find(|name| name.host == *host && name.view == view)
-        };
-        let asked = of(host, view)?;
+    /// The row of a name in Names.csv.
+    fn asked(&self, host: &HostName, view: View) -> Option<&Name> {
+        self.rows.names.iter().find(|name| name.host == *host && name.view == view)
+    }
+
+    /// What DNS said, where it was asked: servers by their addresses.
+    fn by_dns(&self, host: &HostName, view: View) -> Told {
+        let Some(asked) = self.asked(host, view) else { return Told::Nothing };
         if asked.addresses.is_empty() {
-            return Some(vec![]);
+            return Told::To(vec![]);
         }
         let has = |name: &ServerName| {
-            let own = of(&self.topology.fqdn(name), View::Internal);
+            let own = self.asked(&self.topology.fqdn(name), View::Internal);
             own.is_some_and(|own| own.addresses.iter().any(|address| asked.addresses.contains(address)))
         };
         let front = |(_, server): &(&ServerName, &Server)| server.is(ServerRole::ClientAccess);
         let found: Vec<ServerName> =
             self.topology.servers.iter().filter(front).map(|(name, _)| name.clone()).filter(has).collect();
         match found.iter().any(|name| self.alike_the_seat(name)) {
-            true => Some(vec![self.topology.seat.clone()]),
-            false => Some(found).filter(|found| !found.is_empty()),
+            true => Told::To(vec![self.topology.seat.clone()]),
+            false if found.is_empty() => Told::Elsewhere(asked.addresses.clone()),
+            false => Told::To(found),
         }
     }
 
-    /// A name that is published and used inside too has an answer for each.
-    fn split_brain(&mut self, all: &BTreeMap<HostName, Users>) -> bool {
-        let both = all
-            .iter()
-            .find(|(_, users)| !users.outside.is_empty() && (!users.inside.is_empty() || users.in_scp));
-        let autodiscover =
-            all.iter().find(|(host, users)| users.in_scp && host.as_str().starts_with("autodiscover."));
-        let found = both.or(autodiscover).map(|(host, _)| host.clone());
-        let says = match &found {
-            Some(host) => format!("DNS is split-brain: {host} is used inside and outside"),
-            None => "DNS is not split-brain: no name is set for both inside and outside".to_owned(),
+    /// Whether DNS answers differently inside and outside; a name that is published and used inside too has an answer for each.
+    fn split_brain(&mut self, used_on_both_sides: Option<String>) -> bool {
+        let why = self.told_apart().or(used_on_both_sides).or_else(|| self.leads_apart());
+        let says = match &why {
+            Some(why) => format!("DNS is split-brain: {why}"),
+            None => "DNS is not split-brain: no name leads to some servers inside and to others outside"
+                .to_owned(),
         };
         self.say(Kind::Assumed, "DNS", says);
-        found.is_some()
+        why.is_some()
+    }
+
+    /// What Names.csv has of a name in both views, where it has both: whether the answers differ.
+    fn differs(&self, host: &HostName) -> Option<bool> {
+        let addresses = |view| Some(self.asked(host, view)?.addresses.iter().collect::<BTreeSet<_>>());
+        Some(addresses(View::Internal)? != addresses(View::External)?)
+    }
+
+    fn told_apart(&self) -> Option<String> {
+        // Names of the servers' own domain are known inside only, also where DNS is not split (rule DNS-1): unless that is the
+        // mail's own domain, of which there are then two zones.
+        let parent = |host: &HostName| host.as_str().split_once('.').map(|(_, parent)| parent.to_owned());
+        let mail = self.topology.domain.as_str();
+        let of_servers = self.topology.servers.keys().filter_map(|name| parent(&self.topology.fqdn(name)));
+        let inside: BTreeSet<String> = of_servers.filter(|domain| domain != mail).collect();
+        let within = |host: &HostName, domain: &String| {
+            host.as_str().strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
+        };
+        let counts = |host: &&HostName| !inside.iter().any(|domain| within(host, domain));
+        let mut hosts = self.rows.names.iter().map(|name| &name.host).filter(counts);
+        let host = hosts.find(|host| self.differs(host) == Some(true))?;
+        Some(format!("{} has other answers for {host} inside than outside", Cmdlet::Names.called()))
+    }
+
+    fn used_on_both_sides(&self, all: &BTreeMap<HostName, Users>) -> Option<String> {
+        let mut both = all
+            .iter()
+            .filter(|(_, users)| !users.outside.is_empty() && (!users.inside.is_empty() || users.in_scp));
+        let mut autodiscover =
+            all.iter().filter(|(host, users)| users.in_scp && host.as_str().starts_with("autodiscover."));
+        // Of one that answers alike on both sides it is known that it is not split.
+        let may_differ = |(host, _): &(&HostName, &Users)| self.differs(host) != Some(false);
+        let (host, _) = both.find(may_differ).or_else(|| autodiscover.find(may_differ))?;
+        Some(format!("{host} is used inside and outside"))
+    }
+
+    /// A name that leads to other servers outside; one that leads nowhere there needs no second answer.
+    fn leads_apart(&self) -> Option<String> {
+        let both = |leads: &Namespace| !leads.internal.is_empty() && !leads.external.is_empty();
+        let mut all = self.topology.namespaces.iter();
+        let servers = |names: &[ServerName]| names.iter().cloned().collect::<BTreeSet<_>>();
+        let apart = |leads: &Namespace| servers(&leads.internal) != servers(&leads.external);
+        let (host, leads) = all.find(|(_, leads)| both(leads) && apart(leads))?;
+        let (inside, outside) = (self.to(&leads.internal), self.to(&leads.external));
+        Some(format!("{host} leads {inside} inside and {outside} outside"))
     }
 
     fn users_of_names(&self) -> BTreeMap<HostName, Users> {

@@ -91,6 +91,10 @@ impl Making<'_> {
         let rows = self.rows;
         let is_own = |written: &str, cast: &super::Cast<'_>| cast.is(written, row);
         let own = rows.client_access.iter().find(|one| is_own(&one.server, &self.cast));
+        if own.is_none() {
+            self.lacks(Cmdlet::ClientAccessServer, row, "no service connection point of it is known");
+        }
+        self.scope(own, row);
         server.scp = own.and_then(|own| own.scp.clone());
         server.out_of_service =
             own.is_some_and(|own| own.out_of_service) && row.version == Version::Exchange2010;
@@ -116,22 +120,58 @@ impl Making<'_> {
                 }
                 // It is at every one, and was not exported.
                 None if protocol == Protocol::Autodiscover => {
+                    self.lacks(cmdlet, row, "one is assumed, with Windows authentication and Basic");
                     server.directories.insert(protocol, bare(USUAL.to_vec()));
                 }
-                None if rows.have.contains(&cmdlet) && !is_newer(protocol, row) => {
-                    self.say(Kind::Missing, &row.name, format!("{} has no object of it", cmdlet.called()));
-                }
+                None if !is_newer(protocol, row) => self.lacks(cmdlet, row, "it has no address there"),
                 None => {}
             }
         }
+        self.mail_services(name, row, server);
+        let is_on = row.version == Version::Exchange2013 || own.is_some_and(|own| own.anywhere == Some(true));
         if let Some(anywhere) = rows.anywhere.iter().find(|one| is_own(&one.server, &self.cast)) {
             server.outlook_anywhere = Some(self.anywhere(anywhere, row.version));
             self.came_from(format!("{name}/outlook-anywhere"), &anywhere.origin);
+        } else if is_on {
+            self.lacks(Cmdlet::OutlookAnywhere, row, "Outlook Anywhere is taken to be off there");
         }
+    }
+
+    /// Clients prefer the service connection points whose scope has their own site
+    /// (<https://learn.microsoft.com/powershell/module/exchange/set-clientaccessserver>); here each is its own site's.
+    fn scope(&mut self, own: Option<&rows::ClientAccess>, row: &rows::Server) {
+        let Some(own) = own.filter(|own| !own.scope.is_empty()) else { return };
+        let is_own = |site: &&String| row.site.as_ref().is_some_and(|own| own.eq_ignore_ascii_case(site));
+        let mut sites: Vec<&str> =
+            own.scope.iter().filter(|site| !is_own(site)).map(String::as_str).collect();
+        if !own.scope.iter().any(|site| is_own(&site)) {
+            sites.extend(row.site.as_deref());
+        }
+        if !sites.is_empty() {
+            let says = format!(
+                "AutoDiscoverSiteScope is {}, and scopes are not modelled: Outlook inside, in {}, may take another service \
+                 connection point",
+                own.scope.join(", "),
+                sites.join(" and in ")
+            );
+            self.say(Kind::LeftOut, &row.name, says);
+        }
+    }
+
+    /// Says that a cmdlet was exported, and nothing of this server with it. Of one that was not, it is said once.
+    fn lacks(&mut self, cmdlet: Cmdlet, row: &rows::Server, so: &str) {
+        if self.rows.have.contains(&cmdlet) {
+            self.say(Kind::Missing, &row.name, format!("{} has no object of it: {so}", cmdlet.called()));
+        }
+    }
+
+    fn mail_services(&mut self, name: &ServerName, row: &rows::Server, server: &mut Server) {
+        let rows = self.rows;
         for protocol in [Protocol::Imap, Protocol::Pop] {
-            let Some(mail) =
-                rows.mail.iter().find(|one| one.protocol == protocol && is_own(&one.server, &self.cast))
-            else {
+            let own = |one: &&rows::Mail| one.protocol == protocol && self.cast.is(&one.server, row);
+            let Some(mail) = rows.mail.iter().find(own) else {
+                let so = format!("{} is left out there", protocol.as_str().to_uppercase());
+                self.lacks(Cmdlet::MailSettings(protocol), row, &so);
                 continue;
             };
             let service = MailService {
@@ -151,7 +191,8 @@ impl Making<'_> {
 
     /// Exchange 2013's back end of the mail services: it has no settings that a client meets.
     fn back(&mut self, row: &rows::Server, server: &mut Server) {
-        let any = |protocol| self.rows.mail.iter().any(|mail| mail.protocol == protocol);
+        let rows = self.rows;
+        let any = |protocol| rows.mail.iter().any(|mail| mail.protocol == protocol);
         if row.version != Version::Exchange2013 {
             return;
         }
@@ -167,10 +208,16 @@ impl Making<'_> {
     }
 
     /// Whether a mail service runs; where Get-Service says nothing of it, it does.
-    fn runs(&self, row: &rows::Server, protocol: Protocol, back_end: bool) -> bool {
+    fn runs(&mut self, row: &rows::Server, protocol: Protocol, back_end: bool) -> bool {
         let own = self.rows.services.iter().find(|service| {
             service.protocol == protocol && service.back_end == back_end && self.cast.is(&service.server, row)
         });
+        let is_exported = self.rows.have.contains(&Cmdlet::Service);
+        if own.is_none() && is_exported {
+            let service = rows::Service::called(protocol, back_end);
+            let says = format!("{} has no {service} of it: it is taken to run", Cmdlet::Service.called());
+            self.say(Kind::Missing, &row.name, says);
+        }
         own.is_none_or(|service| service.runs)
     }
 
@@ -241,8 +288,7 @@ const DIRECTORIES: [Protocol; 7] = [
 fn is_newer(protocol: Protocol, row: &rows::Server) -> bool {
     match protocol {
         Protocol::Ecp => row.version == Version::Exchange2007,
-        // MAPI over HTTP came with Exchange 2013 SP1, build 847.
-        Protocol::Mapi => row.version != Version::Exchange2013 || row.build.build < 847,
+        Protocol::Mapi => !row.has_mapi(),
         _ => false,
     }
 }

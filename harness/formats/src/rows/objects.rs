@@ -11,6 +11,17 @@ use crate::cmdlet::named;
 use crate::note::{Kind, Note};
 use crate::reading::{Reading, relative};
 
+const LOGON_FORMATS: &[(&str, LogonFormat)] = &[
+    ("FullDomain", LogonFormat::FullDomain),
+    ("PrincipalName", LogonFormat::PrincipalName),
+    ("UserName", LogonFormat::UserName),
+];
+const LOGIN_TYPES: &[(&str, LoginType)] = &[
+    ("SecureLogin", LoginType::SecureLogin),
+    ("PlainTextAuthentication", LoginType::PlainTextAuthentication),
+    ("PlainTextLogin", LoginType::PlainTextLogin),
+];
+
 pub(super) fn server(of: &mut Reading<'_>, origin: Origin) -> Option<Server> {
     let name = of.name(&["Name", "Identity"])?;
     let shown = of.text("AdminDisplayVersion").unwrap_or_default();
@@ -33,10 +44,18 @@ pub(super) fn server(of: &mut Reading<'_>, origin: Origin) -> Option<Server> {
     };
     let roles = of.record.property("ServerRole").map(|roles| roles.value.items()).unwrap_or_default();
     let has = |role: &str| roles.iter().any(|own| own.eq_ignore_ascii_case(role));
-    // An enumeration that lost its names is the sum of its bits: 2 Mailbox, 4 Client Access, 16384 that of 2013.
+    // An enumeration that lost its names is the sum of its bits: 2 Mailbox, 4 Client Access. Of 2013 a Mailbox server has 4
+    // and those of transport and Unified Messaging as well, 54 in all, and 16384 is its front end.
     let bits = roles.first().and_then(|first| first.parse::<u32>().ok()).unwrap_or_default();
-    let client_access = has("ClientAccess") || has("Cafe") || bits & (4 | 16384) != 0;
+    let front_end = if version == Version::Exchange2013 { 16384 } else { 4 };
+    let client_access = has("ClientAccess") || has("Cafe") || bits & front_end != 0;
     let mailbox = has("Mailbox") || bits & 2 != 0;
+    if roles.is_empty() {
+        leave_out(
+            "no export has its ServerRole: export Get-ExchangeServer whole, as Export-Clixml does".to_owned(),
+        );
+        return None;
+    }
     if !client_access && !mailbox {
         leave_out(format!("no client meets it: ServerRole is {}", roles.join(", ")));
         return None;
@@ -61,6 +80,7 @@ pub(super) fn client_access(of: &mut Reading<'_>) -> Option<ClientAccess> {
     Some(ClientAccess {
         server: of.name(&["Name", "Identity"])?,
         scp: of.url("AutoDiscoverServiceInternalUri"),
+        scope: of.names("AutoDiscoverSiteScope"),
         anywhere: of.truth("OutlookAnywhereEnabled"),
         out_of_service: of.truth("IsOutOfService").unwrap_or(false),
     })
@@ -74,6 +94,10 @@ pub(super) fn array(of: &mut Reading<'_>, origin: Origin) -> Option<Array> {
         origin,
     })
 }
+
+/// The switches, as they are called, and as those of ActiveSync are.
+const WINDOWS: [&str; 2] = ["WindowsAuthentication", "WindowsAuthEnabled"];
+const BASIC: [&str; 2] = ["BasicAuthentication", "BasicAuthEnabled"];
 
 pub(super) fn directory(of: &mut Reading<'_>, protocol: Protocol, origin: Origin) -> Option<Directory> {
     let name = named(of.record).to_owned();
@@ -89,17 +113,13 @@ pub(super) fn directory(of: &mut Reading<'_>, protocol: Protocol, origin: Origin
         Protocol::Mapi => of.authentication("IISAuthenticationMethods"),
         _ => of.authentication("InternalAuthenticationMethods"),
     };
-    let basic = of.truth("BasicAuthentication").or_else(|| of.truth("BasicAuthEnabled"));
-    let windows = of.truth("WindowsAuthentication").or_else(|| of.truth("WindowsAuthEnabled"));
+    let basic = of.truth(BASIC[0]).or_else(|| of.truth(BASIC[1]));
+    let windows = of.truth(WINDOWS[0]).or_else(|| of.truth(WINDOWS[1]));
     let forms = of.truth("FormsAuthentication");
     let forms = forms.or_else(|| listed.as_ref().map(|methods| methods.contains(&Authentication::Fba)));
     let authentication = match (basic, windows) {
         (None, None) => listed.map(ordered),
-        (basic, windows) => {
-            let own = [(windows, Authentication::Windows), (basic, Authentication::Basic)];
-            let is_on = |(on, method): (Option<bool>, Authentication)| (on == Some(true)).then_some(method);
-            Some(own.into_iter().filter_map(is_on).collect())
-        }
+        (basic, windows) => Some(switched(of, windows, basic, listed.as_deref())),
     };
     let web = matches!(protocol, Protocol::Owa | Protocol::Ecp);
     let (cross_site_redirect, legacy_redirect) =
@@ -117,13 +137,31 @@ pub(super) fn directory(of: &mut Reading<'_>, protocol: Protocol, origin: Origin
         public_private_selection: of
             .truth("LogonPagePublicPrivateSelectionEnabled")
             .filter(|_| protocol == Protocol::Owa),
-        logon_format: match of.text("LogonFormat") {
-            Some("UserName") => LogonFormat::UserName,
-            Some("PrincipalName") => LogonFormat::PrincipalName,
-            _ => LogonFormat::FullDomain,
-        },
+        logon_format: of.word("LogonFormat", LOGON_FORMATS).unwrap_or(LogonFormat::FullDomain),
         origin,
     })
+}
+
+/// What is switched on; of a switch that was not exported the list of methods tells.
+fn switched(
+    of: &mut Reading<'_>,
+    windows: Option<bool>,
+    basic: Option<bool>,
+    listed: Option<&[Authentication]>,
+) -> Vec<Authentication> {
+    let integrated = [Authentication::Windows, Authentication::Ntlm, Authentication::Negotiate];
+    let own = [(windows, &integrated[..], WINDOWS), (basic, &[Authentication::Basic][..], BASIC)];
+    let mut on = vec![];
+    for (switch, methods, names) in own {
+        let told = listed.map(|listed| listed.iter().any(|method| methods.contains(method)));
+        match switch.or(told) {
+            Some(true) => on.push(methods[0]),
+            // One that is there and says nothing has been named.
+            None if !names.iter().any(|name| of.record.has(name)) => of.missing(names[0], "taken for off"),
+            Some(false) | None => {}
+        }
+    }
+    on
 }
 
 /// As IIS offers them: its own Windows sign-in, which is Negotiate and NTLM, stands before Basic; forms are apart.
@@ -137,11 +175,9 @@ fn ordered(mut methods: Vec<Authentication>) -> Vec<Authentication> {
 }
 
 fn redirect(of: &mut Reading<'_>, name: &str) -> Option<RedirectType> {
-    match of.text(name)?.to_lowercase().as_str() {
-        "silent" => Some(RedirectType::Silent),
-        "manual" => Some(RedirectType::Manual),
-        _ => None,
-    }
+    let words =
+        [("Silent", Some(RedirectType::Silent)), ("Manual", Some(RedirectType::Manual)), ("None", None)];
+    of.word(name, &words).flatten()
 }
 
 pub(super) fn anywhere(of: &mut Reading<'_>, origin: Origin) -> Option<Anywhere> {
@@ -168,11 +204,7 @@ pub(super) fn anywhere(of: &mut Reading<'_>, origin: Origin) -> Option<Anywhere>
 }
 
 pub(super) fn mail(of: &mut Reading<'_>, protocol: Protocol, origin: Origin) -> Option<Mail> {
-    let login_type = match of.text("LoginType").map(str::to_lowercase).as_deref() {
-        Some("plaintextlogin") => LoginType::PlainTextLogin,
-        Some("plaintextauthentication") => LoginType::PlainTextAuthentication,
-        _ => LoginType::SecureLogin,
-    };
+    let login_type = of.word("LoginType", LOGIN_TYPES).unwrap_or(LoginType::SecureLogin);
     Some(Mail {
         protocol,
         server: server_of(of)?,
@@ -225,19 +257,18 @@ pub(super) fn oab(of: &mut Reading<'_>, origin: Origin) -> Option<Oab> {
 pub(super) fn domain(of: &mut Reading<'_>) -> Option<Domain> {
     let default = of.truth("Default").unwrap_or(false);
     // `*.contoso.com` is no domain of an address.
-    let name = of.text("DomainName")?;
-    Some(Domain { name: model::HostName::folded(name.trim_start_matches("*.")).ok()?, default })
+    let authoritative = of.text("DomainType").is_some_and(|kind| kind.eq_ignore_ascii_case("Authoritative"));
+    let written = of.text("DomainName")?;
+    match model::HostName::folded(written.trim_start_matches("*.")) {
+        Ok(name) => Some(Domain { name, default, authoritative }),
+        Err(_) => of.bad("DomainName", written, "is no DNS name; one beyond ASCII is written as xn--…"),
+    }
 }
 
 pub(super) fn service(of: &mut Reading<'_>) -> Option<Service> {
-    let name = of.text("Name")?.to_lowercase();
-    let (protocol, back_end) = match name.as_str() {
-        "msexchangeimap4" => (Protocol::Imap, false),
-        "msexchangepop3" => (Protocol::Pop, false),
-        "msexchangeimap4be" => (Protocol::Imap, true),
-        "msexchangepop3be" => (Protocol::Pop, true),
-        _ => return None,
-    };
+    let name = of.text("Name")?;
+    let known = Service::ALL.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name));
+    let (_, protocol, back_end) = *known?;
     let server = relative(of.text("MachineName")?);
     let server = server.split('.').next().unwrap_or_default().to_owned();
     // Running, or the number that it has in CliXML.

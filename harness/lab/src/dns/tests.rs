@@ -3,6 +3,7 @@
 //! ```text
 //! mail.contoso.com   inside cas2013-s1   outside edge-s1
 //! pop.contoso.com    inside cas2013-s1   outside nothing
+//! mail.corp.local    inside cas2013-s1   outside nothing
 //! ```
 
 use hickory_proto::op::{Message, MessageType, Query};
@@ -16,11 +17,11 @@ use crate::ground::{Block, Ground};
 const CAS: u8 = 10;
 const EDGE: u8 = 11;
 
-fn topology(split_brain: bool) -> Topology {
+fn topology() -> Topology {
     let server = || serde_json::json!({ "version": "Exchange2013", "build": "15.0.775.38", "site": "Site1", "roles": ["client-access"] });
     let mut topology: Topology = serde_json::from_value(serde_json::json!({
         "source": "a test", "role": "front-end-2013", "seat": "cas2013-s1", "domain": "contoso.com",
-        "split-brain": split_brain, "sites": { "Site1": {} }, "namespaces": {}, "databases": {}, "mailboxes": {},
+        "split-brain": true, "sites": { "Site1": {} }, "namespaces": {}, "databases": {}, "mailboxes": {},
         "servers": { "cas2013-s1": server(), "edge-s1": server() },
         "services": { "_autodiscover._tcp.contoso.com": { "target": "mail.contoso.com", "port": 443 } },
     }))
@@ -32,6 +33,7 @@ fn topology(split_brain: bool) -> Topology {
     };
     add("mail.contoso.com", &["cas2013-s1"], &["edge-s1"]);
     add("pop.contoso.com", &["cas2013-s1"], &[]);
+    add("mail.corp.local", &["cas2013-s1"], &[]);
     topology
 }
 
@@ -44,10 +46,10 @@ struct Asked {
 }
 
 impl Asked {
-    fn start(split_brain: bool) -> Asked {
+    fn start() -> Asked {
         let block = Ground::mapped().claim(1).unwrap();
         let at = |server: &ServerName| block.address(if server.as_str() == "edge-s1" { EDGE } else { CAS });
-        let names = Names::of(&topology(split_brain), |_, server| at(server));
+        let names = Names::of(&topology(), |_, server| at(server));
         let (ledger, stop, mut servers) = (Ledger::default(), CancellationToken::new(), JoinSet::new());
         for (n, view) in [(2, View::Internal), (3, View::External)] {
             let (udp, tcp) = block.listen_dns(block.address(n), 53).unwrap();
@@ -88,7 +90,7 @@ impl Asked {
 
 #[tokio::test]
 async fn a_name_answers_differently_inside_and_outside() {
-    let dns = Asked::start(true);
+    let dns = Asked::start();
     let (cas, edge) = (dns.block.address(CAS), dns.block.address(EDGE));
     assert_eq!(dns.leads_to(View::Internal, "mail.contoso.com.").await, [cas]);
     assert_eq!(dns.leads_to(View::External, "mail.contoso.com.").await, [edge]);
@@ -98,8 +100,10 @@ async fn a_name_answers_differently_inside_and_outside() {
 
 #[tokio::test]
 async fn what_does_not_exist_is_denied_with_the_start_of_authority() {
-    let dns = Asked::start(true);
-    for internal_only in ["cas2013-s1.contoso.com.", "pop.contoso.com.", "nothing.contoso.com."] {
+    let dns = Asked::start();
+    for internal_only in
+        ["cas2013-s1.contoso.com.", "pop.contoso.com.", "mail.corp.local.", "nothing.contoso.com."]
+    {
         let answer = dns.ask(View::External, internal_only, RecordType::A).await;
         assert_eq!(answer.metadata.response_code, ResponseCode::NXDomain, "{internal_only}");
         assert_eq!(answer.authorities.len(), 1, "{internal_only}");
@@ -112,18 +116,8 @@ async fn what_does_not_exist_is_denied_with_the_start_of_authority() {
 }
 
 #[tokio::test]
-async fn without_split_brain_both_views_lead_to_the_same_servers() {
-    let dns = Asked::start(false);
-    for view in [View::Internal, View::External] {
-        assert_eq!(dns.leads_to(view, "mail.contoso.com.").await, [dns.block.address(EDGE)]);
-        assert_eq!(dns.leads_to(view, "pop.contoso.com.").await, [dns.block.address(CAS)]);
-    }
-    dns.end().await;
-}
-
-#[tokio::test]
 async fn a_steered_record_holds_from_the_next_query_on_and_in_its_view_only() {
-    let dns = Asked::start(true);
+    let dns = Asked::start();
     let elsewhere = dns.block.address(77);
     dns.names.set(View::External, "mail.contoso.com".parse().unwrap(), vec![elsewhere]);
     assert_eq!(dns.leads_to(View::External, "mail.contoso.com.").await, [elsewhere]);
@@ -136,7 +130,7 @@ async fn a_steered_record_holds_from_the_next_query_on_and_in_its_view_only() {
 
 #[tokio::test]
 async fn all_that_led_to_an_address_leads_to_another_once_it_has_moved_and_may_be_kept_for_a_second() {
-    let dns = Asked::start(true);
+    let dns = Asked::start();
     let (was, is) = (dns.block.address(CAS), dns.block.address(CAS + 10));
     dns.names.lead_elsewhere(was, is);
     for name in ["mail.contoso.com.", "cas2013-s1.contoso.com."] {
@@ -150,7 +144,7 @@ async fn all_that_led_to_an_address_leads_to_another_once_it_has_moved_and_may_b
 
 #[tokio::test]
 async fn the_letter_case_of_a_question_is_kept_and_every_query_is_in_the_ledger() {
-    let dns = Asked::start(true);
+    let dns = Asked::start();
     let answer = dns.ask(View::External, "MaIl.ConToso.com.", RecordType::A).await;
     assert_eq!(answer.answers[0].name.to_ascii(), "MaIl.ConToso.com.");
     assert!(dns.ledger.asked_for(View::External, &"mail.contoso.com".parse().unwrap(), dns.ledger.mark()));
@@ -162,7 +156,7 @@ async fn the_letter_case_of_a_question_is_kept_and_every_query_is_in_the_ledger(
 /// RFC 1035, section 4.2.2: two bytes of length before the message. RFC 2782: priority, weight, port, target.
 #[tokio::test]
 async fn a_service_is_found_over_tcp_in_both_views() {
-    let dns = Asked::start(true);
+    let dns = Asked::start();
     for n in [2, 3] {
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         let mut stream = socket.connect(dns.block.dials().real(dns.block.address(n), 53)).await.unwrap();

@@ -1,6 +1,7 @@
 //! A network of the process's own, or files of its own alone, on Linux: the program starts itself again under `unshare`, which
 //! needs no root.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
@@ -115,17 +116,43 @@ pub(crate) fn low_ports_are_free() -> bool {
 /// Puts a resolver over the machine's: /etc/resolv.conf names it alone, and /etc/nsswitch.conf, where there is one, asks
 /// DNS, since systemd's own module reaches the machine's resolver over a Unix socket, which no network can hide.
 pub(super) fn put_resolver(resolver: IpAddr, folder: &Path) -> io::Result<()> {
-    put_over(folder, "resolv.conf", &format!("nameserver {resolver}\noptions timeout:1 attempts:2\n"))?;
-    if Path::new("/etc/nsswitch.conf").exists() {
-        put_over(folder, "nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")?;
+    let resolv = format!("nameserver {resolver}\noptions timeout:1 attempts:2\n");
+    put_over(Path::new("/etc/resolv.conf"), &folder.join("resolv.conf"), resolv.as_bytes())?;
+    let switch = Path::new("/etc/nsswitch.conf");
+    if switch.exists() {
+        let text = b"passwd: files\ngroup: files\nhosts: files dns\n";
+        put_over(switch, &folder.join("nsswitch.conf"), text)?;
     }
     Ok(())
 }
 
-fn put_over(folder: &Path, name: &str, text: &str) -> io::Result<()> {
-    let ours = folder.join(name);
-    std::fs::write(&ours, text)?;
-    mount_bind(&ours, Path::new("/etc").join(name))?;
+/// Where programs look for the certificates that they trust: Debian's, Fedora's, openSUSE's and Alpine's places, as Go's
+/// crypto/x509 lists them.
+const TRUSTED: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// Adds an authority to the machine's, in every file of them that there is.
+pub(super) fn put_authority(ca: &Path, folder: &Path) -> io::Result<()> {
+    let ca = std::fs::read(ca)?;
+    // Some of them are one file under several names.
+    let there: BTreeSet<PathBuf> =
+        TRUSTED.iter().filter_map(|path| std::fs::canonicalize(path).ok()).collect();
+    for (number, bundle) in there.iter().enumerate() {
+        let mut trusted = std::fs::read(bundle)?;
+        trusted.push(b'\n');
+        trusted.extend_from_slice(&ca);
+        put_over(bundle, &folder.join(format!("trusted-{number}.pem")), &trusted)?;
+    }
+    Ok(())
+}
+
+fn put_over(theirs: &Path, ours: &Path, text: &[u8]) -> io::Result<()> {
+    std::fs::write(ours, text)?;
+    mount_bind(ours, theirs)?;
     Ok(())
 }
 
@@ -163,23 +190,41 @@ fn usable_flags(all: &[&'static [&'static str]]) -> Result<&'static [&'static st
     Err(why)
 }
 
-/// `ip link set lo up`, without the program: one RTM_NEWLINK message and its acknowledgement (rtnetlink(7), netlink(7)).
+/// `ip link set lo up` and `ip address add 127.0.0.2/8 dev lo`, without the program: RTM_NEWLINK and RTM_NEWADDR (rtnetlink(7)).
+///
+/// A program that asks for addresses of the kinds that its machine has (AI_ADDRCONFIG) counts 127.0.0.1 for none: with no other one
+/// it finds no name.
 fn bring_loopback_up() -> io::Result<()> {
-    const RTM_NEWLINK: u16 = 16;
-    const REQUEST_AND_ACKNOWLEDGE: u16 = 1 | 4;
-    const NLMSG_ERROR: u16 = 2;
-    const LOOPBACK: i32 = 1; // the first interface of every network namespace
+    const NEWLINK: u16 = 16;
+    const NEWADDR: u16 = 20;
+    const LOOPBACK: u32 = 1; // the first interface of every network namespace
     const UP: u32 = 1;
-    let mut message = Vec::with_capacity(32);
-    message.extend(32_u32.to_ne_bytes()); // nlmsghdr: length, type, flags, sequence, port
-    message.extend(RTM_NEWLINK.to_ne_bytes());
-    message.extend(REQUEST_AND_ACKNOWLEDGE.to_ne_bytes());
+    // ifinfomsg: family and padding, device type, index, flags, which of them change
+    let link = [[0; 4], LOOPBACK.to_ne_bytes(), UP.to_ne_bytes(), UP.to_ne_bytes()].concat();
+    rtnetlink(NEWLINK, &link)?;
+    const IPV4: u8 = 2;
+    const OF_HOST: u8 = 254;
+    const IFA_LOCAL: [u8; 2] = 2_u16.to_ne_bytes();
+    // ifaddrmsg: family, prefix length, flags, scope, index; then one attribute: length, type, address
+    let (length, address) = (8_u16.to_ne_bytes(), [127, 0, 0, 2]);
+    let message =
+        [&[IPV4, 8, 0, OF_HOST], &LOOPBACK.to_ne_bytes()[..], &length, &IFA_LOCAL, &address].concat();
+    rtnetlink(NEWADDR, &message)
+}
+
+/// Sends one message to the kernel, and waits for its acknowledgement (netlink(7)).
+fn rtnetlink(kind: u16, body: &[u8]) -> io::Result<()> {
+    const REQUEST_ACKNOWLEDGE_CREATE: u16 = 1 | 4 | 0x400;
+    const NLMSG_ERROR: u16 = 2;
+    const HEAD: u32 = 16;
+    let mut message = vec![];
+    let length = HEAD + body.len() as u32;
+    message.extend(length.to_ne_bytes()); // nlmsghdr: length, type, flags, sequence, port
+    message.extend(kind.to_ne_bytes());
+    message.extend(REQUEST_ACKNOWLEDGE_CREATE.to_ne_bytes());
     message.extend(1_u32.to_ne_bytes());
     message.extend(0_u32.to_ne_bytes());
-    message.extend([0; 4]); // ifinfomsg: family and padding, device type
-    message.extend(LOOPBACK.to_ne_bytes());
-    message.extend(UP.to_ne_bytes()); // flags
-    message.extend(UP.to_ne_bytes()); // which of them change
+    message.extend(body);
 
     let kernel = SocketAddrNetlink::new(0, 0);
     let netlink = socket(AddressFamily::NETLINK, SocketType::RAW, None)?;

@@ -1,5 +1,7 @@
 //! What is done to a lab while it runs.
 
+use std::time::Instant;
+
 use exchange::Script;
 use model::case::{Awaited, FaultAt, Steering};
 use model::journal::Order;
@@ -8,14 +10,22 @@ use super::{Lab, LabError};
 use crate::clock;
 use crate::ground::Place;
 
+/// From when on what a case waits for counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Since {
+    /// What comes by itself, a health round, has come where it came after this.
+    pub order: Order,
+    /// When the first of the sessions was open whose half is waited for; now where it is not given.
+    pub signed_in: Option<Instant>,
+}
+
 impl Lab {
-    /// Does one thing to the lab, and returns once it is done. What comes by itself, a health round, has come where it came since
-    /// this moment. A subject that follows files reads them again where a fact in them has changed: one that is started again has
-    /// done so, one that is told by a signal has its discovery-ttl for it.
+    /// Does one thing to the lab, and returns once it is done. A subject that follows files reads them again where a fact in
+    /// them has changed: one that is started again has done so, one that is told by a signal has its discovery-ttl for it.
     ///
     /// # Errors
     /// A server for which no other address is held; a health round that does not come; a subject that does not start again.
-    pub async fn steer(&self, steering: &Steering, since: Order) -> Result<(), LabError> {
+    pub async fn steer(&self, steering: &Steering, since: Since) -> Result<(), LabError> {
         match steering {
             Steering::MovesAddress(server) => {
                 let was = self.addresses.get(server);
@@ -52,9 +62,10 @@ impl Lab {
                 self.discovery_ttl().await;
                 Ok(())
             }
-            Steering::WaitsFor(Awaited::HealthRound) => self.health_round(since).await,
+            Steering::WaitsFor(Awaited::HealthRound) => self.health_round(since.order).await,
             Steering::WaitsFor(Awaited::HalfOfOwaTimeout) => {
-                clock::half_a_session(self.owa_timeout.ok_or(LabError::NoOwaTimeout)?).await;
+                let timeout = self.owa_timeout.ok_or(LabError::NoOwaTimeout)?;
+                clock::half_a_session(timeout, since.signed_in).await;
                 Ok(())
             }
             Steering::WaitsFor(Awaited::OwaTimeout) => {

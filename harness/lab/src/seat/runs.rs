@@ -1,5 +1,6 @@
 //! A subject's process while it runs: started here, or by a station.
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
@@ -66,11 +67,7 @@ impl Runs {
     }
 
     pub(super) fn reload(&self, signal: ReloadSignal) {
-        self.send(match signal {
-            ReloadSignal::Hup => Signal::HUP,
-            ReloadSignal::Usr1 => Signal::USR1,
-            ReloadSignal::Usr2 => Signal::USR2,
-        });
+        self.send(reload(signal));
     }
 
     pub(super) fn kill(&self) {
@@ -82,6 +79,19 @@ impl Runs {
             Runs::Here(process) => process.send(signal),
             Runs::There(afar) => afar.station.tell(Order::Signal(signal.as_raw())),
         }
+    }
+}
+
+/// Whether it ended of being told to read its files again.
+pub(super) fn ended_of(told: ReloadSignal, status: ExitStatus) -> bool {
+    status.signal() == Some(reload(told).as_raw())
+}
+
+fn reload(signal: ReloadSignal) -> Signal {
+    match signal {
+        ReloadSignal::Hup => Signal::HUP,
+        ReloadSignal::Usr1 => Signal::USR1,
+        ReloadSignal::Usr2 => Signal::USR2,
     }
 }
 

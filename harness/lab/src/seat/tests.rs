@@ -334,6 +334,22 @@ async fn a_subject_reads_its_files_again_in_the_way_that_it_knows() {
     }
 }
 
+/// However soon after the one signal the other comes.
+#[tokio::test]
+async fn what_dies_of_being_told_to_read_its_files_again_had_ended_before_it_was_asked_to() {
+    use std::os::unix::process::ExitStatusExt;
+    for _ in 0..20 {
+        let stage = Stage::of("dies-of-hup", "echo up; while :; do sleep 0.01; done", |subject| {
+            subject["run"]["reload"] = json!({ "signal": "HUP" });
+            subject["run"]["ready"] = json!({ "log": "up", "within": "10s" });
+        });
+        let mut running = stage.seat.clone().start().await.unwrap();
+        assert_eq!(running.reload(stage.seat.facts.clone()).await.unwrap(), Reloaded::Told);
+        let Stopped::Before(status) = running.stop().await else { panic!("it died of HUP") };
+        assert_eq!(status.signal(), Some(1));
+    }
+}
+
 #[test]
 fn every_variable_has_a_value_and_is_the_same_in_braces_and_in_a_template() {
     let stage = Stage::of("all", "", |_| {});

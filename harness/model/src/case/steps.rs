@@ -23,6 +23,13 @@ pub struct Step {
     pub then: Vec<Leg>,
 }
 
+impl Step {
+    /// Whether its clients must be spread over servers that would all do.
+    pub fn spreads(&self) -> bool {
+        self.then.iter().any(|leg| leg.spread)
+    }
+}
+
 /// What is done to a running lab: one change, or a wait for what follows from one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

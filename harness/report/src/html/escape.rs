@@ -1,5 +1,7 @@
 //! Text of anybody's as HTML: never markup, and never steering how what stands around it is read.
 
+use model::plain::steers;
+
 /// Text for an element or a quoted attribute. Control characters and those that turn the direction of reading are written
 /// out; a text that is too long is cut.
 pub(super) fn text(written: &str) -> String {
@@ -25,7 +27,7 @@ pub(super) fn bounded(written: &str, most: usize) -> String {
             '>' => shown.push_str("&gt;"),
             '"' => shown.push_str("&quot;"),
             '\'' => shown.push_str("&#39;"),
-            c if c.is_control() || turns(c) => shown.extend(c.escape_default()),
+            c if steers(c) => shown.extend(c.escape_default()),
             c => shown.push(c),
         }
     }
@@ -46,14 +48,6 @@ pub(super) fn address(path: &str) -> String {
 
 /// The most characters of one value that the page shows; the evidence has the rest.
 const MOST_CHARACTERS: usize = 600;
-
-/// Characters that have no width, or turn the direction of what follows (Unicode Standard Annex 9).
-fn turns(c: char) -> bool {
-    matches!(
-        c,
-        '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
-    )
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! `coexist check`: what is wrong or doubtful in topologies, cases and subjects, before any traffic.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -23,11 +24,12 @@ pub(super) fn check(root: &Path, files: &[String]) -> Exit {
 
 fn inner(root: &Path, files: &[String]) -> Result<Exit, Exit> {
     let files = &within(files)?;
-    let read = read_all(root, files)?;
+    let around = Around { root, suite: OnceCell::new() };
+    let read = read_all(&around, files)?;
     let mut found = vec![];
     for (file, one) in &read {
-        let suite = one.needs_the_suite().then(|| say::suite(root)).transpose()?;
-        for finding in one.findings(suite.as_ref())? {
+        let suite = one.needs_the_suite().then(|| around.suite()).transpose();
+        for finding in one.findings(suite.map_err(|error| say::suite_error(&error))?)? {
             let place = one.place(&finding.at).unwrap_or_else(|| file.clone());
             let label = if one.lists(&finding) { "listed" } else { finding.level.as_str() };
             println!("{}", finding.line(label, &place, one.origins()));
@@ -43,6 +45,21 @@ fn inner(root: &Path, files: &[String]) -> Result<Exit, Exit> {
         counted(warnings, "warning")
     );
     Ok(if errors == 0 { Exit::AsExpected } else { Exit::NotAsExpected })
+}
+
+/// The suite that files are looked at in: read when the first of them needs it.
+struct Around<'r> {
+    root: &'r Path,
+    suite: OnceCell<Suite>,
+}
+
+impl Around<'_> {
+    fn suite(&self) -> Result<&Suite, SuiteError> {
+        match self.suite.get() {
+            Some(suite) => Ok(suite),
+            None => Suite::read(self.root).map(|suite| self.suite.get_or_init(|| suite)),
+        }
+    }
 }
 
 pub(super) fn counted(count: usize, what: &str) -> String {
@@ -141,12 +158,12 @@ impl Read {
 }
 
 /// Reads everything that is named; says every problem before it gives up.
-fn read_all(root: &Path, files: &[String]) -> Result<Vec<(String, Read)>, Exit> {
+fn read_all(around: &Around<'_>, files: &[String]) -> Result<Vec<(String, Read)>, Exit> {
     let mut read = vec![];
     let mut problems = vec![];
     let mut unreadable = false;
     for file in files {
-        match read_one(root, file) {
+        match read_one(around, file) {
             Ok(found) => read.extend(found),
             Err(SuiteError::Wrong(wrong)) => problems.extend(wrong),
             Err(error) => {
@@ -162,10 +179,10 @@ fn read_all(root: &Path, files: &[String]) -> Result<Vec<(String, Read)>, Exit> 
 }
 
 /// A file, or the name of a topology. An overlay is checked over every base that it is made for.
-fn read_one(root: &Path, file: &str) -> Result<Vec<(String, Read)>, SuiteError> {
+fn read_one(around: &Around<'_>, file: &str) -> Result<Vec<(String, Read)>, SuiteError> {
     let one = |read| vec![(file.to_owned(), read)];
     if !file.ends_with(".toml") {
-        let files = Suite::read(root)?.topology_files(file)?;
+        let files = around.suite()?.topology_files(file)?;
         return Ok(one(built(files)?));
     }
     let source = source(Path::new(file))?;
@@ -176,7 +193,7 @@ fn read_one(root: &Path, file: &str) -> Result<Vec<(String, Read)>, SuiteError> 
     }
     if file.contains("topologies/findings/") {
         let case = Case::read_findings(&source).map_err(wrong)?;
-        let files = Suite::read(root)?.topology_files(&case.topology_name())?;
+        let files = around.suite()?.topology_files(&case.topology_name())?;
         let topology = files.build(&case.given.settings).map_err(wrong)?;
         let files = Box::new(files.with_settings_of(source));
         return Ok(one(Read::Listed(Box::new(case), Box::new(topology), files)));
@@ -190,7 +207,7 @@ fn read_one(root: &Path, file: &str) -> Result<Vec<(String, Read)>, SuiteError> 
         let variant = file.rsplit('/').next().unwrap_or_default().trim_end_matches(".toml");
         let mut read = vec![];
         for base in bases.iter().filter_map(toml::Value::as_str) {
-            let under = self::source(&root.join("topologies").join(format!("{base}.toml")))?;
+            let under = self::source(&around.root.join("topologies").join(format!("{base}.toml")))?;
             let files = TopologyFiles::base(under).with_overlay(variant, source.clone()).map_err(wrong)?;
             read.push((format!("{base}{variant}"), built(files)?));
         }
@@ -248,7 +265,8 @@ mod tests {
         for subject in suite.subjects() {
             names.push(root.join("subjects").join(format!("{subject}.toml")).display().to_string());
         }
-        let read = read_all(&root, &names).unwrap_or_else(|exit| panic!("{exit:?}"));
+        let around = Around { root: &root, suite: OnceCell::new() };
+        let read = read_all(&around, &names).unwrap_or_else(|exit| panic!("{exit:?}"));
         assert!(read.len() > names.len(), "an overlay is checked over every base that it is made for");
         for (place, one) in read {
             let found = one.findings(Some(suite)).unwrap();

@@ -8,6 +8,7 @@ use lab::ground::GroundKind;
 use model::subject::Subject;
 
 use super::say;
+use crate::called;
 use crate::exit::Exit;
 
 /// Containers are where the engine puts them.
@@ -101,9 +102,10 @@ impl Seen {
     }
 }
 
-/// The variables of these names that are set here, and where the inner half keeps its files.
+/// The variables of these names that are set here, what people call this program, and where the inner half keeps its files.
 pub(super) fn environment(names: &[&str]) -> Vec<String> {
-    let known = names.iter().filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
+    let names = names.iter().chain([&called::VARIABLE]);
+    let known = names.filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
     known.chain([format!("TMPDIR={}", docker::FOLDER)]).collect()
 }
 

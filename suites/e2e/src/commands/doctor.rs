@@ -297,15 +297,21 @@ fn reached(lab: &Lab, subject: &Subject, sheet: &mut Sheet) {
 
 async fn end(lab: &mut Lab, subject: &Subject, sheet: &mut Sheet) {
     let (limit, signal) = (subject.run.stop.within.0, subject.run.stop.signal);
-    if let Some(died) = lab.subject_died() {
+    let died = lab.subject_died();
+    let began = Instant::now();
+    let stopped = lab.stop_subject().await;
+    let before = match &stopped {
+        Some(Stopped::Before(status)) => Some(status.to_string()),
+        _ => None,
+    };
+    if let Some(died) = died.or(before) {
         sheet.ill(
             "lasts",
             &format!("it ended by itself: {died}"),
             "its log says why; it has to stay until it is asked to end",
         );
     }
-    let began = Instant::now();
-    match lab.stop_subject().await {
+    match stopped {
         Some(Stopped::Itself(status)) => {
             sheet.well("stops", &format!("{} after {signal}, {status}", millis(began.elapsed())));
         }

@@ -11,7 +11,7 @@ use model::Role;
 use model::case::Case;
 use model::rule::Level;
 use model::subject::{Day, Subject};
-use model::verdict::{Counts, Outcome, RunFacts, Selection, Verdict};
+use model::verdict::{Counts, RunFacts, Selection, Verdict};
 
 #[cfg(not(feature = "docker"))]
 use super::no_container_host;
@@ -21,7 +21,7 @@ use crate::evidence;
 use crate::exit::{self, Exit};
 use crate::predicted::{self, Predicted};
 use crate::publish::{self, Published};
-use crate::run::{Came, How, Progress, Work, run};
+use crate::run::{Came, Hosting, How, Progress, Work, run};
 use crate::select::Filter;
 use crate::suite::Suite;
 use again::Again;
@@ -65,6 +65,7 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
         evidence::forget(report, work.iter().flat_map(|work| &work.cases).map(|case| case.id.clone()));
     }
     let seed = options.seed.unwrap_or_else(drawn_seed);
+    let hosting = options.host.hosting();
     let runtime = say::runtime()?;
     let came = runtime.block_on(async {
         let stop = say::interrupted();
@@ -74,10 +75,12 @@ fn inner(root: &Path, options: &E2e) -> Result<Exit, Exit> {
         let rounds = options.repeat.max(1) as u64;
         for round in 0..rounds {
             let how = How {
+                gives_up: true,
+                hosting,
                 seed: seed.wrapping_add(round),
                 jobs: options.jobs,
                 // Containers are servers of one lab after the other.
-                labs: if ground.planes().is_some() { 1 } else { options.jobs.clamp(1, 8) },
+                labs: if hosting == Hosting::InProcess { options.jobs.clamp(1, 8) } else { 1 },
                 isolate: options.isolate,
                 folder: folder.path().to_owned(),
                 ledger_lines: options.report.is_some(),
@@ -307,7 +310,7 @@ fn report(
         seed: format!("{seed:04x}"),
         subject: names(work),
         topologies: topologies(suite, &came),
-        host: if ground.planes().is_some() { "docker" } else { "in-process" }.to_owned(),
+        host: options.host.hosting().as_str().to_owned(),
         ground: ground.kind().to_string(),
         counts: Counts::of(came.ending.selected, &came.verdicts),
         arrivals: came.arrivals,
@@ -321,13 +324,7 @@ fn report(
     };
     say::verdicts(&facts, &came.verdicts);
     for line in work.iter().filter(|_| options.subject.is_some()).flat_map(|work| {
-        let ran = |id: &str| {
-            came.verdicts
-                .iter()
-                .filter(|v| v.outcome != Outcome::Skip && v.rules.iter().any(|rule| rule.as_str() == id))
-                .count()
-        };
-        declared::lines(&work.subject.0, came.spoke_as_declared, &came.paces, ran)
+        declared::lines(&work.subject.0, came.spoke_as_declared, &came.paces, &came.verdicts)
     }) {
         println!("  declared   {line}");
     }

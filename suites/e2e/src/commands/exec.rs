@@ -60,9 +60,9 @@ fn join(lab: &Entry, options: &Exec) -> Result<Exit, Exit> {
     say::runtime()?.block_on(async {
         let stop = told_to_stop();
         let inside = Inside { ground: &ground, ca: &lab.ca, dns, folder: folder.path() };
-        let resolves = inside.resolves()?;
+        let covers = inside.covers()?;
         eprintln!("coexist: joined {}, {} view; DNS {dns}", lab.lab, options.view);
-        say_of_resolver(resolves, dns);
+        say_of_files(covers, dns);
         inside.program(options, &stop).await
     })
 }
@@ -106,9 +106,9 @@ fn bring_up(root: &Path, options: &Exec) -> Result<Exit, Exit> {
         };
         let ca = lab.folder().join("ca.pem");
         let inside = Inside { ground: &ground, ca: &ca, dns, folder: lab.folder() };
-        let ended = match inside.resolves() {
-            Ok(resolves) => {
-                greet(&lab, options, resolves, dns);
+        let ended = match inside.covers() {
+            Ok(covers) => {
+                greet(&lab, options, covers, dns);
                 inside.program(options, &stop).await
             }
             Err(exit) => Err(exit),
@@ -133,9 +133,11 @@ struct Inside<'a> {
 }
 
 impl Inside<'_> {
-    /// Makes the lab's DNS the system's, where the ground allows it; says whether it does.
-    fn resolves(&self) -> Result<bool, Exit> {
-        self.ground.use_resolver(self.dns.ip(), self.folder).map_err(broken)
+    /// Makes the lab's DNS the system's, and the lab's CA one of the system's, where the ground allows it; says whether it does.
+    fn covers(&self) -> Result<bool, Exit> {
+        let trusts = self.ground.use_authority(self.ca, self.folder).map_err(broken)?;
+        let resolves = self.ground.use_resolver(self.dns.ip(), self.folder).map_err(broken)?;
+        Ok(trusts && resolves)
     }
 
     async fn program(&self, options: &Exec, stop: &CancellationToken) -> Result<Exit, Exit> {
@@ -200,18 +202,19 @@ async fn end(child: &mut Child, grouped: bool) {
     }
 }
 
-fn say_of_resolver(resolves: bool, dns: SocketAddr) {
-    if !resolves {
+fn say_of_files(covers: bool, dns: SocketAddr) {
+    if !covers {
         eprintln!(
-            "coexist: this ground keeps the machine's own resolver: ask {dns} for names, or use --ground own"
+            "coexist: this ground keeps the machine's own resolver and trusted certificates: ask {dns} for names, trust what \
+             COEXIST_CA names, or use --ground own"
         );
     }
 }
 
-fn greet(lab: &Lab, options: &Exec, resolves: bool, dns: SocketAddr) {
+fn greet(lab: &Lab, options: &Exec, covers: bool, dns: SocketAddr) {
     let topology = lab.directory().topology();
     eprintln!("coexist: {} is up, {} view; DNS {dns}", topology.name, options.view);
-    say_of_resolver(resolves, dns);
+    say_of_files(covers, dns);
     for (name, leads) in &topology.namespaces {
         let servers = if options.view == View::Internal { &leads.internal } else { &leads.external };
         if let Some(server) = servers.first() {

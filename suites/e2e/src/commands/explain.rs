@@ -5,6 +5,7 @@ use std::path::Path;
 use model::case::Case;
 
 use super::say;
+use crate::called::coexist;
 use crate::exit::Exit;
 use crate::findings::fault::CHECK_FAULTS;
 use crate::lab_fault::LAB_FAULTS;
@@ -37,7 +38,7 @@ pub(super) fn explain(root: &Path, id: &str) -> Exit {
         println!("{}  ({:?} at port {:?})\n  {}", defect.id, defect.class, defect.port, defect.title);
         println!("\n  must be caught by {}", defect.rules.join(", "));
         match defect.built {
-            true => println!("  again    cargo xtask mutants --defect {id}"),
+            true => println!("  again    {} mutants --defect {id}", coexist()),
             false => println!("  not built yet"),
         }
         return Exit::AsExpected;
@@ -45,13 +46,13 @@ pub(super) fn explain(root: &Path, id: &str) -> Exit {
     if let Some(fault) = LAB_FAULTS.iter().find(|fault| fault.id == id) {
         println!("{}  (a fault of the lab, not of a proxy)\n  {}", fault.id, fault.title);
         println!("\n  must be caught by {}", fault.rules.join(", "));
-        println!("  again    cargo xtask mutants --defect {id}");
+        println!("  again    {} mutants --defect {id}", coexist());
         return Exit::AsExpected;
     }
     if let Some(fault) = CHECK_FAULTS.iter().find(|fault| fault.id == id) {
         println!("{}  (a fault of `check`, not of a proxy)\n  {}", fault.id, fault.title);
         println!("\n  must be caught by {}, each", fault.rules.join(", "));
-        println!("  again    cargo xtask mutants --defect {id}");
+        println!("  again    {} mutants --defect {id}", coexist());
         return Exit::AsExpected;
     }
     say::error(format!("`{id}` is no case, rule or defect; `coexist list cases|rules|defects` prints them"));
@@ -134,7 +135,7 @@ fn explain_case(case: &Case) {
         );
         row.logged.iter().for_each(|logged| println!("           logged {logged}"));
     }
-    println!("\n  source   {}\n  again    cargo xtask e2e --case {}", case.source, case.id);
+    println!("\n  source   {}\n  again    {} e2e --case {}", case.source, coexist(), case.id);
 }
 
 fn explain_rule(suite: &Suite, id: &str) {
@@ -145,5 +146,5 @@ fn explain_rule(suite: &Suite, id: &str) {
         let built = if defect.built { "" } else { " (not built yet)" };
         println!("  defect   {}{built}: {}", defect.id, defect.title);
     }
-    println!("\n  again    cargo xtask e2e --rule {id}");
+    println!("\n  again    {} e2e --rule {id}", coexist());
 }

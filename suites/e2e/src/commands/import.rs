@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use formats::{Export, Imported, MOST_BYTES};
+use model::plain::plain;
 
 use super::say;
 use crate::exit::Exit;
@@ -31,39 +32,37 @@ pub(super) struct Import {
 const MOST_FILES: usize = 1_000;
 const MOST_BYTES_OF_ALL: u64 = 4 * MOST_BYTES;
 
+/// The most characters of one note: a value in it may be as long as an export.
+const MOST_CHARACTERS: usize = 600;
+
 pub(super) fn import(options: &Import) -> Exit {
-    match inner(options) {
-        Ok(()) => Exit::AsExpected,
-        Err(says) => {
-            says.into_iter().for_each(say::error);
-            Exit::BadInput
-        }
-    }
+    inner(options).map_or_else(|exit| exit, |()| Exit::AsExpected)
 }
 
-fn inner(options: &Import) -> Result<(), Vec<String>> {
+fn inner(options: &Import) -> Result<(), Exit> {
     let output = &options.output;
     if output.extension().is_none_or(|extension| extension != "toml") {
-        return Err(vec![format!(
+        return Err(bad_input(format!(
             "{}: a topology's file ends with .toml, by which commands know it",
             output.display()
-        )]);
+        )));
     }
     if output.exists() && !options.replace {
         let says = format!("{} is there already: name another file, or say --replace", output.display());
-        return Err(vec![says]);
+        return Err(bad_input(says));
     }
-    let exports = exports(&options.files).map_err(|error| vec![error])?;
+    let exports = exports(&options.files).map_err(bad_input)?;
     let Imported { text, topology, notes } =
         formats::import(&exports, options.anonymise).map_err(|problems| {
-            let error = SuiteError::Wrong(problems);
-            say::suite_error(&error);
-            vec!["nothing was written".to_owned()]
+            say::suite_error(&SuiteError::Wrong(problems));
+            bad_input("nothing was written")
         })?;
-    whole(output, &text, options.replace, OF_ALL)
-        .map_err(|error| vec![format!("{}: {error}", output.display())])?;
+    whole(output, &text, options.replace, OF_ALL).map_err(|error| {
+        say::error(format!("{}: {error}", output.display()));
+        Exit::Broken
+    })?;
     for note in &notes {
-        println!("{note}");
+        println!("{}", plain(&note.to_string(), MOST_CHARACTERS));
     }
     println!(
         "{}: {} in {}, {}, {} that stand for all, from {}",
@@ -74,12 +73,17 @@ fn inner(options: &Import) -> Result<(), Vec<String>> {
         super::check::counted(topology.mailboxes.len(), "user"),
         super::check::counted(exports.len(), "file")
     );
-    let file = output.display();
-    println!("next: coexist check {file}; coexist predict {file}; coexist e2e --topology {file}");
+    let (coexist, file) = (crate::called::coexist(), output.display());
+    println!("next: {coexist} check {file}; {coexist} predict {file}; {coexist} e2e --topology {file}");
     Ok(())
 }
 
-/// What is in the files, and in the files of folders; a folder's other kinds of file are passed over.
+fn bad_input(says: impl std::fmt::Display) -> Exit {
+    say::error(says);
+    Exit::BadInput
+}
+
+/// What is in the files, and in the files of folders. A folder's other kinds of file are passed over; so are its folders, and said.
 fn exports(named: &[PathBuf]) -> Result<Vec<Export>, String> {
     let mut paths = vec![];
     for path in named {
@@ -89,11 +93,14 @@ fn exports(named: &[PathBuf]) -> Result<Vec<Export>, String> {
         }
         let entries = std::fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
         let entries = entries.map_err(|error| format!("{}: {error}", path.display()))?;
-        let mut inside: Vec<PathBuf> = entries
-            .iter()
-            .map(std::fs::DirEntry::path)
-            .filter(|path| is_export(path) && path.is_file())
-            .collect();
+        let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) =
+            entries.iter().map(std::fs::DirEntry::path).partition(|path| path.is_dir());
+        for folder in folders.iter().filter(|folder| !named.contains(folder)) {
+            let says = format!("{}: passed over, since it is in a folder; name it too", folder.display());
+            say::error(plain(&says, MOST_CHARACTERS));
+        }
+        let mut inside: Vec<PathBuf> =
+            files.into_iter().filter(|path| is_export(path) && path.is_file()).collect();
         if inside.is_empty() {
             return Err(format!("{}: there is no .xml, .clixml, .csv or .txt file in it", path.display()));
         }
@@ -149,9 +156,48 @@ pub(super) fn whole(path: &Path, text: &str, replace: bool, mode: u32) -> std::i
     // A link is refused where somebody made the file meanwhile; a rename would not be.
     let placed = written.and_then(|()| match replace {
         true => std::fs::rename(&beside, path),
-        false => std::fs::hard_link(&beside, path),
+        // Not every file system has links: FAT has none.
+        false => std::fs::hard_link(&beside, path).or_else(|_| place_without_links(&beside, path)),
     });
     // Gone already where it was renamed.
     drop(std::fs::remove_file(&beside));
     placed
+}
+
+/// Takes the name, which is refused where somebody has it, and puts the file there.
+fn place_without_links(beside: &Path, path: &Path) -> std::io::Result<()> {
+    drop(std::fs::File::create_new(path)?);
+    let placed = std::fs::rename(beside, path);
+    if placed.is_err() {
+        drop(std::fs::remove_file(path));
+    }
+    placed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn without_links_a_file_is_put_where_none_is_and_never_over_another() {
+        let folder = std::env::temp_dir().join(format!("coexist-import-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (beside, path) = (folder.join("part"), folder.join("whole"));
+        std::fs::write(&beside, "ours").unwrap();
+        place_without_links(&beside, &path).unwrap();
+        let placed = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&beside, "theirs").unwrap();
+        let refused = place_without_links(&beside, &path).map_err(|error| error.kind());
+        let kept = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::remove_file(&beside).unwrap();
+        let failed = place_without_links(&beside, &path).map_err(|error| error.kind());
+        let left = path.exists();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!((placed.as_str(), kept.as_str()), ("ours", "ours"));
+        assert_eq!((refused, failed), (Err(ErrorKind::AlreadyExists), Err(ErrorKind::NotFound)));
+        assert!(!left);
+    }
 }

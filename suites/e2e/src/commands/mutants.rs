@@ -21,8 +21,11 @@ use crate::exit::Exit;
 use crate::select::matches;
 use crate::suite::Suite;
 
-use fault::Fault;
+use fault::{Company, Fault};
 use tried::Tried;
+
+/// How many faults in which clients mostly wait are tried while one is that keeps a processor busy.
+const WAITING: usize = 3;
 
 pub(super) fn mutants(root: &Path, options: &Mutants) -> Exit {
     inner(root, options).unwrap_or_else(|exit| exit)
@@ -45,12 +48,12 @@ fn inner(root: &Path, options: &Mutants) -> Result<Exit, Exit> {
         .iter()
         .filter_map(|case| Some((case.id.clone(), suite.topology_of(case).ok()?.role)))
         .collect();
-    let at_edge = |rule: &str| {
-        let its = |case: &&Arc<Case>| roles.get(&case.id) == Some(&Role::Edge);
+    let has_case_at = |role: Role, rule: &str| {
+        let its = |case: &&Arc<Case>| roles.get(&case.id) == Some(&role);
         suite.cases.iter().filter(its).any(|case| case.rules.iter().any(|held| held.as_str() == rule))
     };
     let asked = |id: &str| options.defect.is_empty() || options.defect.iter().any(|glob| matches(glob, id));
-    let (chosen, waiting): (Vec<Fault>, Vec<Fault>) = fault::all(at_edge)
+    let (chosen, waiting): (Vec<Fault>, Vec<Fault>) = fault::all(has_case_at)
         .into_iter()
         .filter(|fault| asked(fault.id()))
         .partition(|fault| fault.is_identity() || fault.rules().iter().any(|rule| has_case(&suite, rule)));
@@ -67,27 +70,35 @@ fn inner(root: &Path, options: &Mutants) -> Result<Exit, Exit> {
     let (results, interrupted) = runtime.block_on(async {
         let stop = say::interrupted();
         let bench = Arc::new(Bench { suite: suite.clone(), ground, roles, stop: stop.clone() });
-        let turns = Arc::new(Semaphore::new(options.jobs.max(1)));
-        let mut running = JoinSet::new();
-        let mut faults: Vec<(usize, Fault)> = chosen.into_iter().enumerate().collect();
-        // What holds octets back keeps clients waiting until they give up: it begins first, and the others fill the time.
-        faults.sort_by_key(|(_, fault)| !fault.is_of_octets());
-        for (number, fault) in faults {
-            let (bench, turns) = (bench.clone(), turns.clone());
-            let folder = folder.path().join(format!("defect-{number}"));
-            running.spawn(async move {
-                let _turn = turns.acquire_owned().await;
-                (number, tried::one(&bench, fault, folder).await)
-            });
+        let turns = |count: usize| Arc::new(Semaphore::new(count.max(1)));
+        let (alone, waiting, busy) =
+            (turns(1), turns(options.jobs.saturating_mul(WAITING)), turns(options.jobs));
+        let mut companies: BTreeMap<Company, Vec<(usize, Fault)>> = BTreeMap::new();
+        for (number, fault) in chosen.into_iter().enumerate() {
+            companies.entry(fault.company()).or_default().push((number, fault));
         }
         let mut results: Vec<(usize, Tried)> = vec![];
-        while let Some(ended) = running.join_next().await {
-            match ended {
-                Ok((number, result)) => {
-                    eprintln!("{:>3}  {:<28} {}", results.len() + 1, result.fault.id(), result.word());
-                    results.push((number, result));
-                }
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
+        for (company, faults) in companies {
+            let mut running = JoinSet::new();
+            for (number, fault) in faults {
+                let turns = match company {
+                    Company::Nobody => alone.clone(),
+                    Company::FewWhoWait => waiting.clone(),
+                    // Those that mostly wait have turns of their own: the others fill the time.
+                    Company::All if fault.waits() => waiting.clone(),
+                    Company::All => busy.clone(),
+                };
+                let (bench, folder) = (bench.clone(), folder.path().join(format!("defect-{number}")));
+                running.spawn(async move {
+                    let _turn = turns.acquire_owned().await;
+                    (number, tried::one(&bench, fault, folder).await)
+                });
+            }
+            while let Some(joined) = running.join_next().await {
+                let (number, result) =
+                    joined.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+                eprintln!("{:>3}  {:<28} {}", results.len() + 1, result.fault.id(), result.word());
+                results.push((number, result));
             }
         }
         results.sort_by_key(|(number, _)| *number);

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{predict, say};
 use crate::exit::Exit;
 use crate::predicted::{self, Journey};
-use crate::run::{Came, How, Work, run};
+use crate::run::{Came, Hosting, How, Work, run};
 use crate::select::shuffle;
 use crate::suite::Suite;
 
@@ -255,6 +255,8 @@ impl Laboratory {
             work.push(Work { subject, cases });
         }
         let how = How {
+            gives_up: true,
+            hosting: Hosting::InProcess,
             seed: self.seed,
             jobs: self.jobs,
             labs: self.jobs.clamp(1, 8),

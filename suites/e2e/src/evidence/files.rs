@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ledger::{Arrival, Query};
 use model::ServerName;
 use model::journal::{ClientLeg, Exchange, Journal};
+use model::plain::plain;
 use model::verdict::Verdict;
 use serde_json::{Value, json};
 
@@ -144,7 +145,7 @@ fn title(number: usize, leg: &ClientLeg, nth: usize, exchange: &Exchange) -> Str
     let to = exchange.dialled.map_or("nowhere: the name did not resolve".to_owned(), |to| to.to_string());
     let ended = match exchange.status {
         0 => "no answer".to_owned(),
-        status => format!("answered {status} {}", shown(&exchange.reason)),
+        status => format!("answered {status} {}", plain(&exchange.reason, usize::MAX)),
     };
     let (began, over) = (exchange.began.0, exchange.ended.0);
     format!(
@@ -156,24 +157,9 @@ fn title(number: usize, leg: &ClientLeg, nth: usize, exchange: &Exchange) -> Str
 
 fn lines(text: &mut String, mark: char, head: &str) {
     for line in head.trim_end_matches("\r\n").split("\r\n").filter(|_| !head.is_empty()) {
-        text.push_str(format!("{mark} {}", shown(line)).trim_end());
+        text.push_str(format!("{mark} {}", plain(line, usize::MAX)).trim_end());
         text.push('\n');
     }
-}
-
-/// A stranger's text, fit for a terminal: what would steer it, or turn the line around, is written out.
-fn shown(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
-        match steers(c) {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-        shown
-    })
 }
 
 /// DNS queries, one a line. Clients of cases that ran at the same time ask from the same address.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use model::topology::{Authentication, Certificate, OutlookAnywhere, Server, ServerRole};
+use model::topology::{Authentication, Certificate, Namespace, OutlookAnywhere, Server, ServerRole};
 use model::{HostName, Protocol, Role, ServerName, SiteName, Topology, Version, View, WebUrl};
 
 use super::Finding;
@@ -19,6 +19,7 @@ pub(crate) fn findings(t: &Topology) -> Vec<Finding> {
         arrays_are_not_ambiguous(t),
         names_lead_somewhere(t),
         namespaces_lead_to_one_place(t),
+        views_are_alike_without_split_brain(t),
         connection_points_name_autodiscover(t),
         address_books_are_distributed(t),
         certificates_are_valid(t),
@@ -290,6 +291,26 @@ fn namespaces_lead_to_one_place(t: &Topology) -> Vec<Finding> {
     found
 }
 
+/// A name that leads elsewhere outside than inside, where no name is said to do so.
+fn views_are_alike_without_split_brain(t: &Topology) -> Vec<Finding> {
+    let called = |names: &[ServerName]| names.iter().map(ServerName::as_str).collect::<Vec<_>>().join(", ");
+    let differs = |(host, leads): (&HostName, &Namespace)| {
+        let (inside, outside) = (&leads.internal, &leads.external);
+        let both = !inside.is_empty() && !outside.is_empty();
+        let all = |names: &[ServerName]| names.iter().cloned().collect::<BTreeSet<_>>();
+        (both && all(inside) != all(outside)).then(|| {
+            let says = format!(
+                "it leads to {} inside and to {} outside, which is split-brain DNS: say split-brain = true",
+                called(inside),
+                called(outside)
+            );
+            Finding::error("-", host.as_str(), says)
+        })
+    };
+    let names = t.namespaces.iter().filter(|_| !t.split_brain);
+    names.filter_map(differs).collect()
+}
+
 /// DNS-3 with split-brain, DNS-2 without: what the service connection points name.
 fn connection_points_name_autodiscover(t: &Topology) -> Vec<Finding> {
     let own = format!("autodiscover.{}", t.domain);
@@ -459,6 +480,20 @@ mod tests {
         assert_eq!(found("coexistence", &without), [] as [&str; 0]);
         let old = without.replace("https://mail.", "https://legacy.");
         assert_eq!(found("coexistence", &old), ["DNS-2 cas2007-s1"]);
+    }
+
+    #[test]
+    fn without_split_brain_no_name_leads_elsewhere_outside() {
+        let elsewhere = "\"namespace/mail-region.contoso.com\" = { internal = [\"cas2010-s3\"] }";
+        assert_eq!(found("coexistence", elsewhere), [] as [&str; 0]);
+        let without = format!("topology = {{ split-brain = false }}\n{elsewhere}");
+        assert_eq!(found("coexistence", &without), ["- mail-region.contoso.com"]);
+        let in_another_order = "topology = { split-brain = false }\n\"namespace/mail-region.contoso.com\" = \
+                                { internal = [\"cas2010-s2\", \"cas2010-s3\"], external = [\"cas2010-s3\", \"cas2010-s2\"] }";
+        assert_eq!(found("coexistence", in_another_order), ["TOP-4 mail-region.contoso.com"]);
+        let inside_only = without.replace("internal = [\"cas2010-s3\"]", "external = []");
+        let named: Vec<String> = found("coexistence", &inside_only);
+        assert!(!named.contains(&"- mail-region.contoso.com".to_owned()), "{named:?}");
     }
 
     #[test]

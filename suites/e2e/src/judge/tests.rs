@@ -98,6 +98,7 @@ impl Made {
                 strangers: vec![],
                 pings: vec![],
                 interval: std::time::Duration::ZERO,
+                outlived: vec![],
             },
             next: 1,
         }
@@ -164,6 +165,25 @@ impl Made {
             claimed_by: claim,
             answer: None,
         }));
+    }
+
+    /// All that the last client did was later, and came to `other` instead of `server`.
+    fn last_client_comes_to(&mut self, server: &str, other: &str) {
+        let later = |order: Order| Order(order.0 + self.next);
+        let last = self.trace.journals.last_mut().unwrap();
+        for exchange in last.legs.iter_mut().flat_map(|leg| &mut leg.exchanges) {
+            (exchange.began, exchange.ended) = (later(exchange.began), later(exchange.ended));
+        }
+        let again = self.trace.arrivals.iter().map(|arrival| {
+            let mut arrival = Arrival::clone(arrival);
+            (arrival.order, arrival.parent) = (later(arrival.order), arrival.parent.map(later));
+            if arrival.server.as_str() == server {
+                arrival.server = other.parse().unwrap();
+            }
+            Arc::new(arrival)
+        });
+        let again: Vec<_> = again.collect();
+        self.trace.arrivals.extend(again);
     }
 
     fn device() -> Made {
@@ -390,6 +410,28 @@ fn of_several_clients_at_once_one_that_differs_fails_the_step() {
     assert_eq!(made.says(), [""; 0]);
     made.trace.journals[1].legs[0].told = Told::Refused(401);
     made.fails("refused with 401");
+}
+
+#[test]
+fn clients_that_are_to_be_spread_must_not_all_come_to_one_of_a_set() {
+    let spread = |text: &str, clients: u8| {
+        text.replace("[[then]]", &format!("at-once = {clients}\n[[then]]\nspread = true"))
+    };
+    let refused = |text: String| {
+        let id = "coexistence/made/up".parse().unwrap();
+        Case::read(id, &Source::new("up.toml", text)).unwrap_err().to_string()
+    };
+    let says = "at least 16 clients at once are spread, over the second hop's set of servers";
+    assert!(refused(spread(DEVICE, 15)).contains(says));
+    let set = "{ any-of = [\"mbx2013-s1\", \"mbx2013-s1b\"] }";
+    assert!(refused(spread(&DEVICE.replace(set, "\"mbx2013-s1\""), 16)).contains(says));
+    let mut made = Made::device_of(&spread(DEVICE, 16));
+    let one = made.trace.journals[0].clone();
+    made.trace.journals.extend(std::iter::repeat_n(one, 15));
+    made.fails("all 16 clients came to mbx2013-s1, expected more than one: one of mbx2013-s1, mbx2013-s1b");
+    made.last_client_comes_to("mbx2013-s1", "mbx2013-s1b");
+    let says = made.says();
+    assert!(!says.iter().any(|says| says.contains("clients came to")), "{says:#?}");
 }
 
 /// X-SEC-5, whatever a case expects.

@@ -1,9 +1,10 @@
 //! What people may change in a running lab, read from JSON and held against the topology as it is now.
 
 use exchange::Script;
-use lab::Lab;
+use lab::{Lab, Since};
 use model::case::{CopyMove, FaultAt, MailboxMove, Steering};
-use model::{DatabaseName, HostName, MailboxName, ServerName, Topology, Version, View};
+use model::topology::{Server, ServerRole};
+use model::{DatabaseName, HostName, MailboxName, Protocol, ServerName, Topology, Version, View};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -99,7 +100,8 @@ impl Change {
             Change::InService { server } => Steering::InService(of_2010(server, &topology)?),
             Change::Dns { name, servers, view } => return leads(lab, name, servers, *view),
         };
-        lab.steer(&steering, lab.ledger().mark()).await.map_err(|error| error.to_string())?;
+        let since = Since { order: lab.ledger().mark(), signed_in: None };
+        lab.steer(&steering, since).await.map_err(|error| error.to_string())?;
         Ok(steering.to_string())
     }
 }
@@ -107,22 +109,35 @@ impl Change {
 fn place(at: &str, topology: &Topology) -> Result<FaultAt, String> {
     let place: FaultAt = at.parse()?;
     let Some(server) = topology.server(&place.server) else { return Err(unknown(&place.server, topology)) };
+    let has = served(server);
     if place.server == topology.seat {
+        let others = topology.servers.iter().filter(|(name, _)| **name != topology.seat);
+        let mut others =
+            others.filter_map(|(name, server)| Some(format!("{name}/{}", served(server).first()?)));
+        let one = others.next();
         return Err(format!(
-            "the subject sits at {}: only other servers have faults; one that has: cas2010-s1/owa",
-            place.server
+            "the subject sits at {}: only other servers have faults{}",
+            place.server,
+            one.map(|one| format!("; one that has: {one}")).unwrap_or_default()
         ));
     }
-    let has = server.directory(place.protocol).is_some() || server.directories.is_empty();
-    match has {
+    match has.contains(&place.protocol) {
         true => Ok(place),
-        false => Err(format!(
-            "{} has no {}; it has {}",
-            place.server,
-            place.protocol,
-            listed(server.directories.keys())
-        )),
+        false if has.is_empty() => Err(format!("{} serves no client protocol by HTTP", place.server)),
+        false => Err(format!("{} has no {}; it has {}", place.server, place.protocol, listed(has.iter()))),
     }
+}
+
+/// The protocols in which a server answers requests over HTTP, and so may misbehave: those of its virtual directories, and
+/// on Exchange 2013 all of them at the Mailbox role's back end.
+pub(crate) fn served(server: &Server) -> Vec<Protocol> {
+    let back_end = server.version == Version::Exchange2013 && server.is(ServerRole::Mailbox);
+    let has = |protocol: &Protocol| match protocol {
+        Protocol::Rpc | Protocol::Imap | Protocol::Pop | Protocol::Dns => false,
+        Protocol::OutlookAnywhere => back_end || server.outlook_anywhere.is_some(),
+        other => back_end || server.directory(*other).is_some(),
+    };
+    Protocol::ALL.iter().copied().filter(has).collect()
 }
 
 fn copy(database: &DatabaseName, to: Option<&ServerName>, topology: &Topology) -> Result<ServerName, String> {
@@ -186,8 +201,13 @@ fn leads(lab: &Lab, name: &HostName, servers: &[ServerName], view: Option<View>)
     let views = view.map_or(vec![View::Internal, View::External], |view| vec![view]);
     let leads = |view| servers.iter().map(|server| address(view, server)).collect::<Result<Vec<_>, _>>();
     let addresses = views.iter().map(|view| leads(*view)).collect::<Result<Vec<_>, _>>()?;
-    if *name != topology.domain && !name.as_str().ends_with(&format!(".{}", topology.domain)) {
-        return Err(format!("`{name}` is not in {}; a right one: mail.{}", topology.domain, topology.domain));
+    if !is_of(name, &topology) {
+        return Err(format!(
+            "`{name}` is neither in {} nor a name of {}; it has {}",
+            topology.domain,
+            topology.name,
+            listed(topology.namespaces.keys())
+        ));
     }
     for (view, addresses) in views.iter().zip(addresses) {
         lab.names().set(*view, name.clone(), addresses);
@@ -195,6 +215,14 @@ fn leads(lab: &Lab, name: &HostName, servers: &[ServerName], view: Option<View>)
     let to = if servers.is_empty() { "nowhere".to_owned() } else { format!("to {}", listed(servers.iter())) };
     let views = views.iter().map(|view| view.as_str()).collect::<Vec<_>>().join(" and ");
     Ok(format!("{name} leads {to} in the {views} view"))
+}
+
+/// Whether a name is the topology's to lead anywhere: its domain's, or one that it has.
+fn is_of(name: &HostName, topology: &Topology) -> bool {
+    let below = name.as_str().strip_suffix(topology.domain.as_str());
+    below.is_some_and(|below| below.is_empty() || below.ends_with('.'))
+        || topology.namespaces.contains_key(name)
+        || topology.server_with_fqdn(name).is_some()
 }
 
 fn unknown(server: &ServerName, topology: &Topology) -> String {

@@ -17,10 +17,9 @@ use model::mail::client_port;
 use model::{CaseId, HostName, Protocol, ServerName, Topology, View};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::connections;
 use super::live::{Event, Live};
 use crate::clock;
 
@@ -88,31 +87,13 @@ pub(crate) async fn lead_in(
     live: Live,
     stop: CancellationToken,
 ) {
-    let mut connections = JoinSet::new();
     let door = Arc::new(door);
-    let turns = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    loop {
-        let stream = tokio::select! {
-            () = stop.cancelled() => break,
-            Some(_) = connections.join_next() => continue,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(_) => {
-                    // Out of descriptors, mostly: others must close some first.
-                    clock::relief().await;
-                    continue;
-                }
-            },
-        };
-        let Ok(turn) = turns.clone().try_acquire_owned() else { continue };
+    let carried = |stream| {
         let (lab, door, live) = (lab.clone(), door.clone(), live.clone());
-        connections.spawn(async move {
-            let _turn = turn;
-            // A connection that breaks off concerns those at its ends alone.
-            drop(carry(&lab, &door, stream, &live).await);
-        });
-    }
-    connections.shutdown().await;
+        // A connection that breaks off concerns those at its ends alone.
+        async move { drop(carry(&lab, &door, stream, &live).await) }
+    };
+    connections::served(listener, MOST_CONNECTIONS, &stop, carried).await;
 }
 
 async fn carry(lab: &Lab, door: &Door, mut outside: TcpStream, live: &Live) -> std::io::Result<()> {

@@ -22,10 +22,10 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{Mutex, Semaphore};
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::change::{self, Change};
+use super::connections;
 use super::live::{Event, Live, Told};
 use super::printout::Facts;
 use super::{page, state};
@@ -75,31 +75,15 @@ pub(crate) fn word() -> String {
 pub(crate) async fn serve(listener: TcpListener, desk: Arc<Desk>) {
     let stop = desk.stop.clone();
     let router = router(desk);
-    let turns = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        let stream = tokio::select! {
-            () = stop.cancelled() => break,
-            Some(_) = connections.join_next() => continue,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(_) => {
-                    clock::relief().await;
-                    continue;
-                }
-            },
-        };
-        let Ok(turn) = turns.clone().try_acquire_owned() else { continue };
+    let answered = |stream| {
         let service = TowerToHyperService::new(router.clone());
-        connections.spawn(async move {
-            let _turn = turn;
-            let mut http = hyper::server::conn::http1::Builder::new();
-            http.timer(TokioTimer::new()).header_read_timeout(READING).max_buf_size(MOST_BODY_BYTES);
-            // A connection that broke off concerns its far end alone.
-            drop(http.serve_connection(TokioIo::new(stream), service).await);
-        });
-    }
-    connections.shutdown().await;
+        let mut http = hyper::server::conn::http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(READING).max_buf_size(MOST_BODY_BYTES);
+        let serving = http.serve_connection(TokioIo::new(stream), service);
+        // A connection that broke off concerns its far end alone.
+        async move { drop(serving.await) }
+    };
+    connections::served(listener, MOST_CONNECTIONS, &stop, answered).await;
 }
 
 fn router(desk: Arc<Desk>) -> Router {

@@ -211,26 +211,9 @@ pub(crate) fn line(told: &Told) -> Option<String> {
     Some(format!("{at}  {says}"))
 }
 
-/// Text of anybody's as one line: what steers a terminal, or turns the direction of reading, is written out.
+/// Text of anybody's as one line.
 fn plain(written: &str) -> String {
-    let mut shown = String::new();
-    for c in written.chars().take(MOST_CHARACTERS) {
-        match c {
-            '\u{061c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' => {
-                shown.extend(c.escape_default());
-            }
-            c if c.is_control() => shown.extend(c.escape_default()),
-            c => shown.push(c),
-        }
-    }
-    if written.chars().nth(MOST_CHARACTERS).is_some() {
-        shown.push('…');
-    }
-    shown
+    model::plain::plain(written, MOST_CHARACTERS)
 }
 
 fn cut(text: &str, most: usize) -> String {

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lab::Lab;
 use lab::ground::GroundKind;
-use model::{HostName, View};
+use model::{DatabaseName, HostName, Topology, View};
 
 use super::doors::{Door, Ways};
 use super::register::Entry;
@@ -86,8 +86,7 @@ fn printout(facts: &Facts) -> String {
     let topology = facts.lab.directory().topology();
     let doors = facts.ways.now(facts.lab.names());
     let Entry { lab, ca, steering, token, .. } = &facts.entry;
-    // Whoever is in the source tree has no `coexist` in PATH, and xtask has said where the suites are.
-    let coexist = if std::env::var_os("COEXIST_SUITES").is_some() { "cargo xtask" } else { "coexist" };
+    let coexist = crate::called::coexist();
     let file = |name| facts.seen.join(name).display().to_string();
     let mut text = String::new();
     let mut line = |word: &str, says: String| {
@@ -112,13 +111,11 @@ fn printout(facts: &Facts) -> String {
         );
         line("dig", dig(facts.dns[0], &name));
     }
-    line(
-        "any program",
-        format!(
-            "{coexist} exec -- thunderbird    (finds the lab's names and trusts its CA; --view internal)"
-        ),
-    );
-    line("steer", format!("{coexist} steer move red db2013-s1    (steer --help says the rest)"));
+    if let Some(name) = logon(facts) {
+        let what = "(finds the lab's names and trusts its CA; --view internal)";
+        line("any program", format!("{coexist} exec -- wget https://{name}/owa/    {what}"));
+    }
+    line("steer", format!("{coexist} steer {}    (steer --help says the rest)", steered(&topology)));
     text.push('\n');
     users(facts, &mut text);
     names(facts, &doors, &mut text);
@@ -164,6 +161,21 @@ fn logon(facts: &Facts) -> Option<HostName> {
     let leads = topology.namespaces.iter().filter(|(_, leads)| leads.external.contains(&topology.seat));
     let mut names = leads.map(|(name, _)| name).filter(|name| !name.as_str().starts_with("autodiscover."));
     names.next().cloned()
+}
+
+/// A change that this lab takes: a mailbox that moves to a database of the newest version, or a name that leads nowhere.
+fn steered(topology: &Topology) -> String {
+    let version = |database: &DatabaseName| {
+        let active = &topology.databases.get(database)?.active;
+        topology.server(active).map(|server| server.version)
+    };
+    let newest = topology.databases.keys().max_by_key(|database| version(database));
+    let moves = newest.and_then(|to| {
+        let mut mailboxes = topology.mailboxes.iter().filter(|(_, mailbox)| mailbox.database != *to);
+        mailboxes.next().map(|(name, _)| format!("move {name} {to}"))
+    });
+    let name = topology.namespaces.keys().next();
+    moves.or(name.map(|name| format!("dns {name}"))).unwrap_or_else(|| "--help".to_owned())
 }
 
 /// Starts a browser of Chromium's kin: it resolves by rules, and takes certificates with the lab's one key.

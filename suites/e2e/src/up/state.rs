@@ -2,7 +2,7 @@
 
 use lab::Lab;
 use model::topology::ServerRole;
-use model::{HostName, ServerName, View};
+use model::{HostName, Protocol, ServerName, View};
 use serde_json::{Value, json};
 
 /// Everything that a person may want to know. The passwords of the lab's users are nobody's secret here.
@@ -17,7 +17,8 @@ pub(crate) fn state(lab: &Lab) -> Value {
         .servers
         .iter()
         .map(|(name, server)| {
-            let mut protocols: Vec<&str> = server.directories.keys().map(|protocol| protocol.as_str()).collect();
+            let served = super::change::served(server).into_iter();
+            let mut protocols: Vec<&str> = served.map(Protocol::as_str).collect();
             protocols.sort_unstable();
             json!({
                 "name": name, "site": server.site, "version": server.version, "address": lab.address(name),

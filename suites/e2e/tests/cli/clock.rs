@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The longest that any run here may take.
-pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a future gives; too late is a failure.
 pub(crate) async fn within<F: Future>(limit: Duration, what: &str, future: F) -> F::Output {

@@ -15,7 +15,7 @@ fn exports(name: &str) -> String {
 fn imported(scratch: &Scratch, name: &str) -> String {
     let file = scratch.path(&format!("{name}.toml"));
     let ended = scratch.run(&["import", &exports(name), "-o", &file]);
-    ended.check(0, &["servers in", "next: coexist check"]);
+    ended.check(0, &["servers in", "next: cargo xtask check"]);
     file
 }
 
@@ -211,6 +211,27 @@ fn an_import_that_fails_leaves_nothing_and_one_that_is_there_is_kept() {
 }
 
 #[test]
+fn a_folder_in_a_folder_is_passed_over_and_said_unless_it_is_named_too() {
+    let scratch = Scratch::new();
+    let (folder, inner) = (scratch.path("exports"), scratch.path("exports/servers"));
+    fs::create_dir_all(&inner).unwrap();
+    for entry in fs::read_dir(exports("small")).unwrap() {
+        let from = entry.unwrap().path();
+        let to = if from.ends_with("Get-ExchangeServer.xml") { &inner } else { &folder };
+        fs::copy(&from, Path::new(to).join(from.file_name().unwrap())).unwrap();
+    }
+    let file = scratch.path("small.toml");
+    scratch.run(&["import", &folder, "-o", &file]).check(
+        2,
+        &["exports/servers: passed over", "no export of Get-ExchangeServer", "nothing was written"],
+    );
+    scratch
+        .run(&["import", &folder, &inner, "-o", &file])
+        .check(0, &["4 servers in 1 site"])
+        .check_never(&["exports/servers: passed over"]);
+}
+
+#[test]
 fn what_cannot_be_imported_or_run_is_said_and_is_bad_input() {
     let scratch = Scratch::new();
     let file = scratch.path("x.toml");
@@ -231,4 +252,78 @@ fn what_cannot_be_imported_or_run_is_said_and_is_bad_input() {
     let end = start + text[start..].find("\n\n").unwrap();
     fs::write(&file, format!("{}[mailboxes]{}", &text[..start], &text[end..])).unwrap();
     run(&["e2e", "--topology", &file]).check(2, &["the oracle predicts no journey in it"]);
+}
+
+#[test]
+fn a_note_shows_a_value_written_out_and_bounded() {
+    let scratch = Scratch::new();
+    let folder = scratch.path("policies");
+    fs::create_dir_all(&folder).unwrap();
+    let csv = format!("Name,Identity\none,De\u{1b}[2Jfault\u{202e}\nmany,{}\n", "l".repeat(2000));
+    fs::write(Path::new(&folder).join("Get-OwaMailboxPolicy.csv"), csv).unwrap();
+    let ended = scratch.run(&["import", &exports("small"), &folder, "-o", &scratch.path("small.toml")]);
+    ended.check(0, &["De\\u{1b}[2Jfault\\u{202e}: no setting of such a policy leads", "llll…\n"]);
+    assert!(!ended.out.contains(['\u{1b}', '\u{202e}']), "{}", ended.out);
+    let longest = ended.out.lines().map(|line| line.chars().count()).max();
+    assert_eq!(longest, Some(601), "600 characters and a sign that there is more");
+}
+
+/// As setup leaves it: inside, all is at servers' own names in a domain that nobody outside knows, the array's too. DNS is not
+/// split, and what is inside only stays so.
+#[test]
+fn an_organization_as_it_was_installed_ends_outside_where_it_is_predicted() {
+    let scratch = Scratch::new();
+    let folder = scratch.path("installed");
+    fs::create_dir_all(&folder).unwrap();
+    for (file, text) in [
+        (
+            "Get-ExchangeServer.csv",
+            "Name,Fqdn,ServerRole,Site,AdminDisplayVersion\n\
+             CAS1,cas1.corp.local,ClientAccess,corp.local/Configuration/Sites/A,Version 14.3 (Build 123.4)\n\
+             MBX1,mbx1.corp.local,Mailbox,corp.local/Configuration/Sites/A,Version 14.3 (Build 123.4)\n",
+        ),
+        ("Get-AcceptedDomain.csv", "DomainName,DomainType,Default\ncontoso.com,Authoritative,True\n"),
+        (
+            "Get-ClientAccessArray.csv",
+            "Name,Fqdn,Site,Members\noutlook,outlook.corp.local,corp.local/Configuration/Sites/A,CAS1\n",
+        ),
+        (
+            "Get-ClientAccessServer.csv",
+            "Name,OutlookAnywhereEnabled,AutoDiscoverServiceInternalUri\n\
+             CAS1,True,https://cas1.corp.local/Autodiscover/Autodiscover.xml\n",
+        ),
+        (
+            "Get-MailboxDatabase.csv",
+            "Name,Identity,Servers,Server,RpcClientAccessServer,Recovery\nDB1,DB1,MBX1,MBX1,outlook.corp.local,False\n",
+        ),
+        (
+            "Get-OutlookAnywhere.csv",
+            "Name,ServerName,ExternalHostname,ClientAuthenticationMethod,IISAuthenticationMethods,Identity\n\
+             Rpc (Default Web Site),CAS1,mail.contoso.com,Basic,\"Basic, Ntlm\",CAS1\\Rpc (Default Web Site)\n",
+        ),
+        (
+            "Get-WebServicesVirtualDirectory.csv",
+            "Server,Identity,ExternalUrl,InternalUrl\n\
+             CAS1,CAS1\\EWS (Default Web Site),https://mail.contoso.com/EWS/Exchange.asmx,https://cas1.corp.local/EWS/Exchange.asmx\n",
+        ),
+        (
+            "Get-OwaVirtualDirectory.csv",
+            "Server,Identity,ExternalUrl,InternalUrl\n\
+             CAS1,CAS1\\owa (Default Web Site),https://mail.contoso.com/owa,https://cas1.corp.local/owa\n",
+        ),
+    ] {
+        fs::write(Path::new(&folder).join(file), text).unwrap();
+    }
+    let file = scratch.path("installed.toml");
+    scratch.run(&["import", &folder, "-o", &file]).check(
+        0,
+        &[
+            "outlook.corp.local: it leads to CAS1, inside only",
+            "DNS is not split-brain",
+            "2 servers in 1 site",
+        ],
+    );
+    scratch.run(&["check", &file]).check(0, &["1 file, 0 errors, 1 warning"]).check_never(&["AMB-1"]);
+    let ran = scratch.run(&["e2e", "--ground", "mapped", "--topology", &file]);
+    ran.check(0, &["24 passed; 24 selected", "cases predicted by the oracle, not literal"]);
 }

@@ -180,7 +180,10 @@ impl Scratch {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_coexist"));
         command.arg("--suites").arg(&self.suites).args(args).current_dir(&self.folder);
-        command.env("TMPDIR", self.folder.join("tmp")).env_remove("COEXIST_SUITES");
+        command
+            .env("TMPDIR", self.folder.join("tmp"))
+            .env_remove("COEXIST_SUITES")
+            .env("COEXIST_CALLED", "cargo xtask");
         // What a workflow of GitHub's sets is for the runs that it means.
         for name in ["GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"] {
             command.env_remove(name);

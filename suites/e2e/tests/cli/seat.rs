@@ -186,6 +186,80 @@ fn the_end_of_a_session_is_waited_for_where_it_is_declared_and_near() {
     );
 }
 
+/// However late they came back: after the time that is declared they are served, and that is the subject's doing.
+#[test]
+fn a_session_that_does_not_end_fails_though_its_browser_was_late() {
+    let scratch = Scratch::new();
+    let file = scratch.write("stub.toml", &keeps_sessions("60s", "1ms"));
+    let case = "coexistence/owa/sessions-end";
+    scratch
+        .run(&["e2e", "--ground", "mapped", "--subject", &file, "--case", case])
+        .check(1, &["1 failed", "legs 7, 8, 9 and 10 differ"])
+        .check_never(&["too slow to tell"]);
+}
+
+/// A browser that comes back later than is declared says nothing about a subject whose session is over by then; of one that goes
+/// on, or of another server's page, it does.
+#[rstest]
+#[case::is_over("1s", "mail", &["cas2013-s1", "cas2010-s1", "mbx2010-s1"], "mailbox = \"red\"", true)]
+#[case::goes_on("60s", "mail", &["cas2013-s1"], "logon-page = 3", false)]
+#[case::at_another_server("60s", "legacy", &["cas2007-s1"], "mailbox = \"red\"", false)]
+fn what_a_late_browser_finds_is_excused_only_where_it_is_a_session_that_is_over(
+    #[case] lives: &str,
+    #[case] namespace: &str,
+    #[case] servers: &[&str],
+    #[case] told: &str,
+    #[case] is_excused: bool,
+) {
+    let scratch = Scratch::with_cases(&["coexistence/owa/sessions-end"]);
+    let step = |namespace: &str, more: &str, hops: &[&str], prompts: u8, told: &str| {
+        format!(
+            "[[step]]\nwhen = {{ mailbox = \"red\", client = \"browser\", view = \"external\", \
+             opens = \"https://{namespace}.contoso.com/owa/\", does = \"open-mailbox\"{more} }}\n\
+             then = [{{ dials = \"{namespace}.contoso.com\", reached = \"typed\", hops = {hops:?}, \
+             prompts = {{ credentials = {prompts}, certificate = 0 }}, told = {{ {told} }} }}]\n"
+        )
+    };
+    let text = [
+        "title = \"late\"\nrules = [\"CX-OWA-7\"]\nsource = \"made by hand\"\nneeds = [\"owa\"]\n",
+        &step("mail", "", &["cas2013-s1", "cas2010-s1", "mbx2010-s1"], 1, "mailbox = \"red\""),
+        "[[step]]\nsteers = { waits-for = \"owa-timeout\" }\n",
+        &step(namespace, ", password = \"none\", comes-back = \"in-session\"", servers, 0, told),
+    ];
+    scratch.write("suites/cases/coexistence/owa/sessions-end.toml", &text.concat());
+    let file = scratch.write("stub.toml", &keeps_sessions(lives, "1s"));
+    let ended = scratch.run(&["e2e", "--ground", "mapped", "--subject", &file]);
+    match is_excused {
+        false => ended.check(1, &["1 failed", "leg 2 differs"]).check_never(&["too slow to tell"]),
+        true => ended.check(4, &["1 could not be run (setup)", "too slow to tell: 1s are declared"]),
+    };
+}
+
+/// A subject that keeps sessions for another time than it declares.
+fn keeps_sessions(lives: &str, declared: &str) -> String {
+    let own = reference(None).replace("--lab", &format!("--owa-timeout\", \"{lives}\", \"--lab"));
+    subject(&own, &format!("[declares]\nowa-timeout = \"{declared}\""))
+}
+
+/// A session that began after others were over is not older for it, and one at another namespace is not the subject's.
+#[rstest]
+#[case::later("orange-moves-to-site2", "orange", "leg 4 differs")]
+#[case::elsewhere("sessions-at-the-new-namespace", "purple", "leg 5 differs")]
+fn a_difference_in_a_session_that_is_not_over_fails(
+    #[case] name: &str,
+    #[case] mailbox: &str,
+    #[case] says: &str,
+) {
+    let scratch = Scratch::with_cases(&[&format!("coexistence/owa/{name}")]);
+    let last = |told: &str| format!("signs-in = \"none\"\ntold     = {{ {told} }}");
+    let served = last(&format!("mailbox = \"{mailbox}\""));
+    scratch.edit(&format!("cases/coexistence/owa/{name}.toml"), &served, &last("logon-page = 3"));
+    scratch
+        .run(&["e2e", "--ground", "mapped"])
+        .check(1, &["1 failed", says])
+        .check_never(&["too slow to tell"]);
+}
+
 /// The reference reads the local site as the article does; with this defect it reads it as the mailbox's.
 #[test]
 fn of_two_readings_of_the_local_site_a_subject_is_held_to_the_one_it_declares() {

@@ -18,7 +18,7 @@ use super::figures::{Figures, ratio};
 use super::{Setting, Unmeasured};
 use crate::judge::Trace;
 use crate::lab_of::{may_share, waits};
-use crate::run::{Beside, Came, How, Work, run};
+use crate::run::{Beside, Came, Hosting, How, Work, run};
 use crate::suite::Suite;
 
 /// Cases at once, as `e2e` has it unless told otherwise.
@@ -85,6 +85,8 @@ async fn once(setting: &Setting, cases: &[Arc<Case>], seed: u64) -> Result<Came,
         work.push(Work { subject: setting.suite.subject(Suite::reference_for(role))?, cases });
     }
     let how = How {
+        gives_up: true,
+        hosting: Hosting::InProcess,
         seed,
         jobs: JOBS,
         labs: JOBS.clamp(1, 8),

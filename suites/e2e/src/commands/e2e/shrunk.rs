@@ -167,7 +167,8 @@ impl Shrinking<'_> {
             );
         }
         lines.push(format!(
-            "  again: cargo xtask e2e --suites {} --case {id} --seed {:04x}{}",
+            "  again: {} e2e --suites {} --case {id} --seed {:04x}{}",
+            crate::called::coexist(),
             folder.display(),
             how.seed,
             subject.unwrap_or_default()

@@ -10,9 +10,9 @@ use super::tried::Tried;
 use crate::suite::Suite;
 
 pub(super) fn print(suite: &Suite, results: &[Tried], whole: bool, took: Duration) {
-    println!("{:<28} {:<16} {:<7} what came of it", "fault", "at", "ran in");
+    println!("{:<28} {:<22} {:<7} what came of it", "fault", "at", "ran in");
     for tried in results {
-        println!("{:<28} {:<16} {:<7} {}", tried.fault.id(), tried.fault.place(), tried.ran_in, tried.word());
+        println!("{:<28} {:<22} {:<7} {}", tried.fault.id(), tried.fault.place(), tried.ran_in, tried.word());
     }
     if whole {
         lists("cases that caught nothing", &idle_cases(suite, results));
@@ -28,8 +28,12 @@ pub(super) fn print(suite: &Suite, results: &[Tried], whole: bool, took: Duratio
     for (class, (right, all)) in &classes {
         println!("  {class:<10} {right} of {all}");
     }
-    let right = results.iter().filter(|tried| tried.is_as_it_must_be()).count();
+    let wrong: Vec<&Tried> = results.iter().filter(|tried| !tried.is_as_it_must_be()).collect();
+    let right = results.len() - wrong.len();
     println!("\n{right} of {} are as they must be, in {:.1} s", results.len(), took.as_secs_f64());
+    for tried in wrong {
+        println!("  {:<28} {:<22} {}", tried.fault.id(), tried.fault.place(), tried.word());
+    }
 }
 
 fn lists(what: &str, all: &[String]) {
@@ -49,7 +53,7 @@ fn idle_cases(suite: &Suite, results: &[Tried]) -> Vec<String> {
 /// Rules for which a case stands, and that no fault which is built must fail.
 fn uncovered_rules(suite: &Suite) -> Vec<String> {
     let named: BTreeSet<&str> =
-        fault::all(|_| false).iter().flat_map(|fault| fault.rules()).copied().collect();
+        fault::all(|_, _| false).iter().flat_map(|fault| fault.rules()).copied().collect();
     let held: BTreeSet<&str> =
         suite.cases.iter().flat_map(|case| &case.rules).map(|rule| rule.as_str()).collect();
     held.difference(&named).map(|rule| (*rule).to_owned()).collect()

@@ -13,7 +13,7 @@ use super::Bench;
 use super::fault::Fault;
 use crate::findings::fault::Turn;
 use crate::lab_of::may_share;
-use crate::run::{How, Work, run};
+use crate::run::{Hosting, How, Work, run};
 use crate::suite::{Suite, SuiteError};
 
 /// What came of one fault.
@@ -23,8 +23,8 @@ pub(super) struct Tried {
     pub(super) caught_by: Vec<CaseId>,
     /// Other cases that failed because of it.
     pub(super) beside: Vec<CaseId>,
-    /// Cases that failed though it was not there.
-    pub(super) innocent: Vec<CaseId>,
+    /// Cases that failed though it was not there, and why.
+    innocent: Vec<(CaseId, String)>,
     /// How many cases it was there in.
     pub(super) ran_in: usize,
     /// Of a fault that is tried in several turns, one that nothing noticed.
@@ -51,8 +51,8 @@ impl Tried {
         if let Some(broken) = &self.broken {
             return format!("BROKEN: {broken}");
         }
-        if let Some(innocent) = self.innocent.first() {
-            return format!("BLAMES: {innocent} failed, and the fault did not run there");
+        if let Some((innocent, why)) = self.innocent.first() {
+            return format!("BLAMES: {innocent} failed, and the fault did not run there: {why}");
         }
         if self.fault.is_identity() {
             return format!("nothing shows in {} cases", self.ran_in);
@@ -98,7 +98,10 @@ impl Tried {
             Outcome::Fail | Outcome::Unobserved => match was_there {
                 true if named => self.caught_by.push(verdict.id),
                 true => self.beside.push(verdict.id),
-                false => self.innocent.push(verdict.id),
+                false => {
+                    let why = verdict.why.first().map(|why| why.says.clone()).unwrap_or_default();
+                    self.innocent.push((verdict.id, why));
+                }
             },
             // A lie may make a server behind answer 5xx in a lab that is shared; that is no verdict on the rule.
             Outcome::Setup if !was_there => {
@@ -129,9 +132,10 @@ pub(super) async fn one(bench: &Bench, fault: Fault, folder: PathBuf) -> Tried {
         _ => bench.suite.clone(),
     };
     let how = How {
+        hosting: Hosting::InProcess,
         seed: 1,
-        // Many of them do nothing but wait.
-        jobs: 64,
+        jobs: if tried.fault.waits() || tried.fault.is_identity() { 64 } else { 16 },
+        gives_up: false,
         labs: 2,
         isolate: false,
         folder,

@@ -132,6 +132,7 @@ impl Made {
                 strangers: vec![],
                 pings: vec![],
                 interval: std::time::Duration::ZERO,
+                outlived: vec![],
             },
             case,
         }

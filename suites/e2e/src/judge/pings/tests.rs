@@ -49,6 +49,7 @@ fn trace(pings: &[(u64, u16)]) -> Trace {
         strangers: vec![],
         pings: (0..).zip(pings).map(ping).collect(),
         interval: Duration::from_millis(600),
+        outlived: vec![],
     }
 }
 

@@ -1,5 +1,6 @@
 //! Steering, by command and over HTTP, and what comes of it for a user: `red` asks ActiveSync at `mail`.
 
+use rstest::rstest;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -47,6 +48,10 @@ fn what_is_changed_shows_to_users_in_the_state_and_in_what_comes() {
     steers(&["mend", "cas2010-s1/eas"], "cas2010-s1/eas has no fault any more");
     assert_eq!(device(&up), 200);
 
+    let channel = "cas2010-s3/outlook-anywhere";
+    steers(&["fault", channel, "503"], "cas2010-s3/outlook-anywhere answers 503");
+    steers(&["mend", channel], "cas2010-s3/outlook-anywhere has no fault any more");
+
     steers(&["failover", "db2013-s1"], "the active copy of db2013-s1 moves to mbx2013-s1");
     let moves = up.request("POST", "/v1/move").json(&json!({ "mailbox": "red", "to": "db2013-s1" }));
     assert_eq!(up.told(moves), (200, "{\"says\":\"red is moved to db2013-s1\"}".to_owned()));
@@ -83,6 +88,20 @@ fn what_is_changed_shows_to_users_in_the_state_and_in_what_comes() {
     scratch.check_clean();
 }
 
+#[rstest]
+#[case::coexistence("coexistence")]
+#[case::pre_e15("pre-e15")]
+fn the_change_that_is_printed_is_one_that_the_lab_takes(#[case] topology: &str) {
+    let scratch = Scratch::new();
+    let up = Up::start(&scratch, &["--ground", "mapped", "--topology", topology]);
+    let printed = up.printed();
+    let line =
+        printed.lines().find_map(|line| line.strip_prefix("steer        cargo xtask ")).expect("a line");
+    let (words, _) = line.split_once("    (").expect("what more there is");
+    scratch.start(&words.split(' ').collect::<Vec<_>>()).ended().check(0, &["is moved to"]);
+    up.ends(Signal::TERM, 0);
+}
+
 #[test]
 fn a_wrong_word_is_refused_with_a_right_one() {
     let scratch = Scratch::new();
@@ -96,7 +115,11 @@ fn a_wrong_word_is_refused_with_a_right_one() {
         ),
         (&["fault", "cas2010-s1/imapp", "503"], "`imapp` is no protocol; a right one"),
         (&["fault", "cas2007-s1/ecp", "503"], "cas2007-s1 has no ecp; it has "),
-        (&["fault", "cas2013-s1/owa", "503"], "the subject sits at cas2013-s1"),
+        (&["fault", "mbx2010-s1/owa", "503"], "mbx2010-s1 serves no client protocol by HTTP"),
+        (
+            &["fault", "cas2013-s1/owa", "503"],
+            "the subject sits at cas2013-s1: only other servers have faults; one that has: cas2007-s1/autodiscover",
+        ),
         (&["fault", "cas2010-s1/owa", "teapot"], "`teapot` is no fault; a right one: `503`"),
         (&["failover", "db2010-s1"], "db2010-s1 has one copy, on mbx2010-s1: it cannot fail over"),
         (&["failover", "db2012-s1"], "those with several copies: db2013-s1"),
@@ -108,7 +131,10 @@ fn a_wrong_word_is_refused_with_a_right_one() {
         (&["move", "Red", "db2013-s1"], "`Red` is no mailbox name; a right one looks like `purple`"),
         (&["out-of-service", "cas2007-s1"], "these have: cas2010-s1, cas2010-s2"),
         (&["dns", "mail.contoso.com", "mx"], "coexistence has no server `mx`"),
-        (&["dns", "mail.fabrikam.com", "cas2010-s1"], "is not in contoso.com; a right one: mail.contoso.com"),
+        (
+            &["dns", "mail.fabrikam.com", "cas2010-s1"],
+            "is neither in contoso.com nor a name of coexistence; it has autodiscover.contoso.com, ",
+        ),
     ] {
         let ended = scratch.start(&[&["steer"], args].concat()).ended();
         ended.check(2, &[says]);

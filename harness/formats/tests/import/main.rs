@@ -4,11 +4,15 @@
 //! `exports/regions`      2007 and 2010 in three sites: CSV as a German Excel saves it, UTF-16 text of Format-List
 //! `exports/coexistence`  2013 beside 2010 and 2007, two more sites: each format
 
+mod contradictions;
+mod dns;
+mod gaps;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use formats::{Export, Imported, Kind, Note, import};
-use model::topology::{Authentication, Origin};
+use model::topology::{Authentication, Origin, ServerRole};
 use model::{HostName, Protocol, Role, ServerName};
 
 /// The files of an export, each with its own name alone.
@@ -241,28 +245,6 @@ fn with(more: &[Export]) -> Vec<Export> {
 }
 
 #[test]
-fn contradictions_are_named_with_both_their_places() {
-    let moved = SERVERS.replace(
-        "Sites/A\",\"Version 14.3 (Build 123.4)\"\n\"MBX1",
-        "Sites/B\",\"Version 14.3 (Build 123.4)\"\n\"MBX1",
-    );
-    refused(
-        &with(&[text("ExchangeServer-old.csv", &moved)]),
-        "ExchangeServer-old.csv:2:1: Site of CAS1 is `contoso.com/Configuration/Sites/B` here and \
-         `contoso.com/Configuration/Sites/A` in ExchangeServer.csv:2",
-    );
-    let twice = format!(
-        "{SERVERS}\"CAS9\",\"cas1.contoso.com\",\"ClientAccess\",\"A\",\"Version 14.3 (Build 123.4)\"\n"
-    );
-    refused(&[text("ExchangeServer.csv", &twice)], "CAS1 and CAS9 have one name in DNS, cas1.contoso.com");
-    // The same, twice, is no contradiction; nor is a list that one export cut.
-    assert_eq!(
-        import(&with(&[text("ExchangeServer-again.csv", SERVERS)]), false).unwrap().topology.servers.len(),
-        2
-    );
-}
-
-#[test]
 fn what_a_value_cannot_be_is_noted_and_left_out() {
     let owa = "Server,Identity,Name,InternalUrl,ExternalUrl,FormsAuthentication,ExternalAuthenticationMethods\n\
                CAS1,CAS1\\owa (Default Web Site),owa (Default Web Site),https://cas1.contoso.com:444/owa,https://mail.contoso.com/owa,Falsch,System.Collections.ArrayList\n";
@@ -305,21 +287,6 @@ fn newer_versions_and_strange_objects_are_left_out_by_name() {
 }
 
 #[test]
-fn what_dns_said_comes_before_what_settings_let_assume() {
-    let owa = "Server,Identity,ExternalUrl\nCAS1,CAS1\\owa (Default Web Site),https://mail.contoso.com/owa\n";
-    let names = "#TYPE CoexistName\n\"Name\",\"View\",\"Address\"\n\
-                 \"cas1.contoso.com\",\"Internal\",\"10.0.0.1\"\n\"mail.contoso.com\",\"Internal\",\"10.0.0.1\"\n\
-                 \"mail.contoso.com\",\"External\",\"\"\n\"autodiscover.contoso.com\",\"Internal\",\"10.9.9.9\"\n";
-    let Imported { topology, notes, .. } =
-        import(&with(&[text("owa.csv", owa), text("names.csv", names)]), false).unwrap();
-    let mail = &topology.namespaces[&host("mail.contoso.com")];
-    assert_eq!((&mail.internal[..], &mail.external[..]), (&[server("cas1")][..], &[][..]));
-    assert!(notes.iter().all(|note| note.at != "mail.contoso.com"), "nothing was assumed: {notes:#?}");
-    // An address that is nobody's is a load balancer's.
-    noted(&notes, Kind::Assumed, "autodiscover.contoso.com", "it leads to CAS1");
-}
-
-#[test]
 fn bytes_of_any_kind_end_in_a_topology_or_a_sentence() {
     let mut state = 7_u64;
     for (at, seed) in exports("coexistence").iter().chain(&exports("regions")).enumerate() {
@@ -337,4 +304,173 @@ fn bytes_of_any_kind_end_in_a_topology_or_a_sentence() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_of_servers_that_are_not_there_is_named() {
+    let owa = "Server,Identity,ExternalUrl\nCAS2,CAS2\\owa (Default Web Site),https://web.contoso.com/owa\n";
+    let array = "Name : arr\nFqdn : outlook.contoso.com\nSite : contoso.com/Configuration/Sites/A\nMembers : {CAS1, CAS9}\n";
+    let services = "\"Name\",\"Status\",\"MachineName\"\n\"MSExchangeIMAP4\",\"Stopped\",\".\"\n";
+    let more = [text("owa.csv", owa), text("array.txt", array), text("Get-Service.csv", services)];
+    let notes = import(&with(&more), false).unwrap().notes;
+    noted(&notes, Kind::LeftOut, "owa.csv:2", "CAS2\\owa (Default Web Site) is of CAS2, which is no server");
+    noted(
+        &notes,
+        Kind::LeftOut,
+        "array.txt:1",
+        "outlook.contoso.com has the member CAS9, which is no server",
+    );
+    noted(&notes, Kind::LeftOut, "Get-Service", "an IMAP service is of `");
+}
+
+#[test]
+fn a_scope_that_is_not_the_server_s_own_site_is_left_out_by_name() {
+    let notes = |scope: &str, anonymise| {
+        let uri = "https://autodiscover.contoso.com/Autodiscover/Autodiscover.xml";
+        let row = format!("Name,AutoDiscoverServiceInternalUri,AutoDiscoverSiteScope\nCAS1,{uri},{scope}\n");
+        import(&with(&[text("Get-ClientAccessServer.csv", &row)]), anonymise).unwrap().notes
+    };
+    let says =
+        "AutoDiscoverSiteScope is A, B, and scopes are not modelled: Outlook inside, in B, may take another";
+    noted(&notes("\"{A, B}\"", false), Kind::LeftOut, "CAS1", says);
+    let says =
+        "AutoDiscoverSiteScope is B, and scopes are not modelled: Outlook inside, in B and in A, may take";
+    noted(&notes("{B}", false), Kind::LeftOut, "CAS1", says);
+    noted(&notes("{B}", true), Kind::LeftOut, "CAS2010-1", "AutoDiscoverSiteScope is Site2, and");
+    for own in ["{a}", "{}", ""] {
+        let notes = notes(own, false);
+        assert!(!notes.iter().any(|note| note.says.contains("AutoDiscoverSiteScope")), "{own}: {notes:#?}");
+    }
+}
+
+#[test]
+fn roles_in_numbers_are_those_of_the_version() {
+    let servers = "Name,Fqdn,ServerRole,Site,AdminDisplayVersion\n\
+                   BACK,back.contoso.com,54,A,Version 15.0 (Build 847.32)\n\
+                   FRONT,front.contoso.com,16385,A,Version 15.0 (Build 847.32)\n\
+                   BOTH,both.contoso.com,16439,A,Version 15.0 (Build 847.32)\n\
+                   OLD,old.contoso.com,54,A,Version 14.3 (Build 123.4)\n";
+    let exports = [text("ExchangeServer.csv", servers), with(&[])[1].clone()];
+    let t = import(&exports, false).unwrap().topology;
+    let names: Vec<&str> = t.servers.keys().map(ServerName::as_str).collect();
+    assert_eq!(names, ["back", "both", "both-mbx", "front", "old", "old-mbx"]);
+    assert_eq!(t.servers[&server("back")].roles, [ServerRole::Mailbox]);
+    assert_eq!(t.servers[&server("front")].roles, [ServerRole::ClientAccess]);
+}
+
+#[test]
+fn an_underscore_may_stand_in_a_server_s_dns_name_and_in_addresses() {
+    let servers = SERVERS.replace("\"CAS1\",\"cas1.", "\"EX_CAS1\",\"EX_CAS1.");
+    let owa = "Server,Identity,InternalUrl\nEX_CAS1,EX_CAS1\\owa (Default Web Site),\
+               https://EX_CAS1.contoso.com/owa\n";
+    let exports = [text("ExchangeServer.csv", &servers), with(&[])[1].clone(), text("owa.csv", owa)];
+    let Imported { topology: t, notes, .. } = import(&exports, false).unwrap();
+    assert_eq!(t.fqdn(&server("ex-cas1")), host("ex_cas1.contoso.com"));
+    let owa = t.servers[&server("ex-cas1")].directory(Protocol::Owa).unwrap();
+    assert_eq!(owa.internal_url.as_ref().unwrap().0.host, host("ex_cas1.contoso.com"));
+    assert!(!notes.iter().any(|note| note.says.contains("Fqdn")), "{notes:#?}");
+    let other = import(&exports, true).unwrap().text;
+    assert!(!other.to_lowercase().contains("ex_cas1"), "{other}");
+}
+
+#[test]
+fn a_transcript_of_warnings_alone_is_doubtful() {
+    let transcript = text("owa.txt", "[PS] C:\\>Get-OwaVirtualDirectory | fl\nAVISO: nada.\n");
+    let notes = import(&with(&[transcript]), false).unwrap().notes;
+    noted(&notes, Kind::Doubtful, "owa.txt", "no object is in it");
+}
+
+#[test]
+fn a_last_line_without_an_end_is_doubtful() {
+    let owa = "Server,Identity,ExternalUrl\nCAS1,CAS1\\owa (Default Web Site),https://mail.cont";
+    let notes = import(&with(&[text("owa.csv", owa)]), false).unwrap().notes;
+    noted(&notes, Kind::Doubtful, "owa.csv:2", "the file ends in the middle of a line");
+}
+
+#[test]
+fn the_mail_s_domain_is_the_default_one_or_an_assumption() {
+    let of = |domains: &str| {
+        let exports = [text("ExchangeServer.csv", SERVERS), text("d.csv", domains)];
+        import(&exports, false).unwrap()
+    };
+    let none = of("DomainName,DomainType\nalt.local,InternalRelay\ncontoso.com,Authoritative\n");
+    assert_eq!(none.topology.domain, host("contoso.com"));
+    noted(&none.notes, Kind::Assumed, "Get-AcceptedDomain", "none is marked as the default one");
+    let beyond = of(
+        "DomainName,DomainType,Default\nmüller.example,Authoritative,True\ncontoso.com,Authoritative,False\n",
+    );
+    noted(&beyond.notes, Kind::LeftOut, "d.csv:2", "DomainName `müller.example` is no DNS name");
+}
+
+#[test]
+fn a_refusal_says_what_was_left_out() {
+    let odd = SERVERS.replace("14.3 (Build 123.4)", "14.3 (Build 123.4) SP3");
+    let problems = import(&[text("ExchangeServer.csv", &odd)], false).map(|_| ()).unwrap_err();
+    let says = format!("{:?}", problems[0]);
+    assert!(says.contains("ExchangeServer.csv:2: CAS1: AdminDisplayVersion"), "{says}");
+}
+
+#[test]
+fn words_that_no_setting_has_are_named() {
+    let owa = "Server,Identity,LogonFormat,CrossSiteRedirectType\nCAS1,CAS1\\owa (Default Web Site),Benutzername,Stumm\n";
+    let imap = "ProtocolName,Server,InternalConnectionSettings,LoginType,Identity\nIMAP4,CAS1,cas1.contoso.com:993:SSL,Klartext,CAS1\\1\n";
+    let notes = import(&with(&[text("owa.csv", owa), text("imap.csv", imap)]), false).unwrap().notes;
+    noted(&notes, Kind::LeftOut, "owa.csv:2", "LogonFormat `Benutzername` is none of");
+    noted(&notes, Kind::LeftOut, "owa.csv:2", "CrossSiteRedirectType `Stumm` is none of");
+    noted(&notes, Kind::LeftOut, "imap.csv:2", "LoginType `Klartext` is none of");
+}
+
+#[test]
+fn a_switch_that_was_not_exported_is_as_the_list_of_methods_says() {
+    let methods = |columns: &str, values: &str| {
+        let owa = format!("Server,Identity,{columns}\nCAS1,CAS1\\EWS (Default Web Site),{values}\n");
+        let Imported { topology, notes, .. } = import(&with(&[text("ews.csv", &owa)]), false).unwrap();
+        let ews = topology.servers[&server("cas1")].directory(Protocol::Ews).unwrap();
+        (ews.authentication.clone(), notes)
+    };
+    let both = vec![Authentication::Windows, Authentication::Basic];
+    let listed = "WindowsAuthentication,InternalAuthenticationMethods";
+    assert_eq!(methods(listed, "True,\"Basic, Ntlm\"").0, both);
+    assert_eq!(methods(listed, "True,Ntlm").0, both[..1]);
+    // The switch is what IIS does; the list is what is said of it.
+    assert_eq!(methods(listed, "False,\"Basic, Ntlm\"").0, both[1..]);
+    let (alone, notes) = methods("WindowsAuthentication", "True");
+    assert_eq!(alone, both[..1]);
+    noted(&notes, Kind::Missing, "ews.csv:2", "BasicAuthentication is not in the export: taken for off");
+}
+
+#[test]
+fn a_policy_of_which_nothing_is_read_is_named() {
+    let policy = text("Get-OwaMailboxPolicy.csv", "Name,Identity\nDefault,Default\n");
+    let notes = import(&with(&[policy]), false).unwrap().notes;
+    noted(&notes, Kind::LeftOut, "Get-OwaMailboxPolicy.csv:2", "Default: no setting of such a policy leads");
+}
+
+#[test]
+fn names_taken_out_change_no_seat_and_none_is_left_for_being_long() {
+    let servers = "Name,Fqdn,ServerRole,Site,AdminDisplayVersion\n\
+                   A-EX,a-ex.contoso.com,\"Mailbox, ClientAccess\",contoso.com/Configuration/Sites/A,Version 15.0 (Build 847.32)\n\
+                   B-CAS,b-cas.contoso.com,ClientAccess,contoso.com/Configuration/Sites/B,Version 15.0 (Build 847.32)\n";
+    let long = format!("{}secret.example", "ab.".repeat(45));
+    let owa = format!(
+        "Server,Identity,ExternalUrl\nA-EX,A-EX\\owa (Default Web Site),https://{long}/owa\nB-CAS,B-CAS\\owa (Default Web Site),https://b.contoso.com/owa\n"
+    );
+    let exports = [text("ExchangeServer.csv", servers), text("owa.csv", &owa), with(&[])[1].clone()];
+    let (plain, other) = (import(&exports, false).unwrap(), import(&exports, true).unwrap());
+    let site = |of: &Imported| of.topology.servers[&of.topology.seat].site.to_string();
+    assert_eq!((site(&plain).as_str(), site(&other).as_str()), ("A", "Site1"));
+    assert!(plain.text.contains("secret.example") && !other.text.contains("secret"), "{}", other.text);
+}
+
+#[test]
+fn an_object_of_another_type_is_not_what_its_file_is_called() {
+    let copies = "#TYPE Microsoft.Exchange.Management.SystemConfigurationTasks.DatabaseCopyStatusEntry\n\
+                  Name,Status\nDB1\\MBX1,Mounted\n";
+    let notes = import(&with(&[text("Get-MailboxDatabaseCopyStatus.csv", copies)]), false).unwrap().notes;
+    let kind = "an object of a kind that is not read here: Microsoft.Exchange.Management.SystemConfigurationTasks.DatabaseCopyStatusEntry";
+    noted(&notes, Kind::LeftOut, "Get-MailboxDatabaseCopyStatus.csv:3", kind);
+    // What Select-Object made of it is of any type.
+    let narrow = "#TYPE Selected.System.Management.Automation.PSCustomObject\nName,Server\nDB1,MBX1\n";
+    let of = import(&with(&[text("Get-MailboxDatabase.csv", narrow)]), false).unwrap();
+    assert_eq!(of.topology.databases.len(), 1);
 }
