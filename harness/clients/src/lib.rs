@@ -104,15 +104,15 @@ async fn visit(
     wire.meeting = meeting;
     let mut cookies = when.comes_back.map(|_| cookies.clone()).unwrap_or_default();
     let legs = match when.client {
-        ClientKind::Browser => browser::play(&mut wire, when, person, &mut cookies.0).await,
-        ClientKind::Outlook => outlook::play(&mut wire, when, person).await,
-        ClientKind::Device => device::play(&mut wire, when, person).await,
+        ClientKind::Browser => Box::pin(browser::play(&mut wire, when, person, &mut cookies.0)).await,
+        ClientKind::Outlook => Box::pin(outlook::play(&mut wire, when, person)).await,
+        ClientKind::Device => Box::pin(device::play(&mut wire, when, person)).await,
         ClientKind::Raw => match &when.opens {
-            Opens::Url(url) => raw::play(&mut wire, when, url, person).await,
+            Opens::Url(url) => Box::pin(raw::play(&mut wire, when, url, person)).await,
             Opens::Outlook(_) | Opens::Device(_) | Opens::Rpc(_) | Opens::Mail(_) => vec![],
         },
         ClientKind::Mail => match &when.opens {
-            Opens::Mail(address) => mail::play(&mut wire, when, address, person).await,
+            Opens::Mail(address) => Box::pin(mail::play(&mut wire, when, address, person)).await,
             Opens::Url(_) | Opens::Outlook(_) | Opens::Device(_) | Opens::Rpc(_) => vec![],
         },
     };

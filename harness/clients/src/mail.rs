@@ -22,7 +22,7 @@ use crate::session;
 use crate::wire::{Broken, Stream, Wire};
 use line::{Line, Wrong};
 
-/// How long a session may take: nothing in it waits for anything but answers.
+/// How long an answer may take; the whole session has as long as an exchange, since nothing in it waits for anything else.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads mail, as often as the case says.
@@ -52,7 +52,7 @@ async fn visit(
     address: &MailAddress,
     person: &Person,
 ) -> Ending {
-    let limit = wire.network.limits.exchange.min(PATIENCE);
+    let limit = wire.network.limits.exchange;
     let mut exchange = wire.entry_of(&address.protocol.as_str().to_ascii_uppercase(), "INBOX");
     let session = Session { when, address, person };
     let done = within(limit, session.play(wire, leg, &mut exchange)).await;

@@ -37,7 +37,7 @@ pub(crate) async fn play(wire: &mut Wire<'_>, when: &When, url: &WebUrl, person:
             let beside = sends.next_if(|next| next.connection == Connection::Beside);
             let exchanges = match beside {
                 None => vec![raw.send(&mut leg, send).await],
-                Some(beside) => raw.send_both(&mut leg, send, beside).await.into(),
+                Some(beside) => Box::pin(raw.send_both(&mut leg, send, beside)).await.into(),
             };
             for exchange in exchanges {
                 status = exchange.status;

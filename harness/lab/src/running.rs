@@ -282,10 +282,10 @@ impl Lab {
             tasks,
             stop,
         };
-        match lab.fill_places(plan.subject, plan.front_end).await {
+        match Box::pin(lab.fill_places(plan.subject, plan.front_end)).await {
             Ok(()) => Ok(lab),
             Err(error) => {
-                lab.stop().await;
+                Box::pin(lab.stop()).await;
                 Err(error)
             }
         }

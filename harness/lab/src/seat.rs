@@ -137,7 +137,7 @@ pub struct Seat {
     /// Where it stands.
     pub ground: GroundKind,
     /// What it is told.
-    pub facts: Facts,
+    pub facts: Box<Facts>,
     /// Who starts it, where that is not this process.
     pub(crate) station: Option<Arc<Station>>,
 }
@@ -168,7 +168,7 @@ impl Seat {
             work: sample.to_owned(),
             coexist: sample.join("coexist"),
             ground: GroundKind::Mapped,
-            facts: Facts::sample(topology),
+            facts: Box::new(Facts::sample(topology)),
             station: None,
         };
         let told = lab_json(&seat.facts);
@@ -310,7 +310,7 @@ impl Running {
     /// # Errors
     /// As for a start. A subject that had to be started again and could not be is at its end.
     pub async fn reload(&mut self, facts: Facts) -> Result<Reloaded, SeatError> {
-        self.seat.facts = facts;
+        *self.seat.facts = facts;
         match self.seat.subject.run.reload {
             Reload::None => Ok(Reloaded::Left),
             Reload::Signal(signal) => {
@@ -362,7 +362,7 @@ impl Running {
         let outcome = tokio::select! {
             biased;
             status = self.died() => Err(Some(status)),
-            shown = clock::within(within, ready::shown(&ready.sign, &self.seat.facts.seat, &self.log, said)) => {
+            shown = clock::within(within, Box::pin(ready::shown(&ready.sign, &self.seat.facts.seat, &self.log, said))) => {
                 shown.ok_or(None)
             }
         };

@@ -29,9 +29,9 @@ impl Digest {
     /// Goes on with these.
     pub fn add(&mut self, bytes: &[u8]) {
         self.bytes += bytes.len() as u64;
-        self.fnv = bytes
-            .iter()
-            .fold(self.fnv, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+        for byte in bytes {
+            self.fnv = (self.fnv ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
     }
 }
 

@@ -75,7 +75,10 @@ fn is_label(text: &str) -> bool {
 /// A label of a DNS name, which may hold anything (RFC 2181, section 11): a service's begins with an underscore, and Windows has
 /// computers with one in their names.
 fn is_dns_label(text: &str) -> bool {
-    text.contains(|c| c != '_') && is_label(&text.replace('_', "0"))
+    match text.contains('_') {
+        false => is_label(text),
+        true => text.contains(|c| c != '_') && is_label(&text.replace('_', "0")),
+    }
 }
 
 name!(

@@ -70,22 +70,26 @@ words! {
     Dns = "dns",
 }
 
+/// A virtual directory's path, and what is spoken below it.
+const FOLDERS: [(&str, Protocol); 10] = [
+    ("autodiscover", Protocol::Autodiscover),
+    ("owa", Protocol::Owa),
+    ("ecp", Protocol::Ecp),
+    ("microsoft-server-activesync", Protocol::Eas),
+    ("ews", Protocol::Ews),
+    ("oab", Protocol::Oab),
+    ("rpc", Protocol::OutlookAnywhere),
+    ("rpcwithcert", Protocol::OutlookAnywhere),
+    ("mapi", Protocol::Mapi),
+    ("powershell", Protocol::PowerShell),
+];
+
 impl Protocol {
     /// The protocol that a path enters, whatever its letter case; `None` for a path below no virtual directory.
     pub fn of_path(path: &str) -> Option<Protocol> {
         let first = path.trim_start_matches('/').split(['/', '?']).next().unwrap_or_default();
-        Some(match first.to_ascii_lowercase().as_str() {
-            "autodiscover" => Protocol::Autodiscover,
-            "owa" => Protocol::Owa,
-            "ecp" => Protocol::Ecp,
-            "microsoft-server-activesync" => Protocol::Eas,
-            "ews" => Protocol::Ews,
-            "oab" => Protocol::Oab,
-            "rpc" | "rpcwithcert" => Protocol::OutlookAnywhere,
-            "mapi" => Protocol::Mapi,
-            "powershell" => Protocol::PowerShell,
-            _ => return None,
-        })
+        let (_, protocol) = FOLDERS.iter().find(|(folder, _)| first.eq_ignore_ascii_case(folder))?;
+        Some(*protocol)
     }
 }
 

@@ -290,7 +290,7 @@ pub struct Mutants {
     /// Only defects whose id matches (repeatable); `*` stands for any text.
     #[arg(long, value_name = "GLOB")]
     defect: Vec<String>,
-    /// Defects at once, and three times as many beside in which clients mostly wait.
+    /// Defects at once, and twice as many beside in which clients mostly wait.
     #[arg(long, value_name = "N", default_value_t = 2)]
     jobs: usize,
     /// The ground: own, machine or mapped.

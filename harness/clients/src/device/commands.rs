@@ -125,7 +125,7 @@ impl<'a> Device<'a> {
             Action::Ping => {
                 let folders = self.folder_sync(line).await?;
                 self.sync(line, &folders).await?;
-                self.ping(line, &folders).await?;
+                Box::pin(self.ping(line, &folders)).await?;
                 Ok(self.whose(&folders))
             }
             other => Err(Ending::useless(0, format!("a device does not {other}")).into()),

@@ -4,6 +4,8 @@ use model::HostName;
 use model::journal::Heads;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::PATIENCE;
+use crate::clock::within;
 use crate::wire::Broken;
 
 /// The longest line that is read, in bytes.
@@ -109,14 +111,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Line<IO> {
     }
 
     async fn more(&mut self) -> Result<(), Wrong> {
-        let mut piece = [0; 4096];
-        match self.io.read(&mut piece).await {
-            Ok(0) => Err(Wrong::Gone(format!("{} closed the connection without a word", self.host))),
-            Ok(read) => {
-                self.ahead.extend_from_slice(&piece[..read]);
-                Ok(())
-            }
-            Err(error) => Err(self.broke(&error)),
+        self.ahead.reserve(4096);
+        match within(PATIENCE, self.io.read_buf(&mut self.ahead)).await {
+            None => Err(Broken::Silent(self.host.clone(), PATIENCE).into()),
+            Some(Ok(0)) => Err(Wrong::Gone(format!("{} closed the connection without a word", self.host))),
+            Some(Ok(_)) => Ok(()),
+            Some(Err(error)) => Err(self.broke(&error)),
         }
     }
 
@@ -128,5 +128,34 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Line<IO> {
 fn keep(kept: &mut String, text: &str) {
     if kept.len() + text.len() <= MOST_KEPT {
         kept.push_str(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn each_answer_has_its_own_patience() {
+        let (client, mut server) = tokio::io::duplex(64);
+        let mut line = Line::new(client, &"mail.contoso.com".parse().unwrap());
+        let slowly = async {
+            for _ in 0..3 {
+                within(PATIENCE * 4 / 5, std::future::pending::<()>()).await;
+                server.write_all(b"* OK Still here.\r\n").await.unwrap();
+            }
+            std::future::pending::<()>().await
+        };
+        let asks = async {
+            for _ in 0..3 {
+                assert_eq!(line.next().await.unwrap(), "* OK Still here.");
+            }
+            line.next().await.unwrap_err()
+        };
+        let silent = tokio::select! {
+            silent = asks => silent,
+            () = slowly => unreachable!("it is open for ever"),
+        };
+        assert!(matches!(silent, Wrong::Broken(Broken::Silent(_, PATIENCE))), "{silent:?}");
     }
 }

@@ -200,9 +200,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// Reads on; false at the end. A connection that breaks has ended.
     async fn more(&mut self) -> Result<bool, String> {
-        let mut some = [0; 16 * 1024];
-        let read = self.from.read(&mut some).await.unwrap_or(0);
-        self.buffer.extend_from_slice(&some[..read]);
+        self.buffer.reserve(16 * 1024);
+        let read = self.from.read_buf(&mut self.buffer).await.unwrap_or(0);
         Ok(read > 0)
     }
 }

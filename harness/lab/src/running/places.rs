@@ -61,7 +61,7 @@ impl Lab {
                 if seat.subject.run.image.is_some() && seat.station.is_some() {
                     seat.station = self.machines.engine().await?;
                 }
-                seat.start().await.map(Some).map_err(LabError::from)
+                Box::pin(seat.start()).await.map(Some).map_err(LabError::from)
             }
             None => Ok(None),
         };
@@ -158,7 +158,15 @@ impl Lab {
         };
         let coexist = std::env::current_exe().map_err(io("this program's own path"))?;
         let work = std::path::absolute(&work).map_err(io("the lab's folder"))?;
-        Ok(Seat { subject, folder, work, coexist, ground: self.block.kind(), facts, station })
+        Ok(Seat {
+            subject,
+            folder,
+            work,
+            coexist,
+            ground: self.block.kind(),
+            facts: Box::new(facts),
+            station,
+        })
     }
 
     /// What a subject was told, with what the directory says now.

@@ -87,7 +87,7 @@ impl Stage {
             work: folder.join("work"),
             coexist: "/bin/coexist".into(),
             ground: GroundKind::Mapped,
-            facts,
+            facts: Box::new(facts),
             station: None,
         };
         Stage { block, folder, seat }
@@ -313,7 +313,7 @@ async fn a_subject_reads_its_files_again_in_the_way_that_it_knows() {
         let stage = Stage::of(name, script, edit(reload));
         std::fs::write(stage.folder.join("it.jinja"), "of {{ domain }}\n").unwrap();
         let mut running = stage.seat.clone().start().await.unwrap();
-        let (pid, mut facts) = (running.pid(), stage.seat.facts.clone());
+        let (pid, mut facts) = (running.pid(), *stage.seat.facts.clone());
         facts.domain = "fabrikam.com".parse().unwrap();
         let reloaded = running.reload(facts).await.unwrap();
         match name {
@@ -344,7 +344,7 @@ async fn what_dies_of_being_told_to_read_its_files_again_had_ended_before_it_was
             subject["run"]["ready"] = json!({ "log": "up", "within": "10s" });
         });
         let mut running = stage.seat.clone().start().await.unwrap();
-        assert_eq!(running.reload(stage.seat.facts.clone()).await.unwrap(), Reloaded::Told);
+        assert_eq!(running.reload(*stage.seat.facts.clone()).await.unwrap(), Reloaded::Told);
         let Stopped::Before(status) = running.stop().await else { panic!("it died of HUP") };
         assert_eq!(status.signal(), Some(1));
     }

@@ -64,20 +64,14 @@ impl Payload {
     pub fn bytes(&self) -> Vec<u8> {
         match self {
             Payload::Text(text) => text.clone().into_bytes(),
-            // Each eight bytes hold their own number, so that a lost, doubled or moved part shows.
-            Payload::Bytes(count) => (0..(*count).min(MOST_PAYLOAD_BYTES))
-                .map(|at| match at % 8 {
-                    7 => b'\n',
-                    place => b'a' + ((at / 8) >> (4 * (6 - place)) & 15) as u8,
-                })
-                .collect(),
+            Payload::Bytes(_) => counted(self.size() as usize),
         }
     }
 
     /// How many bytes.
     pub fn size(&self) -> u64 {
         match self {
-            Payload::Bytes(count) => *count,
+            Payload::Bytes(count) => (*count).min(MOST_PAYLOAD_BYTES),
             Payload::Text(text) => text.len() as u64,
         }
     }
@@ -88,6 +82,24 @@ impl Payload {
         digest.add(&self.bytes());
         digest
     }
+}
+
+/// Eight bytes hold their own number, in digits from `a` to `p`, so that a lost, doubled or moved part shows.
+fn counted(size: usize) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(size + 8);
+    let mut eight = *b"aaaaaaa\n";
+    while bytes.len() < size {
+        bytes.extend_from_slice(&eight);
+        for digit in eight[..7].iter_mut().rev() {
+            if *digit < b'p' {
+                *digit += 1;
+                break;
+            }
+            *digit = b'a';
+        }
+    }
+    bytes.truncate(size);
+    bytes
 }
 
 /// A line with `{x*12288}` as so many letters: bounded as bodies are.
@@ -339,7 +351,7 @@ pub(super) fn wrong(step: &Step) -> Option<(&'static [&'static str], String, &'s
         if send.body.is_some() != send.framing.is_some() {
             return say(&["when", "sends"], "a body has a framing, and only that", "framing = \"length\"");
         }
-        let length = send.body.as_ref().map_or(0, |body| body.digest().bytes);
+        let length = send.body.as_ref().map_or(0, Payload::size);
         if send.waits.iter().any(|wait| wait.after > length) {
             let says = format!("the body has {length} bytes: nobody waits after more");
             return Some((&["when", "sends"], says, "waits = [{ after = 0, until = \"continue\" }]"));
@@ -382,6 +394,10 @@ mod tests {
     fn no_part_of_the_pattern_repeats_another() {
         let bytes = Payload::Bytes(4096).bytes();
         assert_eq!(&bytes[..16], b"aaaaaaa\naaaaaab\n");
+        assert_eq!(&bytes[15 * 8..17 * 8], b"aaaaaap\naaaaaba\n");
+        assert_eq!(&bytes[511 * 8..], b"aaaabpp\n");
+        assert_eq!(Payload::Bytes(11).bytes(), b"aaaaaaa\naaa");
+        assert_eq!(Payload::Bytes(0).bytes(), b"");
         let mut parts: Vec<&[u8]> = bytes.chunks(8).collect();
         parts.sort_unstable();
         parts.dedup();

@@ -112,7 +112,7 @@ fn inner(root: &Path, names: &[String], rounds: usize) -> Result<Exit, Exit> {
                 Bench::Article => article::measure(&setting).await,
                 Bench::LabStart => lab_start::measure(&setting).await,
                 Bench::Scale => scale::measure(&setting).await,
-                Bench::Throughput => throughput::measure(&setting).await,
+                Bench::Throughput => Box::pin(throughput::measure(&setting)).await,
                 Bench::Held => held::measure(&setting, sessions).await,
             };
             match measured {

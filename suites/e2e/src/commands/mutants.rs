@@ -25,7 +25,7 @@ use fault::{Company, Fault};
 use tried::Tried;
 
 /// How many faults in which clients mostly wait are tried while one is that keeps a processor busy.
-const WAITING: usize = 3;
+const WAITING: usize = 2;
 
 pub(super) fn mutants(root: &Path, options: &Mutants) -> Exit {
     inner(root, options).unwrap_or_else(|exit| exit)

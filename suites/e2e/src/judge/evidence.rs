@@ -115,10 +115,11 @@ fn is_copy(arrival: &Arrival, other: &Arrival, trace: &Trace) -> bool {
             && parent.is_none_or(|parent| matches!(parent.protocol, Protocol::Imap | Protocol::Pop));
         arrival.identity.believed_to_be.is_some() && arrival.claimed_by != Claim::Socket && !own_affair
     };
-    taken(arrival)
+    arrival.parent == other.parent
+        && arrival.verb == other.verb
+        && arrival.target == other.target
+        && taken(arrival)
         && taken(other)
-        && arrival.parent == other.parent
-        && (&arrival.verb, &arrival.target) == (&other.verb, &other.target)
         && asked_in(arrival, trace).map(|exchange| exchange.began)
             == asked_in(other, trace).map(|exchange| exchange.began)
 }

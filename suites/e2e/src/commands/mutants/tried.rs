@@ -134,7 +134,7 @@ pub(super) async fn one(bench: &Bench, fault: Fault, folder: PathBuf) -> Tried {
     let how = How {
         hosting: Hosting::InProcess,
         seed: 1,
-        jobs: if tried.fault.waits() || tried.fault.is_identity() { 64 } else { 16 },
+        jobs: if tried.fault.waits() || tried.fault.is_identity() { 32 } else { 16 },
         gives_up: false,
         labs: 2,
         isolate: false,
