@@ -11,11 +11,16 @@ use crate::build;
 pub(crate) fn coexist(root: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
     let binary = match wants_containers(arguments) {
         true => build::contained(root)?,
-        false => build::coexist(build::cargo(root).arg("build"))?,
+        false => build::coexist(build::cargo(root).arg("build").args(profile(arguments)))?,
     };
     let mut command = Command::new(&binary);
     command.args(arguments).env("COEXIST_SUITES", root.join("suites")).env("COEXIST_CALLED", "cargo xtask");
     become_it(command).with_context(|| format!("{} does not start", binary.display()))
+}
+
+/// What is measured is what is released; everything else is built for whoever waits for the build.
+fn profile(arguments: &[String]) -> Option<&'static str> {
+    arguments.first().is_some_and(|command| command == "bench").then_some("--release")
 }
 
 /// Whether the servers are to be containers: the host for that is out of the usual build.
@@ -48,6 +53,14 @@ fn become_it(mut command: Command) -> std::io::Result<ExitCode> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bench_alone_is_optimised() {
+        let profile = |line: &str| profile(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(profile("bench scale --rounds 3"), Some("--release"));
+        assert_eq!(profile("e2e --case bench"), None);
+        assert_eq!(profile("mutants"), None);
+    }
 
     #[test]
     fn containers_are_wanted_in_either_spelling_of_the_option() {

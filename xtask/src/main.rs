@@ -29,7 +29,7 @@ Runs the suite (built and replaced by the binary `coexist`; `cargo xtask COMMAND
   import     a topology of what administrators export from Exchange
   export     a topology as a Compose file or as Kubernetes manifests
   mutants    each defect of the reference must be caught; prints who caught it
-  bench      ratios, measured side by side in one run
+  bench      ratios, measured side by side in one run; of an optimised build, minutes the first time
 
 Looks after this tree:
   tidy       refuses what the style forbids and the compiler cannot see

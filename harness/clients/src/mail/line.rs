@@ -152,10 +152,13 @@ mod tests {
             }
             line.next().await.unwrap_err()
         };
-        let silent = tokio::select! {
-            silent = asks => silent,
-            () = slowly => unreachable!("it is open for ever"),
-        };
+        let silent = within(PATIENCE * 10, async {
+            tokio::select! {
+                silent = asks => silent,
+                () = slowly => unreachable!("it is open for ever"),
+            }
+        });
+        let silent = silent.await.expect("given up");
         assert!(matches!(silent, Wrong::Broken(Broken::Silent(_, PATIENCE))), "{silent:?}");
     }
 }
