@@ -133,7 +133,7 @@ impl Run<'_> {
             }
         }
         let containers = wanted.positions.names().count() + 1;
-        eprintln!("coexist: {containers} containers made in {:.1} s", began.elapsed().as_secs_f64());
+        eprintln!("coexist: {containers} containers made in {:.2} s", began.elapsed().as_secs_f64());
         let subjects = Subjects {
             engine: self.engine.clone(),
             run: self.name.to_owned(),
