@@ -8,6 +8,12 @@ pub(crate) const GREETING: Duration = Duration::from_secs(10);
 /// How long the inner half may take to end once it is told to, before it is ended.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(4);
 
+/// How long a server stays when its runner is gone: long enough for a run to remove it, which it does while it runs.
+pub(crate) const STAYS: Duration = Duration::from_secs(10);
+
+/// And each server so much longer than the one before, which an engine has put away by then.
+pub(crate) const APART: Duration = Duration::from_millis(250);
+
 /// An image of another build may be about to be used for as long after it was made.
 pub(crate) const SURELY_UNUSED: Duration = Duration::from_secs(600);
 

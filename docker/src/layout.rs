@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
+use ipnet::Ipv4Net;
 use lab::ground::{Layout, Place};
 use lab::host::Roll;
 use model::{ServerName, SiteName, Topology};
@@ -26,6 +27,35 @@ pub struct TooMany {
     what: &'static str,
     most: usize,
 }
+
+/// Why a lab cannot have the addresses of a network.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Some bits behind its prefix are set.
+    #[error("{given} is an address in the network {own}: which of the two is meant?")]
+    NotItsOwn {
+        /// What was given.
+        given: Ipv4Net,
+        /// The network's own address.
+        own: Ipv4Net,
+    },
+    /// Others may have it.
+    #[error("{0} is no private network (RFC 1918), so others may have its addresses; right is one like 10.99.0.0/16")]
+    Public(Ipv4Net),
+    /// Sites would have no room.
+    #[error("{given} has no room for {sites} sites and the outside, each of which has 256 addresses; right is {right}, or larger")]
+    TooSmall {
+        /// What was given.
+        given: Ipv4Net,
+        /// How many sites there are, and the lab's own range.
+        sites: usize,
+        /// The least that would do.
+        right: Ipv4Net,
+    },
+}
+
+/// Networks that are nobody's on the internet: RFC 1918, 2544 and 6598.
+const NOBODYS: [&str; 5] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "100.64.0.0/10"];
 
 /// The positions of every topology of a run: one container each, for all labs one after the other.
 #[derive(Debug)]
@@ -106,8 +136,33 @@ impl Positions {
 
     /// The addresses on the pair of networks of this number, counted round, for positions that fit.
     pub fn addressed(&self, nth: u32) -> Addresses {
+        self.addressed_from(FIRST + nth % self.choices() * 2 * self.ranges() * 256)
+    }
+
+    /// The first addresses of this network, for positions that fit.
+    ///
+    /// # Errors
+    /// It is too small, or not the lab's to take.
+    pub fn addressed_in(&self, given: Ipv4Net) -> Result<Addresses, Unfit> {
+        let own = given.trunc();
+        if own != given {
+            return Err(Unfit::NotItsOwn { given, own });
+        }
+        if !NOBODYS.iter().any(|net| net.parse::<Ipv4Net>().is_ok_and(|net| net.contains(&given))) {
+            return Err(Unfit::Public(given));
+        }
+        // The inside, and as many addresses again, of which the outside has a part.
+        let least = 24 - (2 * self.ranges()).ilog2() as u8;
+        match Ipv4Net::new(given.network(), least) {
+            Ok(right) if given.prefix_len() > least => {
+                Err(Unfit::TooSmall { given, sites: self.sites.len(), right: right.trunc() })
+            }
+            _ => Ok(self.addressed_from(given.network().into())),
+        }
+    }
+
+    fn addressed_from(&self, first: u32) -> Addresses {
         let ranges = self.ranges();
-        let first = FIRST + nth % self.choices() * 2 * ranges * 256;
         let outside = first + ranges * 256;
         let inside_at = |range: u32, host: u32| ip(first + range * 256 + host);
         let mut in_range = vec![FIRST_SERVER; self.sites.len()];
@@ -177,6 +232,28 @@ mod tests {
         assert_eq!(machine.inside.to_string(), "198.18.8.1");
         assert_eq!(machine.outside.unwrap().to_string(), "198.18.12.1");
         assert_eq!(positions.names().count(), coexistence.positions().count());
+    }
+
+    #[test]
+    fn a_network_that_is_given_is_taken_where_it_is_private_and_large_enough() {
+        let coexistence = topology("coexistence");
+        let positions = Positions::of([&coexistence], false);
+        let within = |net: &str| positions.addressed_in(net.parse().unwrap());
+        let addresses = within("10.99.8.0/21").unwrap();
+        assert_eq!((&*addresses.inside, &*addresses.outside), ("10.99.8.0/22", "10.99.12.0/24"));
+        assert_eq!(place(&addresses, "cas2007-s1"), ("10.99.9.10".into(), Some("10.99.12.10".into())));
+        assert_eq!(within("192.168.0.0/16").unwrap().inside, "192.168.0.0/22");
+        assert_eq!(within("198.18.8.0/21"), Ok(positions.addressed(1)));
+        let refused = |net: &str| within(net).unwrap_err().to_string();
+        assert_eq!(
+            refused("10.99.8.0/22"),
+            "10.99.8.0/22 has no room for 3 sites and the outside, each of which has 256 addresses; right is 10.99.8.0/21, or larger"
+        );
+        assert!(refused("10.99.9.0/21").starts_with("10.99.9.0/21 is an address in the network 10.99.8.0/21"));
+        for public in ["203.0.113.0/21", "172.0.0.0/8", "0.0.0.0/0"] {
+            let own = public.parse::<Ipv4Net>().unwrap().trunc();
+            assert!(refused(&own.to_string()).contains("is no private network"), "{public}");
+        }
     }
 
     #[test]

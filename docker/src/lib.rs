@@ -25,7 +25,7 @@ mod subject;
 
 #[cfg(feature = "engine")]
 pub use engine::{Engine, HostError};
-pub use layout::{Addresses, Positions, TooMany};
+pub use layout::{Addresses, Positions, TooMany, Unfit};
 pub use owner::{Life, Owner};
 #[cfg(feature = "engine")]
 pub use run::{FOLDER, Here, LAYOUT, Mount, Wanted, run};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use testcontainers::bollard::query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder};
-use tokio::task::JoinSet;
 
 use crate::clock;
 use crate::engine::{Engine, HostError, OWNER, RUN, refused};
@@ -75,20 +74,15 @@ impl Engine {
         Ok(all)
     }
 
-    /// Containers at once, then the networks that they were on. Returned are the networks that the engine keeps.
+    /// Containers, then the networks that they were on. Returned are the networks that the engine keeps.
+    ///
+    /// Containers go one after the other: an engine loses count of who is on a network where several leave it at the same moment
+    /// (moby issue 42119; of 40 networks it kept 2, and of 88 that were left one by one none).
     async fn clear(&self, left: Left) -> Result<Vec<String>, HostError> {
         let had_containers = !left.containers.is_empty();
-        let mut removing = JoinSet::new();
-        for container in left.containers {
-            let engine = self.clone();
-            removing.spawn(async move { engine.remove(&container).await });
-        }
         let mut failed = Ok(());
-        while let Some(removed) = removing.join_next().await {
-            match removed {
-                Ok(removed) => failed = failed.and(removed),
-                Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-            }
+        for container in left.containers {
+            failed = failed.and(self.remove(&container).await);
         }
         failed?;
         let mut kept = vec![];
@@ -107,8 +101,8 @@ impl Engine {
     }
 }
 
-/// An engine whose containers end at the same moment may miscount who is left on their network, and does not let it go before it
-/// starts again (moby 20.10). That holds up nobody but who wants those addresses.
+/// Where containers end at the same moment all the same, when the engine stops or somebody ends them, it may have miscounted, and
+/// does not let their network go before it starts again. That holds up nobody but who wants those addresses.
 fn say_kept(networks: &[String]) {
     if !networks.is_empty() {
         eprintln!(

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::time::Duration;
 
 use lab::clock::within;
 use lab::ground::Layout;
@@ -202,7 +203,7 @@ impl Run<'_> {
         let user = format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
         let door = format!("{FOLDER}/{}", Door::SOCKET);
         let mut starting = JoinSet::new();
-        for name in wanted.positions.names().chain([RUNNER]) {
+        for (name, nth) in wanted.positions.names().chain([RUNNER]).zip(0..) {
             let runner = name == RUNNER;
             let place =
                 match (runner, name.parse::<ServerName>().ok().and_then(|name| layout.servers.get(&name))) {
@@ -212,7 +213,7 @@ impl Run<'_> {
                 };
             let command = match runner {
                 true => wanted.arguments.clone(),
-                false => ["server", name, "--door", &door].map(str::to_owned).to_vec(),
+                false => serves(name, &door, clock::STAYS + nth * clock::APART),
             };
             let (engine, image, user, labels, networks, place) = (
                 self.engine.clone(),
@@ -312,6 +313,12 @@ impl Run<'_> {
     fn called(&self, name: &str) -> String {
         format!("{}-{name}", self.name)
     }
+}
+
+/// What a server's container is told.
+fn serves(name: &str, door: &str, stays: Duration) -> Vec<String> {
+    let stays = format!("{}ms", stays.as_millis());
+    ["server", name, "--door", door, "--stays", &stays].map(str::to_owned).to_vec()
 }
 
 /// The exit code of a run that was interrupted.

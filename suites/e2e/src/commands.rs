@@ -332,9 +332,12 @@ pub struct Server {
     /// The file from which programs of this container read their resolver; once the runner is found they ask that one.
     #[arg(long, value_name = "FILE")]
     resolver: Option<PathBuf>,
+    /// How long it stays once the runner is gone, as `10s`; its own container's remover comes sooner.
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    stays: Option<Duration>,
 }
 
-fn span(given: &str) -> Result<std::time::Duration, String> {
+fn span(given: &str) -> Result<Duration, String> {
     model::subject::Span::try_from(given.to_owned()).map(|span| span.0).map_err(|error| error.to_string())
 }
 

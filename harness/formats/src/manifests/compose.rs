@@ -25,7 +25,8 @@ fn services(lab: &Lab) -> String {
          #   docker compose up --abort-on-container-exit --exit-code-from runner\n\
          #   docker compose down --volumes\n\
          #\n\
-         # COEXIST_IMAGE names another image than `{image}`.\n\
+         # COEXIST_IMAGE names another image than `{image}`. Where the engine says that {inside} or {outside} overlaps\n\
+         # with another network of its own, `export --subnet CIDR` takes others.\n\
          x-server: &server\n\
          {indent}image: {chosen}\n\
          {indent}read_only: true\n\
@@ -40,6 +41,8 @@ fn services(lab: &Lab) -> String {
          services:\n",
         name = lab.name,
         image = lab.image,
+        inside = lab.inside,
+        outside = lab.outside,
         chosen = quoted(&format!("${{COEXIST_IMAGE:-{}}}", lab.image)),
         indent = "  ",
     );

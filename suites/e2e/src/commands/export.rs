@@ -8,6 +8,7 @@ use docker::{Addresses, Positions};
 use formats::manifests::{
     Cluster, Container, File, Lab, Pod, READ, RESOLVER, ROLL, SHARED, TOPOLOGY, compose, kubernetes,
 };
+use ipnet::Ipv4Net;
 use lab::ground::{Layout, Place};
 use lab::host::{Door, drawn_word};
 use ledger::way::Word;
@@ -34,6 +35,10 @@ pub(super) struct Export {
     /// The released image: docker/Dockerfile makes it.
     #[arg(long, default_value = "coexist")]
     image: String,
+    /// A private network, as 10.99.0.0/16, from which a Compose file's two networks are taken, where the engine has others at
+    /// those of 198.18.0.0/15.
+    #[arg(long, value_name = "CIDR", value_parser = subnet)]
+    subnet: Option<Ipv4Net>,
     /// Replaces files that are there.
     #[arg(long)]
     replace: bool,
@@ -56,7 +61,7 @@ const PREFIX: &str = "coexist-";
 const LONGEST_NAME: usize = 63 - PREFIX.len();
 /// The rights of a file that holds a secret.
 const OF_OWNER: u32 = 0o600;
-/// Which pair of networks; whoever has others there changes it in one place of the file.
+/// Which pair of networks, where none is given.
 const CHOICE: u32 = 0;
 
 pub(super) fn export(root: &Path, options: &Export) -> Exit {
@@ -64,6 +69,9 @@ pub(super) fn export(root: &Path, options: &Export) -> Exit {
 }
 
 fn inner(root: &Path, options: &Export) -> Result<(), Exit> {
+    if options.format == Format::Kubernetes && options.subnet.is_some() {
+        return Err(bad_input("--subnet is for --format compose: a Pod's address is the cluster's to give"));
+    }
     let played = Played::of(root, options)?;
     let (count, files, next) = match options.format {
         Format::Compose => {
@@ -135,7 +143,10 @@ impl Played {
 /// Containers on one engine, each at an address that is written down.
 fn on_one_machine(played: &Played, options: &Export) -> Result<Lab, Exit> {
     played.positions.fit().map_err(bad_input)?;
-    let Addresses { inside, outside, layout } = played.positions.addressed(CHOICE);
+    let Addresses { inside, outside, layout } = match options.subnet {
+        Some(subnet) => played.positions.addressed_in(subnet).map_err(bad_input)?,
+        None => played.positions.addressed(CHOICE),
+    };
     let container = |name: &str, command: Vec<String>, place: &Place| Container {
         name: name.to_owned(),
         command,
@@ -228,6 +239,10 @@ fn write(folder: &Path, files: &[File], replace: bool) -> Result<(), Exit> {
         import::whole(&path, &file.text, replace, mode).map_err(|error| failed(&path, error))?;
     }
     Ok(())
+}
+
+fn subnet(given: &str) -> Result<Ipv4Net, String> {
+    given.parse().map_err(|_| "it is no network; right is one like 10.99.0.0/16".to_owned())
 }
 
 fn bad_input(says: impl std::fmt::Display) -> Exit {

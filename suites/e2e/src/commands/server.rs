@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use lab::clock::within;
 use lab::host::Doorway;
 use ledger::way::Word;
 
@@ -22,7 +23,11 @@ fn inner(options: &Server) -> Result<(), Exit> {
     })?;
     let runtime = say::runtime()?;
     let taking = async {
-        lab::host::take_places(&door, &options.name, options.resolver.clone(), say::interrupted()).await
+        let stop = say::interrupted();
+        let taken =
+            lab::host::take_places(&door, &options.name, options.resolver.clone(), stop.clone()).await;
+        within(options.stays.unwrap_or_default(), stop.cancelled()).await;
+        taken
     };
     runtime.block_on(taking).map_err(|error| {
         say::error(format!("{}: {error}", options.name));

@@ -50,6 +50,36 @@ fn pods_find_the_runner_by_its_name_and_each_lab_has_a_word_of_its_own() {
 }
 
 #[test]
+fn a_compose_file_has_the_addresses_that_it_is_told() {
+    let scratch = Scratch::new();
+    let out = scratch.path("lab");
+    let export = |format: &str, subnet: &str| {
+        let own = ["--format", format, "-o", &out, "--subnet", subnet];
+        scratch.run(&[&["export", "pre-e15"][..], &own].concat())
+    };
+    export("compose", "mine").check(2, &["it is no network; right is one like 10.99.0.0/16"]);
+    export("compose", "8.8.0.0/16").check(2, &["8.8.0.0/16 is no private network"]);
+    export("compose", "10.99.0.0/23")
+        .check(2, &["no room for 3 sites and the outside", "right is 10.99.0.0/21, or larger"]);
+    export("kubernetes", "10.99.0.0/16").check(2, &["--subnet is for --format compose"]);
+    assert!(!fs::exists(&out).unwrap(), "what is refused writes nothing");
+    export("compose", "10.99.0.0/16").check(0, &["servers and a runner"]);
+    let read = |file: &str| fs::read_to_string(format!("{out}/{file}")).unwrap();
+    assert!(read("resolv.conf").starts_with("nameserver 10.99.0.2\n"));
+    let compose = read("compose.yaml");
+    let subnets: Vec<&str> = compose.lines().filter(|line| line.contains("subnet:")).collect();
+    assert_eq!(
+        subnets,
+        [r#"    ipam: { config: [{ subnet: "10.99.0.0/22" }] }"#, r#"    ipam: { config: [{ subnet: "10.99.4.0/24" }] }"#]
+    );
+    let says = "# COEXIST_IMAGE names another image than `coexist`. Where the engine says that 10.99.0.0/22 or 10.99.4.0/24 overlaps";
+    assert!(compose.contains(says), "{compose}");
+    for (file, text) in [("compose.yaml", &compose), ("layout.json", &read("layout.json"))] {
+        assert!(text.contains("10.99.1.10") && !text.contains("198.18."), "{file}: {text}");
+    }
+}
+
+#[test]
 fn a_thousand_servers_are_pods_whatever_one_machine_has_addresses_for() {
     let scratch = Scratch::new();
     let mut topology =

@@ -24,6 +24,7 @@ mod print;
 mod reports;
 mod scratch;
 mod seat;
+mod server;
 mod shrink;
 mod signals;
 mod up;
