@@ -40,10 +40,14 @@ pub enum Unfit {
         own: Ipv4Net,
     },
     /// Others may have it.
-    #[error("{0} is no private network (RFC 1918), so others may have its addresses; right is one like 10.99.0.0/16")]
+    #[error(
+        "{0} is no private network (RFC 1918), so others may have its addresses; right is one like 10.99.0.0/16"
+    )]
     Public(Ipv4Net),
     /// Sites would have no room.
-    #[error("{given} has no room for {sites} sites and the outside, each of which has 256 addresses; right is {right}, or larger")]
+    #[error(
+        "{given} has no room for {sites} sites and the outside, each of which has 256 addresses; right is {right}, or larger"
+    )]
     TooSmall {
         /// What was given.
         given: Ipv4Net,
@@ -55,7 +59,8 @@ pub enum Unfit {
 }
 
 /// Networks that are nobody's on the internet: RFC 1918, 2544 and 6598.
-const NOBODYS: [&str; 5] = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "100.64.0.0/10"];
+const NOBODYS: [&str; 5] =
+    ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "100.64.0.0/10"];
 
 /// The positions of every topology of a run: one container each, for all labs one after the other.
 #[derive(Debug)]
@@ -249,7 +254,9 @@ mod tests {
             refused("10.99.8.0/22"),
             "10.99.8.0/22 has no room for 3 sites and the outside, each of which has 256 addresses; right is 10.99.8.0/21, or larger"
         );
-        assert!(refused("10.99.9.0/21").starts_with("10.99.9.0/21 is an address in the network 10.99.8.0/21"));
+        assert!(
+            refused("10.99.9.0/21").starts_with("10.99.9.0/21 is an address in the network 10.99.8.0/21")
+        );
         for public in ["203.0.113.0/21", "172.0.0.0/8", "0.0.0.0/0"] {
             let own = public.parse::<Ipv4Net>().unwrap().trunc();
             assert!(refused(&own.to_string()).contains("is no private network"), "{public}");

@@ -70,7 +70,10 @@ fn a_compose_file_has_the_addresses_that_it_is_told() {
     let subnets: Vec<&str> = compose.lines().filter(|line| line.contains("subnet:")).collect();
     assert_eq!(
         subnets,
-        [r#"    ipam: { config: [{ subnet: "10.99.0.0/22" }] }"#, r#"    ipam: { config: [{ subnet: "10.99.4.0/24" }] }"#]
+        [
+            r#"    ipam: { config: [{ subnet: "10.99.0.0/22" }] }"#,
+            r#"    ipam: { config: [{ subnet: "10.99.4.0/24" }] }"#
+        ]
     );
     let says = "# COEXIST_IMAGE names another image than `coexist`. Where the engine says that 10.99.0.0/22 or 10.99.4.0/24 overlaps";
     assert!(compose.contains(says), "{compose}");
