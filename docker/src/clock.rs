@@ -8,10 +8,13 @@ pub(crate) const GREETING: Duration = Duration::from_secs(10);
 /// How long the inner half may take to end once it is told to, before it is ended.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(4);
 
-/// How long a server stays when its runner is gone: long enough for a run to remove it, which it does while it runs.
+/// How long an engine may take for what it was asked for before an interrupt.
+pub(crate) const ALL_MADE: Duration = Duration::from_secs(30);
+
+/// How long a server stays when its runner is gone, beside the time that it takes to remove all of them one by one.
 pub(crate) const STAYS: Duration = Duration::from_secs(10);
 
-/// And each server so much longer than the one before, which an engine has put away by then.
+/// How long an engine may take to put a container away, before the next one goes.
 pub(crate) const APART: Duration = Duration::from_millis(250);
 
 /// An image of another build may be about to be used for as long after it was made.

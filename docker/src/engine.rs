@@ -105,6 +105,18 @@ pub(crate) struct Networks {
     pub(crate) outside: String,
 }
 
+impl HostError {
+    /// What the engine did not even answer was asked of one that is gone.
+    pub(crate) fn in_the_middle_of(self, run: &str) -> HostError {
+        match self {
+            HostError::Refused { error, .. } if is_silence(&error) => {
+                HostError::Gone { error: deepest(&error), run: run.to_owned() }
+            }
+            other => other,
+        }
+    }
+}
+
 impl Engine {
     /// Finds the engine as Docker's own tools do: DOCKER_HOST, the context that is chosen, or the usual socket.
     ///
@@ -144,9 +156,7 @@ impl Engine {
         };
         match self.0.create_network(wanted).await {
             Ok(_) => Ok(true),
-            Err(Error::DockerResponseServerError { message, .. }) if message.contains("overlaps") => {
-                Ok(false)
-            }
+            Err(Error::DockerResponseServerError { message, .. }) if message.contains("overlap") => Ok(false),
             Err(error) => Err(refused(format!("make the network {name}"), error)),
         }
     }
@@ -244,6 +254,17 @@ impl Engine {
     }
 }
 
+fn is_silence(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::IOError { .. }
+            | Error::HyperResponseError { .. }
+            | Error::HyperLegacyError { .. }
+            | Error::RequestTimeoutError
+            | Error::SocketNotFoundError(_)
+    )
+}
+
 fn still_used(error: &Error) -> bool {
     matches!(error, Error::DockerResponseServerError { message, .. } if message.contains("active endpoints"))
 }
@@ -277,4 +298,24 @@ pub(crate) fn deepest(error: &Error) -> String {
         reason = source;
     }
     reason.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_an_engine_that_is_gone_and_an_answer_is_a_refusal() {
+        let refused =
+            |error| refused("start the container x", error).in_the_middle_of("coexist-1-ab").to_string();
+        let gone = refused(Error::IOError { err: std::io::ErrorKind::ConnectionRefused.into() });
+        assert!(
+            gone.starts_with("the container engine stopped answering in the middle of the run"),
+            "{gone}"
+        );
+        assert!(gone.contains("labelled coexist.run=coexist-1-ab"), "{gone}");
+        let answer =
+            Error::DockerResponseServerError { status_code: 500, message: "no space left".to_owned() };
+        assert!(refused(answer).starts_with("the container engine cannot start the container x: "));
+    }
 }

@@ -29,7 +29,11 @@ impl Engine {
         let mut kept = vec![];
         for (_, left) in self.left(None).await? {
             if left.is_dead() {
-                kept.extend(self.clear(left).await?);
+                match self.clear(left).await {
+                    Ok(networks) => kept.extend(networks),
+                    // What is of another run holds up none.
+                    Err(error) => later(&error),
+                }
             }
         }
         say_kept(&kept);
@@ -94,11 +98,15 @@ impl Engine {
             match removed {
                 Ok(true) => {}
                 Ok(false) => kept.push(network),
-                Err(error) => eprintln!("coexist: {error}; the next run tries again"),
+                Err(error) => later(&error),
             }
         }
         Ok(kept)
     }
+}
+
+fn later(error: &HostError) {
+    eprintln!("coexist: {error}; the next run tries again");
 }
 
 /// Where containers end at the same moment all the same, when the engine stops or somebody ends them, it may have miscounted, and

@@ -92,7 +92,7 @@ where
     let ended = Run { engine: &engine, name: &run, owner, folder: &folder }.ends(wanted, beside, stop).await;
     let reaped = engine.reap(&run).await;
     // The first thing that went wrong is what there is to say.
-    let code = ended?;
+    let code = ended.map_err(|error| error.in_the_middle_of(&run))?;
     reaped.map(|()| code)
 }
 
@@ -129,7 +129,7 @@ impl Run<'_> {
             up = &mut brought_up => up?,
             () = stop.cancelled() => {
                 // What the engine was asked for is made all the same, and must be there to be taken away.
-                within(clock::FAREWELL, brought_up).await;
+                within(clock::ALL_MADE, brought_up).await;
                 return Ok(INTERRUPTED);
             }
         }
@@ -203,6 +203,7 @@ impl Run<'_> {
         let user = format!("{}:{}", rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
         let door = format!("{FOLDER}/{}", Door::SOCKET);
         let mut starting = JoinSet::new();
+        let all = u32::try_from(wanted.positions.names().count()).unwrap_or(u32::MAX);
         for (name, nth) in wanted.positions.names().chain([RUNNER]).zip(0..) {
             let runner = name == RUNNER;
             let place =
@@ -213,7 +214,7 @@ impl Run<'_> {
                 };
             let command = match runner {
                 true => wanted.arguments.clone(),
-                false => serves(name, &door, clock::STAYS + nth * clock::APART),
+                false => serves(name, &door, stays(nth, all)),
             };
             let (engine, image, user, labels, networks, place) = (
                 self.engine.clone(),
@@ -313,6 +314,12 @@ impl Run<'_> {
     fn called(&self, name: &str) -> String {
         format!("{}-{name}", self.name)
     }
+}
+
+/// How long the `nth` server of so many stays without its runner: until all could have been removed, and then until those before
+/// it have ended.
+fn stays(nth: u32, all: u32) -> Duration {
+    clock::STAYS + clock::APART.saturating_mul(all.saturating_add(nth))
 }
 
 /// What a server's container is told.

@@ -21,7 +21,7 @@ mailboxes.red.database = "db2010-s1"
 version = "Exchange2010"
 build = "14.3.123.4"
 site = "Site1"
-roles = ["mailbox"]
+roles = ["client-access", "mailbox"]
 [databases.db2010-s1]
 copies = ["mbx2010-s1"]
 active = "mbx2010-s1"

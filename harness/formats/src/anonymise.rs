@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use model::topology::Origin;
 use model::{HostName, Protocol, Version, WebUrl};
 
+use crate::assemble::label;
 use crate::rows::{Rows, Server};
 
 /// The same rows under other names.
@@ -150,19 +151,22 @@ struct Names {
 impl Names {
     fn of(rows: &Rows) -> Names {
         let mut names = Names::default();
-        let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
-        for row in &rows.servers {
-            let kind = kind(row);
-            let number = numbers.entry(kind.clone()).or_default();
-            *number += 1;
-            let name = format!("{kind}-{number}");
+        // Where nothing else decides, the order of names does, here as in an organization: the new ones stand in that of the old.
+        let mut servers: Vec<&Server> = rows.servers.iter().collect();
+        servers.sort_by_key(|row| label(&row.name));
+        let digits = width(servers.len());
+        for (number, row) in (1..).zip(servers) {
+            let name = format!("S{number:0digits$}-{}", kind(row));
             names.servers.insert(row.name.to_lowercase(), name.clone());
             names.labels.insert(row.name.to_lowercase(), name.to_lowercase());
             if let Some(fqdn) = &row.fqdn {
                 names.servers.insert(fqdn.to_string(), name);
             }
         }
-        // Shorter ones first: those below them keep what is before.
+        let databases = rows.databases.iter().map(|row| row.name.as_str());
+        in_order(&mut names.databases, databases, "DB");
+        in_order(&mut names.oabs, rows.oabs.iter().map(|row| row.name.as_str()), "OAB");
+        in_order(&mut names.sites, rows.servers.iter().filter_map(|row| row.site.as_deref()), "Site");
         let accepted = rows.domains.iter().filter(|domain| domain.default).chain(&rows.domains);
         let own = rows.servers.iter().filter_map(|row| row.fqdn.as_ref()?.as_str().split_once('.'));
         let points = rows
@@ -174,7 +178,21 @@ impl Names {
         let mut others: Vec<String> = own.map(|(_, domain)| domain.to_owned()).collect();
         others.sort_by_key(|domain| (domain.len(), domain.clone()));
         domains.extend(others);
-        domains.iter().for_each(|domain| drop(names.mapped_domain(domain)));
+        // Those above first, so that those below keep what is before; of the others the mail's own.
+        let is_below = |domain: &String, above: &String| {
+            domain.strip_suffix(above.as_str()).is_some_and(|rest| rest.ends_with('.'))
+        };
+        let (below, tops): (Vec<&String>, Vec<&String>) =
+            domains.iter().partition(|domain| domains.iter().any(|above| is_below(domain, above)));
+        let own = domains.first();
+        let is_the_mail_s = |top: &String| own.is_some_and(|own| own == top || is_below(own, top));
+        let (first, then): (Vec<&String>, Vec<&String>) =
+            tops.into_iter().partition(|top| is_the_mail_s(top));
+        let mut below = below;
+        below.sort_by_key(|domain| domain.len());
+        for domain in first.into_iter().chain(then).chain(below) {
+            names.mapped_domain(domain);
+        }
         names
     }
 
@@ -198,7 +216,8 @@ impl Names {
         let next = self.guids.len() + 1;
         self.guids
             .entry(written.to_lowercase())
-            .or_insert_with(|| format!("00000000-0000-4000-8000-{next:012}"))
+            // Another shape than that of the ones that are made up where a book has none.
+            .or_insert_with(|| format!("00000000-0000-4000-9000-{next:012}"))
             .clone()
     }
 
@@ -313,6 +332,22 @@ fn numbered(known: &mut BTreeMap<String, String>, written: &str, kind: &str) -> 
     let name = name.unwrap_or_else(|| unreachable!("there is always a number that nobody has"));
     known.insert(written.to_owned(), name.clone());
     name
+}
+
+/// Names in the order of those that they replace.
+fn in_order<'n>(known: &mut BTreeMap<String, String>, written: impl Iterator<Item = &'n str>, kind: &str) {
+    let mut all: Vec<String> = written.map(str::to_lowercase).collect();
+    all.sort_by_key(|name| (label(name), name.clone()));
+    all.dedup();
+    let digits = width(all.len());
+    for (number, name) in (1..).zip(all) {
+        known.insert(name, format!("{kind}{number:0digits$}"));
+    }
+}
+
+/// How many digits so many numbers have.
+fn width(count: usize) -> usize {
+    count.to_string().len()
 }
 
 /// `CAS2010`, `MBX2007`, `EX2013` for both.

@@ -16,6 +16,8 @@ mod namespaces;
 mod servers;
 mod stores;
 
+pub(crate) use cast::label;
+
 use cast::Cast;
 
 /// A topology while it is made.
@@ -34,7 +36,7 @@ pub(crate) fn assemble(rows: &Rows, notes: &mut Vec<Note>) -> Result<Topology, V
     let cast = Cast::of(rows, notes)?;
     missing::noted(rows, notes);
     strangers(rows, &cast, notes);
-    let (seat, role) = seat(rows, &cast)?;
+    let (seat, role) = seat(rows, &cast, notes)?;
     let domain = domain(rows, &seat, &cast, notes)?;
     let topology = Topology {
         name: String::new(),
@@ -119,7 +121,7 @@ fn strangers(rows: &Rows, cast: &Cast<'_>, notes: &mut Vec<Note>) {
 }
 
 /// The server that the subject is to sit at: a front end of the newest version, the one with the most ExternalUrls.
-fn seat(rows: &Rows, cast: &Cast<'_>) -> Result<(ServerName, Role), Vec<Wrong>> {
+fn seat(rows: &Rows, cast: &Cast<'_>, notes: &mut Vec<Note>) -> Result<(ServerName, Role), Vec<Wrong>> {
     for (version, role) in
         [(Version::Exchange2013, Role::FrontEnd2013), (Version::Exchange2010, Role::FrontEnd2010)]
     {
@@ -132,12 +134,22 @@ fn seat(rows: &Rows, cast: &Cast<'_>) -> Result<(ServerName, Role), Vec<Wrong>> 
                 let own = rows.directories.iter().filter(|directory| cast.is(&directory.server, member.row));
                 let urls = own.filter(|directory| directory.external_url.is_some()).count();
                 // Of several the first one that was exported: names may be others' by now.
-                Some((std::cmp::Reverse(urls), place, name))
+                Some((std::cmp::Reverse(urls), place, name, member.row.name.as_str()))
             })
             .collect();
         fronts.sort();
-        if let Some((.., name)) = fronts.into_iter().next() {
-            return Ok((name, role));
+        if let Some((urls, _, name, called)) = fronts.first() {
+            let others: Vec<&str> = fronts[1..].iter().map(|(.., called)| *called).collect();
+            if !others.is_empty() {
+                let says = format!(
+                    "it is the seat, where the subject is: of Exchange {version} it has the most directories with an ExternalUrl, \
+                     {}; in its place could be {}",
+                    urls.0,
+                    others.join(", ")
+                );
+                notes.push(Note::new(Kind::Assumed, called, says));
+            }
+            return Ok((name.clone(), role));
         }
     }
     let message = "there is no Client Access server of Exchange 2010 or 2013, whose place a proxy could take";

@@ -6,6 +6,7 @@ use model::Protocol;
 
 use crate::Wrong;
 use crate::note::{Kind, Note};
+use crate::reading::relative;
 use crate::record::{Place, Property, Record, Value};
 
 /// A cmdlet whose objects are read. Their properties are described in Microsoft's reference,
@@ -78,28 +79,32 @@ impl Cmdlet {
         KNOWN.iter().find(|known| known.cmdlet == self).map_or("a cmdlet", |known| known.called)
     }
 
-    /// What an object of it is known by among its like.
-    fn key(self, record: &Record) -> String {
+    /// What an object of it is known by among its like; none where it was exported without that.
+    fn key(self, record: &Record) -> Option<String> {
         let text = |name| record.text(name).unwrap_or_default();
         let named = |names: &[&'static str]| names.iter().map(|name| text(name)).find(|t| !t.is_empty());
         let key = match self {
-            Cmdlet::ExchangeServer | Cmdlet::ClientAccessServer => named(&["Name", "Identity", "Fqdn"]),
-            Cmdlet::Names => return format!("{} {}", text("Name"), text("View")).to_lowercase(),
-            Cmdlet::Service => return format!("{} {}", text("MachineName"), text("Name")).to_lowercase(),
-            Cmdlet::AcceptedDomain => named(&["DomainName", "Name"]),
+            Cmdlet::ExchangeServer | Cmdlet::ClientAccessServer => {
+                named(&["Name", "Identity", "Fqdn"]).map(str::to_owned)
+            }
+            Cmdlet::Names => Some(format!("{} {}", text("Name"), text("View"))),
+            Cmdlet::Service => Some(format!("{} {}", text("MachineName"), text("Name"))),
+            Cmdlet::AcceptedDomain => named(&["DomainName", "Name"]).map(str::to_owned),
             Cmdlet::Directory(_) | Cmdlet::OutlookAnywhere => {
-                let server = named(&["Server", "ServerName"]).unwrap_or_default();
-                return match text("Identity") {
-                    "" => format!("{server}\\{}", text("Name")).to_lowercase(),
-                    identity => identity.to_lowercase(),
-                };
+                let of_server = || Some(format!("{}\\{}", named(&["Server", "ServerName"])?, text("Name")));
+                named(&["Identity"]).map(str::to_owned).or_else(of_server)
             }
             Cmdlet::MailSettings(_) => {
-                return format!("{} {}", text("Server"), text("Identity")).to_lowercase();
+                named(&["Server", "Identity"]).map(|_| format!("{} {}", text("Server"), text("Identity")))
             }
-            _ => named(&["Identity", "Name"]),
+            // Before there were groups of servers, a database's name was its own in its storage group alone.
+            Cmdlet::MailboxDatabase if record.has("StorageGroup") || record.has("StorageGroupName") => {
+                let of_server = || Some(format!("{}\\{}", named(&["Server", "ServerName"])?, text("Name")));
+                named(&["Identity"]).map(str::to_owned).or_else(of_server)
+            }
+            _ => named(&["Identity", "Name"]).map(str::to_owned),
         };
-        key.unwrap_or_default().to_lowercase()
+        key.map(|key| key.to_lowercase())
     }
 }
 
@@ -188,7 +193,8 @@ pub(crate) fn told_apart(
             continue;
         };
         let all = known.entry(cmdlet).or_default();
-        let key = cmdlet.key(&record);
+        // What cannot be told from its like is joined with none.
+        let key = cmdlet.key(&record).unwrap_or_else(|| format!("{}\n", record.at));
         match all.get_mut(&key) {
             None => drop(all.insert(key, record)),
             Some(before) => wrong.extend(joined(before, record, notes)),
@@ -213,8 +219,8 @@ fn joined(into: &mut Record, from: Record, notes: &mut Vec<Note>) -> Vec<Wrong> 
         let at = into.properties.iter_mut().find(|known| known.name.eq_ignore_ascii_case(&property.name));
         match at {
             None => into.properties.push(property),
-            Some(known) if agree(&known.value, &property.value) => {
-                if matches!(known.value, Value::Cut(_) | Value::Lost(_)) {
+            Some(known) if agree(&property.name, &known.value, &property.value) => {
+                if matches!(known.value, Value::Cut(_) | Value::Lost(_)) || lost_letters(&known.value) {
                     known.value = property.value;
                 }
             }
@@ -230,8 +236,8 @@ fn joined(into: &mut Record, from: Record, notes: &mut Vec<Note>) -> Vec<Wrong> 
             }
             Some(known) if decides(&property.name) => {
                 let (place, message) = differs(&whose, (known, &into.at), (&property, &from.at));
-                let help =
-                    "the two exports are of different times: export both anew, or take the old one away";
+                let help = "the two exports are of different times, or of two things that are called the same: export both anew with \
+                     Identity, or take the old one away";
                 wrong.push(Wrong { at: Some(place), message, help: help.to_owned() });
             }
             Some(_) => {}
@@ -260,10 +266,10 @@ fn said(value: &Value) -> String {
     }
 }
 
-/// Whether two values may both be true of one thing.
-fn agree(a: &Value, b: &Value) -> bool {
+/// Whether two values of a property may both be true of one thing.
+fn agree(property: &str, a: &Value, b: &Value) -> bool {
     let folded = |value: &Value| {
-        let mut items: Vec<String> = value.items().iter().map(|item| item.to_lowercase()).collect();
+        let mut items: Vec<String> = value.items().iter().map(|item| meant(property, item)).collect();
         items.sort();
         items
     };
@@ -271,7 +277,7 @@ fn agree(a: &Value, b: &Value) -> bool {
         (Value::Lost(_), _) | (_, Value::Lost(_)) => true,
         (Value::Cut(few), all) | (all, Value::Cut(few)) => {
             let all = folded(all);
-            few.iter().all(|item| all.contains(&item.to_lowercase()))
+            few.iter().all(|item| all.contains(&meant(property, item)))
                 || matches!((a, b), (Value::Cut(_), Value::Cut(_)))
         }
         _ => {
@@ -280,9 +286,53 @@ fn agree(a: &Value, b: &Value) -> bool {
                 [one] => crate::reading::truth(one),
                 _ => None,
             };
-            a == b || (truth(&a).is_some() && truth(&a) == truth(&b))
+            let is_same = a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| is_alike(a, b));
+            is_same || (truth(&a).is_some() && truth(&a) == truth(&b)) || are_roles(property, &a, &b)
         }
     }
+}
+
+/// Properties that name things of the directory, by their names alone or by where they are in it.
+const IN_THE_DIRECTORY: [&str; 8] = [
+    "Site",
+    "SiteName",
+    "Server",
+    "ServerName",
+    "Servers",
+    "Members",
+    "MasterServerOrAvailabilityGroup",
+    "OfflineAddressBook",
+];
+
+/// A value without what the same may be written with.
+fn meant(property: &str, item: &str) -> String {
+    let is = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(property));
+    let item = match item {
+        // The directory's own text adds 30000 to the build.
+        _ if is(&["AdminDisplayVersion"]) => {
+            item.replace("(Build 30", "(Build ").replace("(Build 0", "(Build ")
+        }
+        _ if is(&IN_THE_DIRECTORY) => relative(item),
+        _ => item.to_owned(),
+    };
+    item.to_lowercase()
+}
+
+/// Whether two texts are the same; an export in ASCII has a question mark for each letter beyond it.
+fn is_alike(a: &str, b: &str) -> bool {
+    let lost = |one: char, other: char| one == '?' && !other.is_ascii();
+    a.chars().count() == b.chars().count()
+        && a.chars().zip(b.chars()).all(|(a, b)| a == b || lost(a, b) || lost(b, a))
+}
+
+fn lost_letters(value: &Value) -> bool {
+    value.items().iter().any(|item| item.contains('?'))
+}
+
+/// A number of roles beside their names: an enumeration that lost its names in one of the two.
+fn are_roles(property: &str, a: &[String], b: &[String]) -> bool {
+    let is_number = |items: &[String]| matches!(items, [one] if one.parse::<u32>().is_ok());
+    property.eq_ignore_ascii_case("ServerRole") && is_number(a) != is_number(b)
 }
 
 /// What an administrator calls an object.
@@ -290,7 +340,8 @@ pub(crate) fn named(record: &Record) -> &str {
     record.text("Identity").or_else(|| record.text("Name")).unwrap_or("an object without Identity")
 }
 
-fn of(record: &Record) -> Option<Cmdlet> {
+/// The cmdlet that wrote an object.
+pub(crate) fn of(record: &Record) -> Option<Cmdlet> {
     // A type that is another cmdlet's is not this one's for the name of a file.
     let by_name = || record.types.iter().all(|of| is_anybodys(of)).then(|| by_file(record)).flatten();
     by_type(record).or_else(|| by_properties(record)).or_else(by_name)
@@ -308,26 +359,8 @@ fn by_type(record: &Record) -> Option<Cmdlet> {
     KNOWN.iter().find(|known| known.types.contains(&own)).map(|known| known.cmdlet)
 }
 
-/// What only objects of one cmdlet have. A virtual directory is known by the name that IIS has for it.
+/// What only objects of one cmdlet have.
 fn by_properties(record: &Record) -> Option<Cmdlet> {
-    let directory = record
-        .text("Name")
-        .filter(|name| name.contains('('))
-        .or_else(|| record.text("Identity")?.rsplit('\\').next().filter(|name| name.contains('(')));
-    if let Some(name) = directory {
-        let first = name.split(" (").next().unwrap_or_default().to_ascii_lowercase();
-        return Some(match first.as_str() {
-            "owa" | "exchange" | "public" | "exchweb" | "exadmin" => Cmdlet::Directory(Protocol::Owa),
-            "ecp" => Cmdlet::Directory(Protocol::Ecp),
-            "microsoft-server-activesync" => Cmdlet::Directory(Protocol::Eas),
-            "ews" => Cmdlet::Directory(Protocol::Ews),
-            "oab" => Cmdlet::Directory(Protocol::Oab),
-            "autodiscover" => Cmdlet::Directory(Protocol::Autodiscover),
-            "mapi" => Cmdlet::Directory(Protocol::Mapi),
-            "rpc" | "rpcwithcert" => Cmdlet::OutlookAnywhere,
-            _ => return None,
-        });
-    }
     let has = |names: &[&str]| names.iter().all(|name| record.has(name));
     Some(match () {
         () if has(&["AdminDisplayVersion", "ServerRole"]) => Cmdlet::ExchangeServer,
@@ -347,8 +380,42 @@ fn by_properties(record: &Record) -> Option<Cmdlet> {
         () if has(&["VirtualDirectories", "AddressLists"]) => Cmdlet::OfflineAddressBook,
         () if has(&["MachineName", "Status"]) => Cmdlet::Service,
         () if has(&["Fqdn", "Members", "Site"]) => Cmdlet::ClientAccessArray,
-        () => return None,
+        () => return by_web_site(record),
     })
+}
+
+/// What a virtual directory has and nothing else that is called `EWS (Sales)` or so.
+const OF_DIRECTORIES: [&str; 8] = [
+    "InternalUrl",
+    "ExternalUrl",
+    "InternalHostname",
+    "ExternalHostname",
+    "MetabasePath",
+    "InternalAuthenticationMethods",
+    "IISAuthenticationMethods",
+    "BasicAuthentication",
+];
+
+/// A virtual directory is known by the name that IIS has for it, `owa (Default Web Site)`, below a server's.
+fn by_web_site(record: &Record) -> Option<Cmdlet> {
+    let of_server = record.text("Identity").and_then(|identity| identity.split_once('\\'));
+    let of_server = of_server.filter(|(server, name)| !server.is_empty() && !name.contains('\\'));
+    let alone = || {
+        let has_one = OF_DIRECTORIES.iter().any(|property| record.has(property));
+        record.text("Name").filter(|_| has_one)
+    };
+    let name = of_server.map(|(_, name)| name).or_else(alone).filter(|name| name.contains('('))?;
+    match name.split(" (").next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "owa" | "exchange" | "public" | "exchweb" | "exadmin" => Some(Cmdlet::Directory(Protocol::Owa)),
+        "ecp" => Some(Cmdlet::Directory(Protocol::Ecp)),
+        "microsoft-server-activesync" => Some(Cmdlet::Directory(Protocol::Eas)),
+        "ews" => Some(Cmdlet::Directory(Protocol::Ews)),
+        "oab" => Some(Cmdlet::Directory(Protocol::Oab)),
+        "autodiscover" => Some(Cmdlet::Directory(Protocol::Autodiscover)),
+        "mapi" => Some(Cmdlet::Directory(Protocol::Mapi)),
+        "rpc" | "rpcwithcert" => Some(Cmdlet::OutlookAnywhere),
+        _ => None,
+    }
 }
 
 /// `Get-OwaVirtualDirectory.txt`, `2013 owavirtualdirectory.csv`: the cmdlet's noun stands in the file's name.

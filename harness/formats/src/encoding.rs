@@ -11,10 +11,13 @@ pub(crate) fn decoded(bytes: &[u8]) -> String {
         [0, first, 0, _, ..] if *first != 0 => utf16(bytes, u16::from_be_bytes),
         _ => match std::str::from_utf8(bytes) {
             Ok(text) => text.to_owned(),
+            Err(_) if is_of_a_console(bytes) => bytes.iter().map(|byte| code_page_850(*byte)).collect(),
             Err(_) => bytes.iter().map(|byte| windows_1252(*byte)).collect(),
         },
     };
-    text.replace("\r\n", "\n").replace('\r', "\n")
+    // Files that were put together have each its own mark.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n").replace("\n\u{feff}", "\n");
+    text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)
 }
 
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
@@ -24,6 +27,25 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
         _ => 0xfffd,
     });
     char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
+/// Whether a text is of a console's code page and not of a window's: in that one such bytes are signs or nothing, and here letters that
+/// stand within words, `ü é â ä à ç ê ë è ì ô ö ò ù`.
+fn is_of_a_console(bytes: &[u8]) -> bool {
+    let is_letter = |byte: &u8| matches!(byte, 0x81..=0x85 | 0x87..=0x89 | 0x8d | 0x93..=0x95 | 0x97);
+    bytes.contains(&0x81)
+        || bytes.windows(3).any(|three| {
+            three[0].is_ascii_alphabetic() && is_letter(&three[1]) && three[2].is_ascii_alphabetic()
+        })
+}
+
+/// The code page of Western Europe's consoles.
+fn code_page_850(byte: u8) -> char {
+    const HIGH: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u{ad}±‗¾¶§÷¸°¨·¹³²■\u{a0}";
+    match byte {
+        0x80.. => HIGH.chars().nth(usize::from(byte - 0x80)).unwrap_or(char::REPLACEMENT_CHARACTER),
+        _ => char::from(byte),
+    }
 }
 
 /// The code page of Western Europe; its five holes stay as they are.
@@ -58,6 +80,31 @@ mod tests {
         for bytes in [little, big, marked, bare, ansi, text.as_bytes().to_vec()] {
             assert_eq!(decoded(&bytes), wanted);
         }
+    }
+
+    /// Code page 850 as <https://www.unicode.org/Public/MAPPINGS/VENDORS/MICSFT/PC/CP850.TXT> has it.
+    #[test]
+    fn a_console_s_code_page_is_told_from_a_window_s() {
+        assert_eq!(decoded(b"Site : M\x81nchen"), "Site : München");
+        assert_eq!(decoded(b"Site : K\x94ln S\xe1d"), "Site : Köln Sßd");
+        assert_eq!(
+            decoded(b"Site : Gen\x8ave \x84x\x94"),
+            "Site : GenŠve „x”",
+            "quotation marks of a window"
+        );
+        assert_eq!(decoded(b"Site : M\xfcnchen \x80"), "Site : München €");
+        let all: String = (0x80..=0xff).map(code_page_850).collect();
+        let some =
+            [(0x80, 'Ç'), (0x8f, 'Å'), (0x9a, 'Ü'), (0xa5, 'Ñ'), (0xd5, 'ı'), (0xe1, 'ß'), (0xff, '\u{a0}')];
+        assert_eq!(all.chars().count(), 128);
+        assert!(some.iter().all(|(byte, letter)| code_page_850(*byte) == *letter));
+    }
+
+    #[test]
+    fn marks_within_files_that_were_put_together_are_no_text() {
+        let mark = [0xef, 0xbb, 0xbf];
+        let two = [&mark[..], b"a\r\n", &mark, b"b\r\n"].concat();
+        assert_eq!(decoded(&two), "a\nb\n");
     }
 
     #[test]

@@ -73,16 +73,18 @@ pub fn import(exports: &[Export], anonymise: bool) -> Result<Imported, Vec<Probl
         return Err(problems);
     }
     let known = cmdlet::told_apart(records, &mut notes).map_err(|wrong| place(&sources, wrong))?;
-    let mut rows = rows::read(known, &mut notes).map_err(|wrong| place(&sources, wrong))?;
-    if anonymise {
-        // What was noted until now speaks of real names: it is for the terminal of whoever has them.
-        rows = anonymise::anonymised(rows);
-    }
-    let read_so_far = notes.len();
+    let rows = rows::read(known, &mut notes).map_err(|wrong| place(&sources, wrong))?;
+    // What is said speaks of real names, for the terminal of whoever has them; what is written of others, where that is wanted.
     let topology = assemble::assemble(&rows, &mut notes);
     let topology = topology.map_err(|wrong| place(&sources, with_reasons(wrong, &notes)))?;
-    let for_the_file = if anonymise { &notes[read_so_far..] } else { &notes[..] };
-    let text = written(&topology, for_the_file)?;
+    let text = match anonymise {
+        false => written(&topology, &notes)?,
+        true => {
+            let mut of_others = vec![];
+            let anonymised = assemble::assemble(&anonymise::anonymised(rows), &mut of_others);
+            written(&anonymised.map_err(|wrong| place(&sources, wrong))?, &of_others)?
+        }
+    };
     let topology = TopologyFiles::base(Source::new("imported.toml", text.clone())).build(&Setting::new());
     Ok(Imported { text, topology: topology.map_err(|problem| vec![problem])?, notes })
 }
@@ -116,7 +118,7 @@ fn read(export: &Export, notes: &mut Vec<Note>) -> Result<(Source, Vec<record::R
     let records = match () {
         () if is_xml => clixml::read(&source)?,
         () if csv::is_one(&source.text) => csv::read(&source)?,
-        () => list::read(&source)?,
+        () => list::read(&source, notes)?,
     };
     if records.is_empty() && !is_xml {
         let says = "no object is in it: the cmdlet found nothing, or what it wrote is elsewhere";

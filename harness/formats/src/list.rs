@@ -1,9 +1,12 @@
 //! The text of Format-List: `Name : value`, wrapped at the console's width, objects apart by blank lines.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use model::problem::{Problem, Source};
 
+use crate::cmdlet::of;
+use crate::note::{Kind, Note};
 use crate::record::{MOST_PROPERTIES, MOST_RECORDS, Place, Property, Record, Value};
 
 const AGAIN: &str =
@@ -13,14 +16,16 @@ const STARS: &str = "**********";
 /// The most lines of a transcript's head.
 const MOST_HEAD_LINES: usize = 40;
 
-/// The objects of a file. Prompts and warnings between them, as in a transcript, are passed over.
+/// The objects of a file. Prompts and warnings between them, as in a transcript, are passed over, and so is other text, which is noted.
 ///
 /// # Errors
 /// What is no such list, or cut short, at its place.
-pub(crate) fn read(source: &Source) -> Result<Vec<Record>, Problem> {
+pub(crate) fn read(source: &Source, notes: &mut Vec<Note>) -> Result<Vec<Record>, Problem> {
     let file: Rc<str> = Rc::from(source.file.as_str());
     let mut objects: Vec<Open> = vec![];
     let mut open: Option<Open> = None;
+    let mut prose = Prose::default();
+    let mut after_prompt = false;
     let (mut start, mut passed_over) = (0, 0);
     // How many columns the line before has, where it is of a warning.
     let mut warned: Option<usize> = None;
@@ -41,13 +46,21 @@ pub(crate) fn read(source: &Source) -> Result<Vec<Record>, Problem> {
         let warned_before = warned.take();
         if line.is_empty() || is_no_property(line) {
             objects.extend(open.take());
+            prose.ends();
+            after_prompt |= is_prompt(line);
             warned = is_warning(line).then(|| columns(line));
             continue;
         }
         match (property(line), &mut open) {
             (Some((name, value)), open) => {
+                prose.ends();
+                // An object has each property once: its blank lines were lost on the way.
+                if open.as_ref().is_some_and(|open| open.has(name)) {
+                    objects.extend(open.take());
+                }
                 let place = Place { file: file.clone(), line: number };
-                let object = open.get_or_insert_with(|| Open { at: place, properties: vec![] });
+                let object = open.get_or_insert_with(|| Open { at: place, after_prompt, properties: vec![] });
+                after_prompt = false;
                 let first = Piece::new(line, value, spaced);
                 object.properties.push(Written { name: name.to_owned(), line: number, first, more: vec![] });
             }
@@ -68,7 +81,8 @@ pub(crate) fn read(source: &Source) -> Result<Vec<Record>, Problem> {
             }
             // The head of such a table comes before its line of dashes.
             (None, _) if is_followed_by_dashes(&source.text[start..]) => {}
-            (None, _) => return wrong("this is no line of Format-List, no CSV and no CliXML"),
+            (None, None) => prose.goes_on(number, span.clone(), line),
+            (None, Some(_)) => return wrong(NO_LIST),
         }
         if objects.len() > MOST_RECORDS
             || open.as_ref().is_some_and(|open| open.properties.len() > MOST_PROPERTIES)
@@ -77,9 +91,19 @@ pub(crate) fn read(source: &Source) -> Result<Vec<Record>, Problem> {
         }
     }
     objects.extend(open);
+    prose.ends();
+    match prose.blocks.first() {
+        Some((_, span, first)) if objects.is_empty() => {
+            let says = if first.starts_with(['{', '[']) { JSON } else { NO_LIST };
+            return Err(source.problem(Some(span.clone()), says, Some(AGAIN.to_owned())));
+        }
+        _ => notes.extend(prose.notes(&file)),
+    }
     let keeps_spaces = objects.iter().flat_map(Open::lines).any(|line| line.spaced);
+    let objects_after_prompt: Vec<bool> = objects.iter().map(|object| object.after_prompt).collect();
     let records: Vec<Record> = objects.into_iter().map(|object| object.closed(keeps_spaces)).collect();
-    match cut(&records) {
+    let is_of_its_own = objects_after_prompt.last() == Some(&true);
+    match cut(&records).filter(|_| !is_of_its_own) {
         Some(record) => {
             let says = "the last object has fewer properties than the one before it: the file was cut short";
             let line = crate::source_line(&source.text, record.at.line);
@@ -89,9 +113,57 @@ pub(crate) fn read(source: &Source) -> Result<Vec<Record>, Problem> {
     }
 }
 
+const NO_LIST: &str = "this is no line of Format-List, no CSV and no CliXML";
+const JSON: &str = "this is JSON, which is not read: Format-List, Export-Csv or Export-Clixml write what is";
+
+/// Text between objects that is none of what a shell writes there: errors, and what people write. Each run of lines is one block.
+#[derive(Default)]
+struct Prose {
+    /// The line and the bytes of each block's first line, and its text.
+    blocks: Vec<(usize, Range<usize>, String)>,
+    within: bool,
+}
+
+/// The most blocks of a file that are named, and the most characters of one.
+const MOST_BLOCKS: usize = 20;
+const MOST_OF_A_BLOCK: usize = 100;
+
+impl Prose {
+    fn goes_on(&mut self, number: usize, span: Range<usize>, line: &str) {
+        if !self.within {
+            self.blocks.push((number, span, line.trim().chars().take(MOST_OF_A_BLOCK).collect()));
+        }
+        self.within = true;
+    }
+
+    fn ends(&mut self) {
+        self.within = false;
+    }
+
+    fn notes(self, file: &Rc<str>) -> impl Iterator<Item = Note> {
+        let more = self.blocks.len().saturating_sub(MOST_BLOCKS);
+        let rest = (more > 0).then(|| {
+            Note::new(
+                Kind::Doubtful,
+                file,
+                format!("{more} more places of it are no objects, and passed over"),
+            )
+        });
+        let each = self.blocks.into_iter().take(MOST_BLOCKS).map(move |(line, _, text)| {
+            let at = Place { file: file.clone(), line };
+            let says =
+                format!("this is no object, and passed over; what it was to be may be missing: {text}");
+            Note::new(Kind::Doubtful, at, says)
+        });
+        each.chain(rest)
+    }
+}
+
 /// An object while it is read.
 struct Open {
     at: Place,
+    /// Whether a prompt stands before it: a command of its own wrote it.
+    after_prompt: bool,
     properties: Vec<Written>,
 }
 
@@ -170,6 +242,10 @@ impl Wrapping {
 }
 
 impl Open {
+    fn has(&self, name: &str) -> bool {
+        self.properties.iter().any(|property| property.name.eq_ignore_ascii_case(name))
+    }
+
     fn lines(&self) -> impl Iterator<Item = &Piece> {
         self.properties.iter().flat_map(|Written { first, more, .. }| [first].into_iter().chain(more))
     }
@@ -198,10 +274,15 @@ fn property(line: &str) -> Option<(&str, &str)> {
 
 /// A prompt, a warning or progress.
 fn is_no_property(line: &str) -> bool {
-    let line = line.trim_start_matches("VERBOSE: ");
-    let prompts = line.starts_with("[PS]") || (line.starts_with("PS ") && line.contains('>'));
-    let starts = [STARS, "Transcript ", "Creating a new session"];
-    prompts || is_warning(line) || starts.iter().any(|start| line.starts_with(start))
+    let starts = [STARS, "Transcript ", "VERBOSE: ", "Creating a new session"];
+    is_prompt(line) || is_warning(line) || starts.iter().any(|start| line.starts_with(start))
+}
+
+/// `[PS] C:\>`, `PS C:\>`, `PS>`, and `>>` where a command goes on.
+fn is_prompt(line: &str) -> bool {
+    let of_shell =
+        line.strip_prefix("PS").is_some_and(|rest| rest.starts_with([' ', '>']) && rest.contains('>'));
+    of_shell || line.starts_with("[PS]") || line.starts_with(">>")
 }
 
 /// What a warning begins with, in the languages in which the shell says it.
@@ -271,6 +352,10 @@ fn is_followed_by_dashes(rest: &str) -> bool {
 /// Objects of one cmdlet have the same properties in the same order: one that stops early is cut.
 fn cut(records: &[Record]) -> Option<&Record> {
     let [.., before, last] = records else { return None };
+    let of_another = of(last).is_some_and(|own| of(before).is_some_and(|other| own != other));
+    if of_another {
+        return None;
+    }
     let names = |record: &Record| record.properties.iter().map(|p| p.name.clone()).collect::<Vec<_>>();
     let (before, names) = (names(before), names(last));
     (names.len() < before.len() && before.starts_with(&names)).then_some(last)
@@ -299,7 +384,7 @@ ExternalUrl                   : https://c/owa\n\n";
 
     #[test]
     fn wrapped_lines_are_joined_and_objects_told_apart() {
-        let found = read(&Source::new("owa.txt", TWO)).unwrap();
+        let found = read(&Source::new("owa.txt", TWO), &mut vec![]).unwrap();
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].at.line, 3);
         let methods = |at: usize| &found[at].property("InternalAuthenticationMethods").unwrap().value;
@@ -370,7 +455,7 @@ ExternalUrl                   : https://c/owa\n\n";
         ["ab cdefghijkl x", "Basic", ""]
     )]
     fn a_value_is_joined_as_its_console_broke_it(#[case] text: &str, #[case] joined: [&str; 3]) {
-        let found = read(&Source::new("owa.txt", text)).unwrap();
+        let found = read(&Source::new("owa.txt", text), &mut vec![]).unwrap();
         let [site, method, url] = joined;
         assert_eq!(found[0].text("Site"), Some(site));
         let methods = found[0].property("Methods").unwrap();
@@ -385,10 +470,12 @@ ExternalUrl                   : https://c/owa\n\n";
             "{stars}Windows PowerShell transcript start\nStart time: 20131129093000\nMachine : CAS01\n{stars}"
         );
         let foot = format!("{stars}Windows PowerShell transcript end\nEnd time: 20131129093100\n{stars}");
-        let found = read(&Source::new("owa.txt", format!("{head}Transcript started\n{TWO}{foot}"))).unwrap();
+        let found =
+            read(&Source::new("owa.txt", format!("{head}Transcript started\n{TWO}{foot}")), &mut vec![])
+                .unwrap();
         assert_eq!(found.len(), 2);
         // Stars alone hide nothing.
-        let found = read(&Source::new("owa.txt", format!("{stars}{TWO}{stars}"))).unwrap();
+        let found = read(&Source::new("owa.txt", format!("{stars}{TWO}{stars}")), &mut vec![]).unwrap();
         assert_eq!(found.len(), 2);
     }
 
@@ -409,27 +496,70 @@ ExternalUrl                   : https://c/owa\n\n";
         for before in
             [format!("{word}no.\n"), format!("{long}\nmore of it\n"), format!("{long}\n{long}\ny.\n")]
         {
-            let found = read(&Source::new("owa.txt", format!("{before}{TWO}{before}"))).unwrap();
+            let found = read(&Source::new("owa.txt", format!("{before}{TWO}{before}")), &mut vec![]).unwrap();
             assert_eq!(found.len(), 2, "{before}");
             assert_eq!(found[1].text("Identity"), Some("CAS02\\owa (Default Web Site)"));
         }
         // What a line of such length is not before is no part of a warning.
-        for prose in [
-            format!("{word}no.\nhello\n"),
-            format!("{long}\nmore of it\nhello\n"),
-            format!("{long}\n\nhello\n"),
+        for (prose, line) in [
+            (format!("{word}no.\nhello\n"), 2),
+            (format!("{long}\nmore of it\nhello\n"), 3),
+            (format!("{long}\n\nhello\n"), 3),
         ] {
-            let refused = read(&Source::new("owa.txt", format!("{prose}{TWO}"))).unwrap_err().to_string();
-            assert!(refused.contains("no line of Format-List"), "{prose}: {refused}");
+            let mut notes = vec![];
+            let found = read(&Source::new("owa.txt", format!("{prose}{TWO}")), &mut notes).unwrap();
+            assert_eq!(
+                (found.len(), notes.len(), &*notes[0].at),
+                (2, 1, &*format!("owa.txt:{line}")),
+                "{prose}"
+            );
         }
     }
 
     #[test]
-    fn a_word_that_warns_nobody_is_passed_over_by_no_one() {
-        for line in ["NOTE: this", "AVISO this", "Warnings: none"] {
-            let refused = read(&Source::new("owa.txt", format!("{line}\n{TWO}"))).unwrap_err().to_string();
-            assert!(refused.contains("no line of Format-List"), "{line}: {refused}");
+    fn what_no_shell_writes_is_noted_where_there_are_objects_and_refused_where_there_are_none() {
+        let error = "Get-Owa : The term 'Get-Owa' is not recognized.\nAt line:1 char:1\n\
+                     + Get-Owa\n    + CategoryInfo          : ObjectNotFound: (Get-Owa:String) []\n";
+        for (text, says) in [
+            ("NOTE: this\n", "NOTE: this"),
+            ("AVISO this\n", "AVISO this"),
+            ("Die Aufzeichnung wurde gestartet. Die Ausgabedatei ist C:\\x.txt\n", "Die Aufzeichnung"),
+            ("At line:1 char:1\nmore of it\n", "At line:1"),
+        ] {
+            let mut notes = vec![];
+            let both = format!("{text}\n{TWO}");
+            assert_eq!(read(&Source::new("owa.txt", both), &mut notes).unwrap().len(), 2);
+            assert_eq!((notes.len(), &*notes[0].at, notes[0].kind), (1, "owa.txt:1", Kind::Doubtful));
+            assert!(notes[0].says.contains(says), "{notes:?}");
+            let refused = read(&Source::new("owa.txt", text), &mut vec![]).unwrap_err().to_string();
+            assert!(refused.contains("no line of Format-List"), "{text}: {refused}");
         }
+        let mut notes = vec![];
+        let between =
+            format!("{TWO}[PS] C:\\>{error}\n[PS] C:\\>\n>> more\nVERBOSE: Connecting to CAS01.\n{TWO}");
+        assert_eq!(read(&Source::new("owa.txt", between), &mut notes).unwrap().len(), 4);
+        assert_eq!(notes.len(), 1, "{notes:?}");
+    }
+
+    #[test]
+    fn without_blank_lines_a_name_that_comes_again_begins_the_next_object() {
+        let text = "Name : CAS1\nSite : A\nName : CAS2\nSite : B\n";
+        let found = read(&Source::new("servers.txt", text), &mut vec![]).unwrap();
+        let sites: Vec<_> =
+            found.iter().map(|record| (record.at.line, record.text("Site").unwrap())).collect();
+        assert_eq!(sites, [(1, "A"), (3, "B")]);
+    }
+
+    #[test]
+    fn an_object_of_another_cmdlet_may_have_fewer_properties() {
+        let owa = "Name        : owa (Default Web Site)\nServer      : CAS1\nInternalUrl : https://a/owa\n\n";
+        let both =
+            |between: &str, last: &str| format!("{owa}{between}Name        : {last}\nServer      : CAS2\n");
+        let read = |text: String| super::read(&Source::new("owa.txt", text), &mut vec![]);
+        let ecp = "ecp (Default Web Site)\nExternalUrl : https://a/ecp";
+        assert!(read(both("", ecp)).is_ok());
+        assert!(read(both("", "owa (Default Web Site)")).unwrap_err().to_string().contains("cut short"));
+        assert!(read(both("[PS] C:\\>Get-Something\n", "owa (Default Web Site)")).is_ok());
     }
 
     #[test]
@@ -439,7 +569,7 @@ ExternalUrl                   : https://c/owa\n\n";
 
     #[test]
     fn a_list_that_stops_early_is_refused() {
-        let refused = |text: &str| read(&Source::new("owa.txt", text)).unwrap_err().to_string();
+        let refused = |text: &str| read(&Source::new("owa.txt", text), &mut vec![]).unwrap_err().to_string();
         let within = TWO.find("Identity                      : CAS02").unwrap();
         assert!(refused(&TWO[..within]).starts_with("owa.txt:14:1: the last object has fewer properties"));
         assert!(refused(&TWO[..within + 4]).contains("in the middle of a line: it was cut short"));
@@ -447,9 +577,10 @@ ExternalUrl                   : https://c/owa\n\n";
 
     #[test]
     fn a_table_and_other_texts_are_refused() {
-        let refused = |text: &str| read(&Source::new("x.txt", text)).unwrap_err().to_string();
+        let refused = |text: &str| read(&Source::new("x.txt", text), &mut vec![]).unwrap_err().to_string();
         let table = "Name    Site\n----    ----\nCAS01   one\n";
         assert!(refused(table).starts_with("x.txt:2:1: this is a table"), "{}", refused(table));
         assert!(refused("Dear all,\nhello\n").contains("no line of Format-List"));
+        assert!(refused("[\n  {\n    \"Name\": \"CAS01\"\n  }\n]\n").contains("this is JSON"));
     }
 }

@@ -44,6 +44,16 @@ impl<'r> Reading<'r> {
         self.first(names).map(relative)
     }
 
+    /// What an object is known by. One that was exported without it cannot be told from its like: said, and left out.
+    pub(crate) fn known_by(&mut self, names: &[&str]) -> Option<&'r str> {
+        let found = self.first(names);
+        if found.is_none() && !names.iter().any(|name| self.record.has(name)) {
+            let says = format!("an object of {} without {}", self.cmdlet.called(), names[0]);
+            self.say(Kind::LeftOut, names[0], says);
+        }
+        found
+    }
+
     /// Several names, each as [`Reading::name`] has it.
     pub(crate) fn names(&mut self, name: &str) -> Vec<String> {
         self.whole(name);
@@ -81,7 +91,11 @@ impl<'r> Reading<'r> {
         let text = self.text(name)?;
         match WebUrl::folded(text) {
             Ok(url) => Some(url),
-            Err(_) => self.bad(name, text, "is no web address without a port of its own"),
+            Err(_) => self.bad(
+                name,
+                text,
+                "is no web address without a port of its own, as https://mail.contoso.com/owa is",
+            ),
         }
     }
 
@@ -150,6 +164,12 @@ impl<'r> Reading<'r> {
     pub(crate) fn missing(&mut self, name: &str, so: &str) {
         let says = format!("{}: {name} is not in the export: {so}", named(self.record));
         self.say(Kind::Missing, name, says);
+    }
+
+    /// Says that a value may not be what Exchange has.
+    pub(crate) fn doubtful(&mut self, name: &str, says: &str) {
+        let says = format!("{}: {name} {says}", named(self.record));
+        self.say(Kind::Doubtful, name, says);
     }
 
     /// Says where a list was cut off, or holds its type's name instead of values.

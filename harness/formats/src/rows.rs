@@ -12,12 +12,13 @@ use crate::note::{Kind, Note};
 use crate::reading::{Reading, relative};
 use crate::record::Record;
 
+mod columns;
 mod objects;
 
 /// Everything that was exported. Names are as they were exported; two that differ in letter case alone are one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rows {
-    /// The cmdlets of which there is at least one object.
+    /// The cmdlets of which at least one object was read.
     pub(crate) have: BTreeSet<Cmdlet>,
     pub(crate) servers: Vec<Server>,
     pub(crate) client_access: Vec<ClientAccess>,
@@ -193,36 +194,49 @@ pub(crate) fn read(known: BTreeMap<Cmdlet, Vec<Record>>, notes: &mut Vec<Note>) 
         let help = "Get-ExchangeServer | Export-Clixml servers.xml; harness/formats/collect.ps1 exports all there is";
         return Err(vec![Wrong { at: None, message: says.to_owned(), help: help.to_owned() }]);
     }
-    let mut rows = Rows { have: known.keys().copied().collect(), ..Rows::default() };
+    let mut rows = Rows::default();
     for (cmdlet, records) in &known {
         for record in records {
-            rows.add(&mut Reading { cmdlet: *cmdlet, record, notes });
+            if rows.add(&mut Reading { cmdlet: *cmdlet, record, notes }) {
+                rows.have.insert(*cmdlet);
+            }
         }
     }
+    columns::missing(&known, &rows.servers, notes);
     Ok(rows)
 }
 
+fn put<T>(rows: &mut Vec<T>, row: Option<T>) -> bool {
+    let before = rows.len();
+    rows.extend(row);
+    rows.len() > before
+}
+
 impl Rows {
-    fn add(&mut self, of: &mut Reading<'_>) {
+    /// Whether a row came of it.
+    fn add(&mut self, of: &mut Reading<'_>) -> bool {
         let origin = Origin(named(of.record).to_owned(), of.record.at.to_string());
         match of.cmdlet {
-            Cmdlet::ExchangeServer => self.servers.extend(objects::server(of, origin)),
-            Cmdlet::ClientAccessServer => self.client_access.extend(objects::client_access(of)),
-            Cmdlet::ClientAccessArray => self.arrays.extend(objects::array(of, origin)),
-            Cmdlet::Directory(protocol) => self.directories.extend(objects::directory(of, protocol, origin)),
-            Cmdlet::OutlookAnywhere => self.anywhere.extend(objects::anywhere(of, origin)),
-            Cmdlet::MailSettings(protocol) => self.mail.extend(objects::mail(of, protocol, origin)),
-            Cmdlet::MailboxDatabase => self.databases.extend(objects::database(of, origin)),
-            Cmdlet::OfflineAddressBook => self.oabs.extend(objects::oab(of, origin)),
-            Cmdlet::AcceptedDomain => self.domains.extend(objects::domain(of)),
-            Cmdlet::Service => self.services.extend(objects::service(of)),
-            Cmdlet::Names => self.names.extend(objects::dns_name(of)),
+            Cmdlet::ExchangeServer => put(&mut self.servers, objects::server(of, origin)),
+            Cmdlet::ClientAccessServer => put(&mut self.client_access, objects::client_access(of)),
+            Cmdlet::ClientAccessArray => put(&mut self.arrays, objects::array(of, origin)),
+            Cmdlet::Directory(protocol) => {
+                put(&mut self.directories, objects::directory(of, protocol, origin))
+            }
+            Cmdlet::OutlookAnywhere => put(&mut self.anywhere, objects::anywhere(of, origin)),
+            Cmdlet::MailSettings(protocol) => put(&mut self.mail, objects::mail(of, protocol, origin)),
+            Cmdlet::MailboxDatabase => put(&mut self.databases, objects::database(of, origin)),
+            Cmdlet::OfflineAddressBook => put(&mut self.oabs, objects::oab(of, origin)),
+            Cmdlet::AcceptedDomain => put(&mut self.domains, objects::domain(of)),
+            Cmdlet::Service => put(&mut self.services, objects::service(of)),
+            Cmdlet::Names => put(&mut self.names, objects::dns_name(of)),
             Cmdlet::OwaMailboxPolicy => {
                 let says = format!(
                     "{}: no setting of such a policy leads a client anywhere, and none is read",
                     named(of.record)
                 );
                 of.notes.push(Note::new(Kind::LeftOut, &of.record.at, says));
+                false
             }
         }
     }

@@ -66,6 +66,19 @@ pub enum SuiteError {
     Unknown(String),
 }
 
+/// The text of a file.
+///
+/// # Errors
+/// What the operating system says, or that it is no UTF-8 and what to do.
+pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            std::io::Error::new(error.kind(), "it is not UTF-8, as a TOML file is: save it anew as UTF-8")
+        }
+        _ => error,
+    })
+}
+
 impl Suite {
     /// Reads the suite below a folder.
     ///
@@ -271,7 +284,7 @@ impl Suite {
     /// What is unknown or unreadable.
     pub fn topology_files(&self, name: &str) -> Result<TopologyFiles, SuiteError> {
         if name.ends_with(".toml") {
-            let text = std::fs::read_to_string(name)
+            let text = read_text(Path::new(name))
                 .map_err(|error| SuiteError::Unreadable { path: name.into(), error })?;
             return Ok(TopologyFiles::base(Source::new(name, text)));
         }
@@ -321,7 +334,7 @@ impl Suite {
     /// A name that no file has, or what is wrong in the file.
     pub fn subject(&self, name: &str) -> Result<(Subject, PathBuf), SuiteError> {
         let path = self.subject_file(name);
-        let text = std::fs::read_to_string(&path).map_err(|error| {
+        let text = read_text(&path).map_err(|error| {
             if error.kind() == std::io::ErrorKind::NotFound && !name.contains('/') {
                 let known = self.subjects().join(", ");
                 return SuiteError::Unknown(format!("no subject is called `{name}`; there are: {known}"));
@@ -380,8 +393,7 @@ pub fn root(asked: Option<&Path>) -> PathBuf {
 
 fn source(root: &Path, path: &str) -> Result<Source, SuiteError> {
     let whole = root.join(path);
-    let text = std::fs::read_to_string(&whole)
-        .map_err(|error| SuiteError::NoSuite { path: whole.clone(), error })?;
+    let text = read_text(&whole).map_err(|error| SuiteError::NoSuite { path: whole.clone(), error })?;
     Ok(Source::new(whole.display().to_string(), text))
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use model::topology::Origin;
 use model::{HostName, ServerName, SiteName};
 
 use crate::Wrong;
 use crate::note::{Kind, Note};
+use crate::record::Place;
 use crate::rows::{Rows, Server};
 
 /// Every server, under its names.
@@ -44,7 +46,7 @@ impl<'r> Cast<'r> {
             }) {
                 let message = format!("{} and {} have one name in DNS, {}", twice.1.name, row.name, twice.0);
                 let help = "a server is named once: take the old export away";
-                return Err(vec![Wrong { at: None, message, help: help.to_owned() }]);
+                return Err(vec![Wrong { at: place(&row.origin), message, help: help.to_owned() }]);
             }
             let written = row.site.clone().or_else(|| fallback.clone()).unwrap_or_else(|| "Site1".to_owned());
             if row.site.is_none() {
@@ -102,6 +104,12 @@ impl<'r> Cast<'r> {
     }
 }
 
+/// Where something came from, as a line of a file.
+fn place(Origin(_, at): &Origin) -> Option<Place> {
+    let (file, line) = at.rsplit_once(':')?;
+    Some(Place { file: file.into(), line: line.parse().ok()? })
+}
+
 /// Names that were given, each to one thing alone: findings tell a server from a database by the name.
 #[derive(Default)]
 pub(super) struct Labels(BTreeSet<String>);
@@ -131,7 +139,8 @@ impl Labels {
 /// The most letters of a label, so that a number, and what a lease adds to a mailbox's name, still fit.
 const MOST_LETTERS: usize = 40;
 
-fn label(written: &str) -> String {
+/// What a name becomes here, before a number that makes it one thing's alone.
+pub(crate) fn label(written: &str) -> String {
     let mut label = String::new();
     for c in written.to_lowercase().chars() {
         match c {

@@ -30,8 +30,9 @@ impl Making<'_> {
             called.insert(name.clone(), row.name.clone());
             self.topology.databases.insert(name, database);
         }
-        if !rows.have.contains(&Cmdlet::MailboxDatabase) {
-            self.a_database_each(&mut labels, &oabs);
+        match rows.have.contains(&Cmdlet::MailboxDatabase) {
+            true => self.without_database(),
+            false => self.a_database_each(&mut labels, &oabs),
         }
         self.organization_mailboxes();
         self.users(&mut labels, &called);
@@ -76,6 +77,23 @@ impl Making<'_> {
             rpc_client_access_server: row.rpc_client_access_server.clone().filter(|_| of_2010),
             oab: None,
         })
+    }
+
+    /// Names the Mailbox servers that no exported database is on: all mailboxes of an organization's older half may be missing so.
+    fn without_database(&mut self) {
+        let newest = self.cast.members().map(|member| member.row.version).max();
+        let holds =
+            |server: &ServerName| self.topology.databases.values().any(|db| db.copies.contains(server));
+        let empty =
+            self.cast.members().filter(|member| member.mailbox.as_ref().is_some_and(|name| !holds(name)));
+        let empty: Vec<&rows::Server> = empty.map(|member| member.row).collect();
+        for row in empty {
+            let older = row.version < Version::Exchange2013 && newest == Some(Version::Exchange2013);
+            let why =
+                if older { "; a shell of Exchange 2013 names it with -IncludePreExchange2013" } else { "" };
+            let says = format!("Get-MailboxDatabase has no database on it: nobody has a mailbox there{why}");
+            self.say(Kind::Missing, &row.name, says);
+        }
     }
 
     fn version_of(&self, server: &ServerName) -> Version {

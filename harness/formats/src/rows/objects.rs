@@ -23,7 +23,7 @@ const LOGIN_TYPES: &[(&str, LoginType)] = &[
 ];
 
 pub(super) fn server(of: &mut Reading<'_>, origin: Origin) -> Option<Server> {
-    let name = of.name(&["Name", "Identity"])?;
+    let name = relative(of.known_by(&["Name", "Identity"])?);
     let shown = of.text("AdminDisplayVersion").unwrap_or_default();
     let mut leave_out =
         |says: String| of.notes.push(Note::new(Kind::LeftOut, &of.record.at, format!("{name}: {says}")));
@@ -78,7 +78,7 @@ fn build(shown: &str) -> Option<Build> {
 
 pub(super) fn client_access(of: &mut Reading<'_>) -> Option<ClientAccess> {
     Some(ClientAccess {
-        server: of.name(&["Name", "Identity"])?,
+        server: relative(of.known_by(&["Name", "Identity"])?),
         scp: of.url("AutoDiscoverServiceInternalUri"),
         scope: of.names("AutoDiscoverSiteScope"),
         anywhere: of.truth("OutlookAnywhereEnabled"),
@@ -87,6 +87,7 @@ pub(super) fn client_access(of: &mut Reading<'_>) -> Option<ClientAccess> {
 }
 
 pub(super) fn array(of: &mut Reading<'_>, origin: Origin) -> Option<Array> {
+    of.known_by(&["Fqdn"])?;
     Some(Array {
         fqdn: of.host("Fqdn")?,
         site: of.name(&["Site", "SiteName"]),
@@ -117,9 +118,26 @@ pub(super) fn directory(of: &mut Reading<'_>, protocol: Protocol, origin: Origin
     let windows = of.truth(WINDOWS[0]).or_else(|| of.truth(WINDOWS[1]));
     let forms = of.truth("FormsAuthentication");
     let forms = forms.or_else(|| listed.as_ref().map(|methods| methods.contains(&Authentication::Fba)));
+    let methods = |listed: &Vec<Authentication>| listed.iter().any(|method| *method != Authentication::Fba);
     let authentication = match (basic, windows) {
-        (None, None) => listed.map(ordered),
-        (basic, windows) => Some(switched(of, windows, basic, listed.as_deref())),
+        // With -ADPropertiesOnly the shell does not ask IIS: every switch is off, and the directory's own list is as it was set.
+        (Some(false), Some(false)) if listed.as_ref().is_some_and(methods) => {
+            let off = BASIC.into_iter().find(|name| of.record.has(name)).unwrap_or(BASIC[0]);
+            let says = "is off, as is Windows authentication, and InternalAuthenticationMethods has methods, which are taken: was it \
+                        exported with -ADPropertiesOnly?";
+            of.doubtful(off, says);
+            listed.map(ordered)
+        }
+        // Nothing says anything.
+        (None, None) => listed.filter(methods).map(ordered),
+        (basic, windows) => {
+            let on = switched(of, windows, basic, listed.as_deref());
+            if on.is_empty() && forms != Some(true) {
+                let says = "is off, as is every other way to sign in: nobody can; was it exported with -ADPropertiesOnly?";
+                of.doubtful(BASIC[0], says);
+            }
+            Some(on)
+        }
     };
     let web = matches!(protocol, Protocol::Owa | Protocol::Ecp);
     let (cross_site_redirect, legacy_redirect) =
@@ -217,7 +235,7 @@ pub(super) fn mail(of: &mut Reading<'_>, protocol: Protocol, origin: Origin) -> 
 }
 
 pub(super) fn database(of: &mut Reading<'_>, origin: Origin) -> Option<Database> {
-    let name = of.name(&["Name", "AdminDisplayName", "Identity"])?;
+    let name = relative(of.known_by(&["Name", "AdminDisplayName", "Identity"])?);
     // Mailboxes are restored there, and nobody opens one.
     if of.truth("Recovery") == Some(true) {
         return None;
@@ -246,7 +264,7 @@ pub(super) fn oab(of: &mut Reading<'_>, origin: Origin) -> Option<Oab> {
     let points = of.names("VirtualDirectories");
     let server = |point: &String| point.split('\\').next().unwrap_or_default().to_owned();
     Some(Oab {
-        name: of.name(&["Name", "Identity"])?,
+        name: relative(of.known_by(&["Name", "Identity"])?),
         guid: of.text("Guid").map(|guid| guid.trim_matches(['{', '}']).to_lowercase()),
         servers: points.iter().map(server).collect(),
         default: of.truth("IsDefault").unwrap_or(false),
@@ -258,7 +276,7 @@ pub(super) fn domain(of: &mut Reading<'_>) -> Option<Domain> {
     let default = of.truth("Default").unwrap_or(false);
     // `*.contoso.com` is no domain of an address.
     let authoritative = of.text("DomainType").is_some_and(|kind| kind.eq_ignore_ascii_case("Authoritative"));
-    let written = of.text("DomainName")?;
+    let written = of.known_by(&["DomainName"])?;
     match model::HostName::folded(written.trim_start_matches("*.")) {
         Ok(name) => Some(Domain { name, default, authoritative }),
         Err(_) => of.bad("DomainName", written, "is no DNS name; one beyond ASCII is written as xn--…"),
@@ -266,13 +284,13 @@ pub(super) fn domain(of: &mut Reading<'_>) -> Option<Domain> {
 }
 
 pub(super) fn service(of: &mut Reading<'_>) -> Option<Service> {
-    let name = of.text("Name")?;
+    let name = of.known_by(&["Name"])?;
     let known = Service::ALL.iter().find(|(known, ..)| known.eq_ignore_ascii_case(name));
     let (_, protocol, back_end) = *known?;
-    let server = relative(of.text("MachineName")?);
+    let server = relative(of.known_by(&["MachineName"])?);
     let server = server.split('.').next().unwrap_or_default().to_owned();
     // Running, or the number that it has in CliXML.
-    let runs = matches!(of.text("Status")?, "Running" | "4");
+    let runs = matches!(of.known_by(&["Status"])?, "Running" | "4");
     Some(Service { server, protocol, back_end, runs })
 }
 
@@ -281,6 +299,7 @@ pub(super) fn dns_name(of: &mut Reading<'_>) -> Option<Name> {
         Some("external") => View::External,
         _ => View::Internal,
     };
+    of.known_by(&["Name"])?;
     let addresses = of.text("Address").unwrap_or_default();
     let addresses = addresses.split([' ', ',', ';']).filter(|address| !address.is_empty());
     Some(Name { addresses: addresses.map(str::to_owned).collect(), host: of.host("Name")?, view })

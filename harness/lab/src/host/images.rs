@@ -56,7 +56,11 @@ pub async fn start_images(
     mut images: impl Images,
     stop: CancellationToken,
 ) -> Result<(), StationError> {
-    let mut stream = Doorway::socket(door).reach().await?.stream;
+    let door = Doorway::socket(door);
+    let mut stream = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        reached = door.reach() => reached?.stream,
+    };
     line::write(&mut stream, &Opening::Station(ENGINE.to_owned())).await?;
     let (mut read, write) = tokio::io::split(stream);
     let says = Arc::new(Mutex::new(write));

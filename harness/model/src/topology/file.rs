@@ -171,6 +171,22 @@ impl TopologyFiles {
         if !known(&t.seat) {
             return Err(self.blame(&["seat"], format!("no server `{}`", t.seat), servers()));
         }
+        if let Some(message) = misplaced(t) {
+            let right: Vec<&crate::ServerName> = t.positions().filter(|name| fits(t, name)).collect();
+            let help = match right[..] {
+                [] => format!("nothing in this file may be the seat where role = \"{}\"", t.role),
+                _ => format!("where role = \"{}\" it is one of: {}", t.role, listed(right.into_iter())),
+            };
+            return Err(self.blame(&["seat"], message, help));
+        }
+        let mut called: BTreeMap<crate::HostName, &crate::ServerName> = BTreeMap::new();
+        for name in t.servers.keys() {
+            if let Some(other) = called.insert(t.fqdn(name), name) {
+                let message = format!("{name} and {other} have one name in DNS, {}", t.fqdn(name));
+                let path = ["servers", name.as_str(), "fqdn"];
+                return Err(self.blame(&path, message, "a server's fqdn is its own".to_owned()));
+            }
+        }
         for (name, server) in &t.servers {
             let wrong = |field: &str, message: String, help: String| {
                 Err(self.blame(&["servers", name.as_str(), field], message, help))
@@ -253,6 +269,35 @@ impl TopologyFiles {
             }
         }
         Ok(())
+    }
+}
+
+/// Why a topology's seat is no place for a subject of its role.
+fn misplaced(t: &Topology) -> Option<String> {
+    if fits(t, &t.seat) {
+        return None;
+    }
+    let is = match t.servers.get(&t.seat) {
+        None => "an edge".to_owned(),
+        Some(server) if server.is(ServerRole::ClientAccess) => {
+            format!("a Client Access server of Exchange {}", server.version)
+        }
+        Some(server) => format!("a Mailbox server of Exchange {}", server.version),
+    };
+    Some(format!("{} cannot be the seat where role = \"{}\": it is {is}", t.seat, t.role))
+}
+
+/// Whether a subject of the topology's role can be in this place.
+fn fits(t: &Topology, name: &crate::ServerName) -> bool {
+    let is_front_of = |version| {
+        t.servers
+            .get(name)
+            .is_some_and(|server| server.version == version && server.is(ServerRole::ClientAccess))
+    };
+    match t.role {
+        crate::Role::FrontEnd2013 => is_front_of(Version::Exchange2013),
+        crate::Role::FrontEnd2010 => is_front_of(Version::Exchange2010),
+        crate::Role::Edge => t.edges.contains_key(name),
     }
 }
 

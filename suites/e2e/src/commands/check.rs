@@ -228,7 +228,7 @@ fn case_id(file: &str) -> Option<&str> {
 }
 
 fn source(path: &Path) -> Result<Source, SuiteError> {
-    let text = std::fs::read_to_string(path)
+    let text = crate::suite::read_text(path)
         .map_err(|error| SuiteError::Unreadable { path: path.to_owned(), error })?;
     Ok(Source::new(path.display().to_string(), text))
 }

@@ -61,6 +61,8 @@ const PREFIX: &str = "coexist-";
 const LONGEST_NAME: usize = 63 - PREFIX.len();
 /// The rights of a file that holds a secret.
 const OF_OWNER: u32 = 0o600;
+/// How long servers of a Compose file stay when the runner is gone: Compose ends them with it, and not before it has said all.
+const STAYS: &str = "10s";
 /// Which pair of networks, where none is given.
 const CHOICE: u32 = 0;
 
@@ -154,8 +156,9 @@ fn on_one_machine(played: &Played, options: &Export) -> Result<Lab, Exit> {
         outside: place.outside,
     };
     let door = format!("{SHARED}/{}", Door::SOCKET);
-    let server =
-        |name: &str, place: &Place| container(name, words(&["server", name, "--door", &door]), place);
+    let server = |name: &str, place: &Place| {
+        container(name, words(&["server", name, "--door", &door, "--stays", STAYS]), place)
+    };
     let servers = layout.servers.iter().map(|(name, place)| server(name.as_str(), place));
     let elsewhere = layout.elsewhere.iter().map(|place| server(Layout::ELSEWHERE, place));
     let run = played.run(format!("{LAID}{SHARED}/layout.json"), options);

@@ -32,6 +32,9 @@ pub(super) struct Import {
 const MOST_FILES: usize = 1_000;
 const MOST_BYTES_OF_ALL: u64 = 4 * MOST_BYTES;
 
+/// The most files of a folder that are named where they are passed over.
+const MOST_NAMED: usize = 20;
+
 /// The most characters of one note: a value in it may be as long as an export.
 const MOST_CHARACTERS: usize = 600;
 
@@ -83,7 +86,7 @@ fn bad_input(says: impl std::fmt::Display) -> Exit {
     Exit::BadInput
 }
 
-/// What is in the files, and in the files of folders. A folder's other kinds of file are passed over; so are its folders, and said.
+/// What is in the files, and in the files of folders. A folder's other kinds of file are passed over, as are its folders; both are said.
 fn exports(named: &[PathBuf]) -> Result<Vec<Export>, String> {
     let mut paths = vec![];
     for path in named {
@@ -99,8 +102,15 @@ fn exports(named: &[PathBuf]) -> Result<Vec<Export>, String> {
             let says = format!("{}: passed over, since it is in a folder; name it too", folder.display());
             say::error(plain(&says, MOST_CHARACTERS));
         }
-        let mut inside: Vec<PathBuf> =
-            files.into_iter().filter(|path| is_export(path) && path.is_file()).collect();
+        let (mut inside, others): (Vec<PathBuf>, Vec<PathBuf>) =
+            files.into_iter().filter(|path| path.is_file()).partition(|path| is_export(path));
+        for other in others.iter().filter(|other| !named.contains(other)).take(MOST_NAMED) {
+            let says = format!(
+                "{}: passed over: what is read is .xml, .clixml, .csv, .txt and .log",
+                other.display()
+            );
+            say::error(plain(&says, MOST_CHARACTERS));
+        }
         if inside.is_empty() {
             return Err(format!("{}: there is no .xml, .clixml, .csv or .txt file in it", path.display()));
         }

@@ -33,6 +33,16 @@ const PURPLE: &str = "cases/coexistence/owa/purple.toml";
     "build = \"8.3.83.6\"\nout-of-service = true",
     "cas2007-s1 cannot be out of service"
 )]
+#[case::seat_version(
+    "seat = \"cas2013-s1\"",
+    "seat = \"cas2010-s1\"",
+    "cas2010-s1 cannot be the seat where role = \"front-end-2013\": it is a Client Access server of Exchange 2010"
+)]
+#[case::seat_role(
+    "seat = \"cas2013-s1\"",
+    "seat = \"mbx2013-s1\"",
+    "mbx2013-s1 cannot be the seat where role = \"front-end-2013\": it is a Mailbox server of Exchange 2013"
+)]
 #[case::name("seat = \"cas2013-s1\"", "seat = \"CAS2013\"", "a right one looks like `cas2010-s1`")]
 fn a_wrong_topology_is_refused_at_its_line(#[case] right: &str, #[case] wrong: &str, #[case] says: &str) {
     let scratch = Scratch::with_cases(&["coexistence/owa/purple", "coexistence/owa/red"]);

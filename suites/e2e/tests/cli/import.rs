@@ -136,7 +136,7 @@ fn an_anonymised_organization_is_found_fault_with_and_ends_as_its_original() {
     scratch
         .run(&["import", &exports("coexistence"), "-o", &file, "--anonymise"])
         .check(0, &["13 servers in 3 sites"]);
-    let says = "CAS2010-1\\Rpc (Default Web Site) (export";
+    let says = "-CAS2010\\Rpc (Default Web Site) (export";
     scratch
         .run(&["check", &file])
         .check(1, &[says, "1 file, 6 errors, 1 warning"])
