@@ -78,7 +78,7 @@ async fn the_door_states_facts_and_no_password() {
     let directory = directory();
     let moved = directory.clone();
     let served = tokio::spawn(async move { axum::serve(listener, http::door(directory)).await });
-    let client = reqwest::Client::new();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let said = client.get(format!("http://{at}/v1/mailboxes/red@contoso.com")).send().await.unwrap();
     let text = said.text().await.unwrap();
     assert!(text.contains("\"server\":\"mbx2010-s1\""), "{text}");
@@ -113,7 +113,7 @@ async fn the_door_says_whose_ntlm_response_and_whose_ticket_it_is_given() {
     directory.add(user);
     let own = directory.issue(Some(("red", "Password")), "red", "HTTP/mail.contoso.com").unwrap();
     let served = tokio::spawn(async move { axum::serve(listener, http::door(directory)).await });
-    let client = reqwest::Client::new();
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let ask = async |path: &str, given: serde_json::Value, service: bool| {
         let request = client.post(format!("http://{at}/v1/{path}")).json(&given);
         let request = match service {

@@ -123,6 +123,9 @@ fn told_to_stop() -> CancellationToken {
     if std::io::stdin().is_terminal() { say::terminated() } else { say::interrupted() }
 }
 
+/// By these a company's machine sends every program to a proxy, which knows no name of the lab.
+const PROXIES: [&str; 4] = ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy"];
+
 /// What a program in a lab is given.
 struct Inside<'a> {
     ground: &'a Ground,
@@ -155,6 +158,9 @@ impl Inside<'_> {
             command.env(name, self.ca);
         }
         command.env("COEXIST_DNS", self.dns.to_string());
+        for name in PROXIES {
+            command.env_remove(name).env_remove(name.to_uppercase());
+        }
         // At a terminal the program shares the terminal's group, and Ctrl-C reaches it as it reaches us. Elsewhere it has a
         // group of its own, so that what it starts in turn ends with it.
         let grouped = !std::io::stdin().is_terminal();

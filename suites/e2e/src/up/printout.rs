@@ -74,7 +74,8 @@ type Doors = [(Door, Option<SocketAddr>)];
 
 /// What curl is told: whom it trusts, and where names lead.
 fn curl(ca: &Path, doors: &Doors) -> String {
-    let mut curl = format!("cacert = \"{}\"\n", ca.display());
+    // A company's proxy knows no name of the lab.
+    let mut curl = format!("cacert = \"{}\"\nnoproxy = \"*\"\n", ca.display());
     for (Door { name, port }, at) in doors {
         let at = at.map_or_else(|| format!("{NOWHERE}:{port}"), |at| at.to_string());
         let _ = writeln!(curl, "connect-to = \"{name}:{port}:{at}\"");
@@ -100,7 +101,12 @@ fn printout(facts: &Facts) -> String {
         let door = doors.iter().find(|(door, _)| door.name == name && door.port == 443);
         if let Some(at) = door.and_then(|(_, at)| *at) {
             let ca = ca.display();
-            line("", format!("curl --cacert {ca} --connect-to {name}:443:{at} -L https://{name}/owa/"));
+            line(
+                "",
+                format!(
+                    "curl --noproxy '*' --cacert {ca} --connect-to {name}:443:{at} -L https://{name}/owa/"
+                ),
+            );
         }
         line(
             "browser",
@@ -187,7 +193,7 @@ fn browser(facts: &Facts, doors: &Doors) -> String {
          program=${{1:-chromium}}\n[ $# -eq 0 ] || shift\nprofile=$(mktemp -d) || exit 1\n\
          trap 'rm -rf \"$profile\"' EXIT\ntrap 'exit 130' INT TERM\n\
          \"$program\" \\\n  --ignore-certificate-errors-spki-list='{}' \\\n  --host-resolver-rules='{}' \\\n  \
-         --user-data-dir=\"$profile\" --no-first-run \"$@\" '{opens}'\n",
+         --user-data-dir=\"$profile\" --no-first-run --no-proxy-server \"$@\" '{opens}'\n",
         facts.entry.ca.display(),
         STANDARD.encode(facts.lab.authority().pin()),
         resolver_rules(doors),
@@ -262,7 +268,7 @@ mod tests {
     fn curl_is_told_where_every_name_leads_and_asks_no_strangers_dns_for_one_that_leads_nowhere() {
         assert_eq!(
             curl(Path::new("/tmp/run/ca.pem"), &doors()),
-            "cacert = \"/tmp/run/ca.pem\"\n\
+            "cacert = \"/tmp/run/ca.pem\"\nnoproxy = \"*\"\n\
              connect-to = \"mail.contoso.com:443:198.18.12.10:443\"\n\
              connect-to = \"mail.contoso.com:993:198.18.12.10:993\"\n\
              connect-to = \"legacy.contoso.com:443:nowhere.invalid:443\"\n"

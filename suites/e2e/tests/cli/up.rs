@@ -96,9 +96,9 @@ fn a_program_joins_the_lab_in_the_view_that_it_asks_for(#[case] ground: &str) {
     if !is_there(ground) {
         return;
     }
-    let scratch = Scratch::new();
+    let scratch = Scratch::new().with_env("https_proxy", "http://10.0.0.1:8080").with_env("ALL_PROXY", "x");
     let up = Up::start(&scratch, &["--ground", ground]);
-    let script = "cat /etc/resolv.conf; echo \"CA $COEXIST_CA\"; grep -c BEGIN \"$SSL_CERT_FILE\"";
+    let script = "cat /etc/resolv.conf; echo \"CA $COEXIST_CA\"; grep -c BEGIN \"$SSL_CERT_FILE\"; ! env | grep -i _proxy=";
     for (view, line) in [("internal", "DNS inside"), ("external", "DNS outside")] {
         let ended = scratch.start(&["exec", "--view", view, "--", "sh", "-c", script]).ended();
         let joined = format!("joined {}, {view} view", up.name());
