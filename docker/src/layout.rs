@@ -51,7 +51,7 @@ pub enum Unfit {
     TooSmall {
         /// What was given.
         given: Ipv4Net,
-        /// How many sites there are, and the lab's own range.
+        /// How many sites there are.
         sites: usize,
         /// The least that would do.
         right: Ipv4Net,

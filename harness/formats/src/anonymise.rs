@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use model::topology::Origin;
 use model::{HostName, Protocol, Version, WebUrl};
 
-use crate::assemble::label;
+use crate::assemble::{label, plain_site};
 use crate::rows::{Rows, Server};
 
 /// The same rows under other names.
@@ -164,9 +164,10 @@ impl Names {
             }
         }
         let databases = rows.databases.iter().map(|row| row.name.as_str());
-        in_order(&mut names.databases, databases, "DB");
-        in_order(&mut names.oabs, rows.oabs.iter().map(|row| row.name.as_str()), "OAB");
-        in_order(&mut names.sites, rows.servers.iter().filter_map(|row| row.site.as_deref()), "Site");
+        in_order(&mut names.databases, databases, "DB", label);
+        in_order(&mut names.oabs, rows.oabs.iter().map(|row| row.name.as_str()), "OAB", label);
+        let sites = rows.servers.iter().filter_map(|row| row.site.as_deref());
+        in_order(&mut names.sites, sites, "Site", plain_site);
         let accepted = rows.domains.iter().filter(|domain| domain.default).chain(&rows.domains);
         let own = rows.servers.iter().filter_map(|row| row.fqdn.as_ref()?.as_str().split_once('.'));
         let points = rows
@@ -334,13 +335,22 @@ fn numbered(known: &mut BTreeMap<String, String>, written: &str, kind: &str) -> 
     name
 }
 
-/// Names in the order of those that they replace.
-fn in_order<'n>(known: &mut BTreeMap<String, String>, written: impl Iterator<Item = &'n str>, kind: &str) {
-    let mut all: Vec<String> = written.map(str::to_lowercase).collect();
-    all.sort_by_key(|name| (label(name), name.clone()));
-    all.dedup();
+/// Names in the order of what those that they replace become here.
+fn in_order<'n>(
+    known: &mut BTreeMap<String, String>,
+    written: impl Iterator<Item = &'n str>,
+    kind: &str,
+    becomes: fn(&str) -> String,
+) {
+    let mut all: Vec<(String, String)> = vec![];
+    for name in written {
+        if !all.iter().any(|(_, other)| *other == name.to_lowercase()) {
+            all.push((becomes(name), name.to_lowercase()));
+        }
+    }
+    all.sort();
     let digits = width(all.len());
-    for (number, name) in (1..).zip(all) {
+    for (number, (_, name)) in (1..).zip(all) {
         known.insert(name, format!("{kind}{number:0digits$}"));
     }
 }

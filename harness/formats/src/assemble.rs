@@ -16,7 +16,7 @@ mod namespaces;
 mod servers;
 mod stores;
 
-pub(crate) use cast::label;
+pub(crate) use cast::{label, plain_site};
 
 use cast::Cast;
 
@@ -35,6 +35,7 @@ pub(crate) struct Making<'r> {
 pub(crate) fn assemble(rows: &Rows, notes: &mut Vec<Note>) -> Result<Topology, Vec<Wrong>> {
     let cast = Cast::of(rows, notes)?;
     missing::noted(rows, notes);
+    notes.extend(rows.unexported.iter().cloned());
     strangers(rows, &cast, notes);
     let (seat, role) = seat(rows, &cast, notes)?;
     let domain = domain(rows, &seat, &cast, notes)?;
@@ -141,9 +142,13 @@ fn seat(rows: &Rows, cast: &Cast<'_>, notes: &mut Vec<Note>) -> Result<(ServerNa
         if let Some((urls, _, name, called)) = fronts.first() {
             let others: Vec<&str> = fronts[1..].iter().map(|(.., called)| *called).collect();
             if !others.is_empty() {
+                let why = match fronts.get(1).is_some_and(|(most, ..)| most == urls) {
+                    true => "was exported first of those with the most",
+                    false => "has the most",
+                };
                 let says = format!(
-                    "it is the seat, where the subject is: of Exchange {version} it has the most directories with an ExternalUrl, \
-                     {}; in its place could be {}",
+                    "it is the seat, where the subject is: of Exchange {version} it {why} directories with an ExternalUrl, {}; in its \
+                     place could be {}",
                     urls.0,
                     others.join(", ")
                 );

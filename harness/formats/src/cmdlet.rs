@@ -8,6 +8,7 @@ use crate::Wrong;
 use crate::note::{Kind, Note};
 use crate::reading::relative;
 use crate::record::{Place, Property, Record, Value};
+use crate::rows::build;
 
 /// A cmdlet whose objects are read. Their properties are described in Microsoft's reference,
 /// <https://learn.microsoft.com/powershell/module/exchange/get-exchangeserver> and beside it.
@@ -87,8 +88,8 @@ impl Cmdlet {
             Cmdlet::ExchangeServer | Cmdlet::ClientAccessServer => {
                 named(&["Name", "Identity", "Fqdn"]).map(str::to_owned)
             }
-            Cmdlet::Names => Some(format!("{} {}", text("Name"), text("View"))),
-            Cmdlet::Service => Some(format!("{} {}", text("MachineName"), text("Name"))),
+            Cmdlet::Names => named(&["Name"]).map(|name| format!("{name} {}", text("View"))),
+            Cmdlet::Service => named(&["MachineName"]).map(|machine| format!("{machine} {}", text("Name"))),
             Cmdlet::AcceptedDomain => named(&["DomainName", "Name"]).map(str::to_owned),
             Cmdlet::Directory(_) | Cmdlet::OutlookAnywhere => {
                 let of_server = || Some(format!("{}\\{}", named(&["Server", "ServerName"])?, text("Name")));
@@ -96,11 +97,6 @@ impl Cmdlet {
             }
             Cmdlet::MailSettings(_) => {
                 named(&["Server", "Identity"]).map(|_| format!("{} {}", text("Server"), text("Identity")))
-            }
-            // Before there were groups of servers, a database's name was its own in its storage group alone.
-            Cmdlet::MailboxDatabase if record.has("StorageGroup") || record.has("StorageGroupName") => {
-                let of_server = || Some(format!("{}\\{}", named(&["Server", "ServerName"])?, text("Name")));
-                named(&["Identity"]).map(str::to_owned).or_else(of_server)
             }
             _ => named(&["Identity", "Name"]).map(str::to_owned),
         };
@@ -194,7 +190,10 @@ pub(crate) fn told_apart(
         };
         let all = known.entry(cmdlet).or_default();
         // What cannot be told from its like is joined with none.
-        let key = cmdlet.key(&record).unwrap_or_else(|| format!("{}\n", record.at));
+        let mut key = cmdlet.key(&record).unwrap_or_else(|| format!("{}\n", record.at));
+        if all.get(&key).is_some_and(|before| are_of_two_groups(before, &record)) {
+            key = format!("{key}\n{}", storage_group(&record));
+        }
         match all.get_mut(&key) {
             None => drop(all.insert(key, record)),
             Some(before) => wrong.extend(joined(before, record, notes)),
@@ -211,6 +210,20 @@ pub(crate) fn told_apart(
     }
 }
 
+/// Whether two databases of Exchange 2007 with one name, and without Identity, are two: a name was its own in its storage group alone.
+fn are_of_two_groups(before: &Record, record: &Record) -> bool {
+    let is_known = |of: &Record| of.has("StorageGroup") || of.has("StorageGroupName");
+    let is_without = |of: &Record| of.text("Identity").is_none() && is_known(of);
+    is_without(before) && is_without(record) && storage_group(before) != storage_group(record)
+}
+
+fn storage_group(of: &Record) -> String {
+    let text =
+        |names: [&str; 2]| names.iter().find_map(|name| of.text(name)).map(relative).unwrap_or_default();
+    format!("{}\\{}", text(["Server", "ServerName"]), text(["StorageGroupName", "StorageGroup"]))
+        .to_lowercase()
+}
+
 /// Puts two exports of one thing together: what one lacks or cut short, the other may have.
 fn joined(into: &mut Record, from: Record, notes: &mut Vec<Note>) -> Vec<Wrong> {
     let mut wrong = vec![];
@@ -220,7 +233,9 @@ fn joined(into: &mut Record, from: Record, notes: &mut Vec<Note>) -> Vec<Wrong> 
         match at {
             None => into.properties.push(property),
             Some(known) if agree(&property.name, &known.value, &property.value) => {
-                if matches!(known.value, Value::Cut(_) | Value::Lost(_)) || lost_letters(&known.value) {
+                let is_less =
+                    matches!(known.value, Value::Cut(_) | Value::Lost(_)) || lost_letters(&known.value);
+                if is_less && !matches!(property.value, Value::Lost(_)) {
                     known.value = property.value;
                 }
             }
@@ -268,28 +283,43 @@ fn said(value: &Value) -> String {
 
 /// Whether two values of a property may both be true of one thing.
 fn agree(property: &str, a: &Value, b: &Value) -> bool {
-    let folded = |value: &Value| {
-        let mut items: Vec<String> = value.items().iter().map(|item| meant(property, item)).collect();
-        items.sort();
-        items
+    let all = |value: &Value| -> Vec<String> {
+        items(property, value).iter().map(|item| meant(property, item)).collect()
     };
     match (a, b) {
         (Value::Lost(_), _) | (_, Value::Lost(_)) => true,
-        (Value::Cut(few), all) | (all, Value::Cut(few)) => {
-            let all = folded(all);
-            few.iter().all(|item| all.contains(&meant(property, item)))
+        (Value::Cut(few), whole) | (whole, Value::Cut(few)) => {
+            let whole = all(whole);
+            few.iter().all(|item| whole.iter().any(|one| is_alike(one, &meant(property, item))))
                 || matches!((a, b), (Value::Cut(_), Value::Cut(_)))
         }
         _ => {
-            let (a, b) = (folded(a), folded(b));
+            let (a, b) = (all(a), all(b));
             let truth = |items: &[String]| match items {
                 [one] => crate::reading::truth(one),
                 _ => None,
             };
-            let is_same = a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| is_alike(a, b));
-            is_same || (truth(&a).is_some() && truth(&a) == truth(&b)) || are_roles(property, &a, &b)
+            are_alike(&a, b.clone())
+                || (truth(&a).is_some() && truth(&a) == truth(&b))
+                || are_roles(property, &a, &b)
         }
     }
+}
+
+/// The items of a value; a name of the directory has commas of its own.
+fn items<'v>(property: &str, value: &'v Value) -> Vec<&'v str> {
+    let is_one = |text: &str| text.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("cn="));
+    match value {
+        Value::Text(text) if names_of_directory(property) && is_one(text) => vec![text],
+        _ => value.items(),
+    }
+}
+
+/// Whether the same items stand in two lists, in whatever order.
+fn are_alike(a: &[String], mut b: Vec<String>) -> bool {
+    a.len() == b.len()
+        && a.iter()
+            .all(|one| b.iter().position(|other| is_alike(one, other)).map(|at| b.swap_remove(at)).is_some())
 }
 
 /// Properties that name things of the directory, by their names alone or by where they are in it.
@@ -304,15 +334,17 @@ const IN_THE_DIRECTORY: [&str; 8] = [
     "OfflineAddressBook",
 ];
 
+fn names_of_directory(property: &str) -> bool {
+    IN_THE_DIRECTORY.iter().any(|name| name.eq_ignore_ascii_case(property))
+}
+
 /// A value without what the same may be written with.
 fn meant(property: &str, item: &str) -> String {
-    let is = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(property));
-    let item = match item {
-        // The directory's own text adds 30000 to the build.
-        _ if is(&["AdminDisplayVersion"]) => {
-            item.replace("(Build 30", "(Build ").replace("(Build 0", "(Build ")
+    let item = match property {
+        _ if property.eq_ignore_ascii_case("AdminDisplayVersion") => {
+            build(item).map_or_else(|| item.to_owned(), |build| build.to_string())
         }
-        _ if is(&IN_THE_DIRECTORY) => relative(item),
+        _ if names_of_directory(property) => relative(item),
         _ => item.to_owned(),
     };
     item.to_lowercase()
@@ -385,7 +417,7 @@ fn by_properties(record: &Record) -> Option<Cmdlet> {
 }
 
 /// What a virtual directory has and nothing else that is called `EWS (Sales)` or so.
-const OF_DIRECTORIES: [&str; 8] = [
+const OF_DIRECTORIES: [&str; 16] = [
     "InternalUrl",
     "ExternalUrl",
     "InternalHostname",
@@ -394,6 +426,14 @@ const OF_DIRECTORIES: [&str; 8] = [
     "InternalAuthenticationMethods",
     "IISAuthenticationMethods",
     "BasicAuthentication",
+    "WindowsAuthentication",
+    "FormsAuthentication",
+    "BasicAuthEnabled",
+    "WindowsAuthEnabled",
+    "ClientAuthenticationMethod",
+    "ExternalClientAuthenticationMethod",
+    "InternalClientAuthenticationMethod",
+    "CrossSiteRedirectType",
 ];
 
 /// A virtual directory is known by the name that IIS has for it, `owa (Default Web Site)`, below a server's.
@@ -445,7 +485,16 @@ mod tests {
     const READERS: [&str; 3] =
         [include_str!("rows/objects.rs"), include_str!("rows.rs"), include_str!("reading.rs")];
     /// By these an object is known among its like.
-    const KEYS: [&str; 6] = ["AdminDisplayName", "DomainName", "Identity", "MachineName", "Name", "View"];
+    const KEYS: [&str; 8] = [
+        "AdminDisplayName",
+        "DomainName",
+        "Identity",
+        "MachineName",
+        "Name",
+        "StorageGroup",
+        "StorageGroupName",
+        "View",
+    ];
     /// Values and names of services there, which are no properties.
     const VALUES: [&str; 18] = [
         "Authoritative",

@@ -29,14 +29,22 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
     char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
-/// Whether a text is of a console's code page and not of a window's: in that one such bytes are signs or nothing, and here letters that
-/// stand within words, `ü é â ä à ç ê ë è ì ô ö ò ù`.
+/// Whether a text is of a console's code page and not of a window's. Bytes that are letters there, and signs or nothing here, say so
+/// where they stand within words; letters of a window's that do contradict them.
 fn is_of_a_console(bytes: &[u8]) -> bool {
-    let is_letter = |byte: &u8| matches!(byte, 0x81..=0x85 | 0x87..=0x89 | 0x8d | 0x93..=0x95 | 0x97);
-    bytes.contains(&0x81)
-        || bytes.windows(3).any(|three| {
-            three[0].is_ascii_alphabetic() && is_letter(&three[1]) && three[2].is_ascii_alphabetic()
-        })
+    // `ü é â ä à å ç ê ë ì Å æ ô ö ò ø Ø`, without those that are an ellipsis, an apostrophe and dashes.
+    let of_console =
+        |byte: u8| matches!(byte, 0x81..=0x84 | 0x86..=0x89 | 0x8d | 0x8f | 0x91 | 0x93..=0x95 | 0x9b | 0x9d);
+    // An `ß` of a console is `á` in a window.
+    let of_window = |byte: u8| byte >= 0xc0 && byte != 0xe1;
+    let within = |is: &dyn Fn(u8) -> bool| {
+        bytes
+            .windows(3)
+            .any(|three| three[0].is_ascii_alphabetic() && is(three[1]) && three[2].is_ascii_alphabetic())
+    };
+    // What closes a quotation that nothing has opened is no quotation mark, but an `ö` at a word's end.
+    let closes_nothing = bytes.contains(&0x94) && !bytes.contains(&0x93) && !bytes.contains(&0x84);
+    !within(&of_window) && (bytes.contains(&0x81) || within(&of_console) || closes_nothing)
 }
 
 /// The code page of Western Europe's consoles.
@@ -87,6 +95,8 @@ mod tests {
     fn a_console_s_code_page_is_told_from_a_window_s() {
         assert_eq!(decoded(b"Site : M\x81nchen"), "Site : München");
         assert_eq!(decoded(b"Site : K\x94ln S\xe1d"), "Site : Köln Sßd");
+        assert_eq!(decoded(b"Site : Malm\x94, K\x9bbenhavn"), "Site : Malmö, København");
+        assert_eq!(decoded(b"Site : M\xfcnchen, front\x97end, a\x85b"), "Site : München, front—end, a…b");
         assert_eq!(
             decoded(b"Site : Gen\x8ave \x84x\x94"),
             "Site : GenŠve „x”",

@@ -25,7 +25,8 @@ pub(crate) fn read(source: &Source, notes: &mut Vec<Note>) -> Result<Vec<Record>
     let mut objects: Vec<Open> = vec![];
     let mut open: Option<Open> = None;
     let mut prose = Prose::default();
-    let mut after_prompt = false;
+    // Whether a command came after the last object, which is whole then.
+    let mut is_followed = false;
     let (mut start, mut passed_over) = (0, 0);
     // How many columns the line before has, where it is of a warning.
     let mut warned: Option<usize> = None;
@@ -47,7 +48,7 @@ pub(crate) fn read(source: &Source, notes: &mut Vec<Note>) -> Result<Vec<Record>
         if line.is_empty() || is_no_property(line) {
             objects.extend(open.take());
             prose.ends();
-            after_prompt |= is_prompt(line);
+            is_followed |= is_prompt(line) || line.starts_with(STARS);
             warned = is_warning(line).then(|| columns(line));
             continue;
         }
@@ -59,8 +60,8 @@ pub(crate) fn read(source: &Source, notes: &mut Vec<Note>) -> Result<Vec<Record>
                     objects.extend(open.take());
                 }
                 let place = Place { file: file.clone(), line: number };
-                let object = open.get_or_insert_with(|| Open { at: place, after_prompt, properties: vec![] });
-                after_prompt = false;
+                let object = open.get_or_insert_with(|| Open { at: place, properties: vec![] });
+                is_followed = false;
                 let first = Piece::new(line, value, spaced);
                 object.properties.push(Written { name: name.to_owned(), line: number, first, more: vec![] });
             }
@@ -68,13 +69,13 @@ pub(crate) fn read(source: &Source, notes: &mut Vec<Note>) -> Result<Vec<Record>
                 let last = open.properties.last_mut();
                 last.into_iter().for_each(|last| last.more.push(Piece::new(line, line.trim(), spaced)));
             }
-            (None, _) if !whole => {
+            (None, open) if !whole && (open.is_some() || objects.is_empty()) => {
                 return wrong("the file ends in the middle of a line: it was cut short");
             }
             (None, None) if warned_before.is_some_and(|columns| goes_on(columns, line)) => {
                 warned = Some(columns(line));
             }
-            (None, _) if line.trim_start().starts_with("--") => {
+            (None, _) if is_ruled(line) => {
                 return wrong(
                     "this is a table, which leaves properties out: Format-List, Export-Csv or Export-Clixml have all",
                 );
@@ -100,10 +101,8 @@ pub(crate) fn read(source: &Source, notes: &mut Vec<Note>) -> Result<Vec<Record>
         _ => notes.extend(prose.notes(&file)),
     }
     let keeps_spaces = objects.iter().flat_map(Open::lines).any(|line| line.spaced);
-    let objects_after_prompt: Vec<bool> = objects.iter().map(|object| object.after_prompt).collect();
     let records: Vec<Record> = objects.into_iter().map(|object| object.closed(keeps_spaces)).collect();
-    let is_of_its_own = objects_after_prompt.last() == Some(&true);
-    match cut(&records).filter(|_| !is_of_its_own) {
+    match cut(&records).filter(|_| !is_followed) {
         Some(record) => {
             let says = "the last object has fewer properties than the one before it: the file was cut short";
             let line = crate::source_line(&source.text, record.at.line);
@@ -162,8 +161,6 @@ impl Prose {
 /// An object while it is read.
 struct Open {
     at: Place,
-    /// Whether a prompt stands before it: a command of its own wrote it.
-    after_prompt: bool,
     properties: Vec<Written>,
 }
 
@@ -346,7 +343,12 @@ fn within_stars(text: &str, from: usize) -> Option<usize> {
 }
 
 fn is_followed_by_dashes(rest: &str) -> bool {
-    rest.lines().next().is_some_and(|line| line.starts_with("--"))
+    rest.lines().next().is_some_and(is_ruled)
+}
+
+/// The line below a table's head: dashes, and spaces between columns.
+fn is_ruled(line: &str) -> bool {
+    line.contains("--") && line.chars().all(|c| matches!(c, '-' | ' '))
 }
 
 /// Objects of one cmdlet have the same properties in the same order: one that stops early is cut.
@@ -539,6 +541,11 @@ ExternalUrl                   : https://c/owa\n\n";
             format!("{TWO}[PS] C:\\>{error}\n[PS] C:\\>\n>> more\nVERBOSE: Connecting to CAS01.\n{TWO}");
         assert_eq!(read(&Source::new("owa.txt", between), &mut notes).unwrap().len(), 4);
         assert_eq!(notes.len(), 1, "{notes:?}");
+        for around in [format!("---- OWA ----\n\n{TWO}"), format!("{TWO}C:\\Users\\me>exit")] {
+            let mut notes = vec![];
+            assert_eq!(read(&Source::new("owa.txt", around), &mut notes).unwrap().len(), 2);
+            assert_eq!(notes.len(), 1, "{notes:?}");
+        }
     }
 
     #[test]
@@ -559,7 +566,12 @@ ExternalUrl                   : https://c/owa\n\n";
         let ecp = "ecp (Default Web Site)\nExternalUrl : https://a/ecp";
         assert!(read(both("", ecp)).is_ok());
         assert!(read(both("", "owa (Default Web Site)")).unwrap_err().to_string().contains("cut short"));
-        assert!(read(both("[PS] C:\\>Get-Something\n", "owa (Default Web Site)")).is_ok());
+        let between = "[PS] C:\\>Get-Something\n";
+        assert!(
+            read(both(between, "owa (Default Web Site)")).is_err(),
+            "of which nothing shows that it is whole"
+        );
+        assert!(read(format!("{}\n[PS] C:\\>exit\n", both(between, "owa (Default Web Site)"))).is_ok());
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::record::Record;
 mod columns;
 mod objects;
 
+pub(crate) use objects::build;
+
 /// Everything that was exported. Names are as they were exported; two that differ in letter case alone are one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rows {
@@ -31,6 +33,8 @@ pub(crate) struct Rows {
     pub(crate) domains: Vec<Domain>,
     pub(crate) services: Vec<Service>,
     pub(crate) names: Vec<Name>,
+    /// What properties no object of an exported cmdlet has, which names nobody.
+    pub(crate) unexported: Vec<Note>,
 }
 
 /// Get-ExchangeServer.
@@ -123,6 +127,8 @@ pub(crate) struct Mail {
 pub(crate) struct Database {
     pub(crate) name: String,
     pub(crate) copies: Vec<String>,
+    /// Whether those are all that there are.
+    pub(crate) all_copies: bool,
     pub(crate) active: Option<String>,
     pub(crate) rpc_client_access_server: Option<HostName>,
     pub(crate) oab: Option<String>,
@@ -202,7 +208,7 @@ pub(crate) fn read(known: BTreeMap<Cmdlet, Vec<Record>>, notes: &mut Vec<Note>) 
             }
         }
     }
-    columns::missing(&known, &rows.servers, notes);
+    rows.unexported = columns::missing(&known, &rows.servers);
     Ok(rows)
 }
 

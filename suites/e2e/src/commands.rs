@@ -332,7 +332,7 @@ pub struct Server {
     /// The file from which programs of this container read their resolver; once the runner is found they ask that one.
     #[arg(long, value_name = "FILE")]
     resolver: Option<PathBuf>,
-    /// How long it stays once the runner is gone, as `10s`; its own container's remover comes sooner.
+    /// How long it stays once the runner is gone, as `10s`, so that whoever removes its container comes first.
     #[arg(long, value_name = "TIME", value_parser = span)]
     stays: Option<Duration>,
 }

@@ -158,9 +158,14 @@ pub(crate) fn label(written: &str) -> String {
     if label.is_empty() { "unnamed".to_owned() } else { label.to_owned() }
 }
 
+/// A site's name as far as it can be one here.
+pub(crate) fn plain_site(written: &str) -> String {
+    written.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect()
+}
+
 /// A site's name, with what a name here may not hold as hyphens.
 fn site_name(written: &str, taken: &[(String, SiteName)]) -> SiteName {
-    let own: String = written.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+    let own = plain_site(written);
     let own = if own.is_empty() { "Site".to_owned() } else { own };
     let numbered = (2..).map(|number| format!("{own}-{number}"));
     let free = |name: &SiteName| !taken.iter().any(|(_, other)| other == name);

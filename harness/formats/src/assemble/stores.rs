@@ -81,6 +81,9 @@ impl Making<'_> {
 
     /// Names the Mailbox servers that no exported database is on: all mailboxes of an organization's older half may be missing so.
     fn without_database(&mut self) {
+        if !self.rows.databases.iter().all(|row| row.all_copies) {
+            return;
+        }
         let newest = self.cast.members().map(|member| member.row.version).max();
         let holds =
             |server: &ServerName| self.topology.databases.values().any(|db| db.copies.contains(server));

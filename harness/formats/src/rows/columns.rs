@@ -10,7 +10,8 @@ use crate::note::{Kind, Note};
 use crate::record::Record;
 
 /// Notes each property that would decide something among these servers and was not exported, with what is taken instead.
-pub(super) fn missing(known: &BTreeMap<Cmdlet, Vec<Record>>, servers: &[Server], notes: &mut Vec<Note>) {
+pub(super) fn missing(known: &BTreeMap<Cmdlet, Vec<Record>>, servers: &[Server]) -> Vec<Note> {
+    let mut notes = vec![];
     let has = |version| servers.iter().any(|server| server.version == version);
     let (has_2010, has_2013) = (has(Version::Exchange2010), has(Version::Exchange2013));
     for (cmdlet, records) in known {
@@ -21,6 +22,7 @@ pub(super) fn missing(known: &BTreeMap<Cmdlet, Vec<Record>>, servers: &[Server],
             }
         }
     }
+    notes
 }
 
 /// What is read of a cmdlet's objects, and is taken for something where it is not there.

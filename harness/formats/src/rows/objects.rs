@@ -10,6 +10,7 @@ use super::{
 use crate::cmdlet::named;
 use crate::note::{Kind, Note};
 use crate::reading::{Reading, relative};
+use crate::record::Value;
 
 const LOGON_FORMATS: &[(&str, LogonFormat)] = &[
     ("FullDomain", LogonFormat::FullDomain),
@@ -65,7 +66,7 @@ pub(super) fn server(of: &mut Reading<'_>, origin: Origin) -> Option<Server> {
 }
 
 /// `Version 14.3 (Build 123.4)`; the directory's own text adds 30000 to the build.
-fn build(shown: &str) -> Option<Build> {
+pub(crate) fn build(shown: &str) -> Option<Build> {
     let numbers: Vec<u16> = shown
         .split(|c: char| !c.is_ascii_digit())
         .filter(|part| !part.is_empty())
@@ -110,31 +111,38 @@ pub(super) fn directory(of: &mut Reading<'_>, protocol: Protocol, origin: Origin
         return None;
     }
     let server = server_of(of)?;
-    let listed = match protocol {
-        Protocol::Mapi => of.authentication("IISAuthenticationMethods"),
-        _ => of.authentication("InternalAuthenticationMethods"),
+    let list = match protocol {
+        Protocol::Mapi => "IISAuthenticationMethods",
+        _ => "InternalAuthenticationMethods",
     };
+    let listed = of.authentication(list);
+    // A way that no client of a lab has is one nevertheless.
+    let lists_nothing = of.record.property(list).is_none_or(|property| property.value.items().is_empty());
     let basic = of.truth(BASIC[0]).or_else(|| of.truth(BASIC[1]));
     let windows = of.truth(WINDOWS[0]).or_else(|| of.truth(WINDOWS[1]));
     let forms = of.truth("FormsAuthentication");
-    let forms = forms.or_else(|| listed.as_ref().map(|methods| methods.contains(&Authentication::Fba)));
-    let methods = |listed: &Vec<Authentication>| listed.iter().any(|method| *method != Authentication::Fba);
+    // With -ADPropertiesOnly the shell does not ask IIS: every switch is off, and the directory's own list is as it was set.
+    let methods = |listed: &&Vec<Authentication>| listed.iter().any(|method| *method != Authentication::Fba);
+    let is_told_apart = (basic, windows) == (Some(false), Some(false));
+    let of_directory = listed.as_ref().filter(methods).filter(|_| is_told_apart);
+    let forms = match of_directory {
+        Some(listed) => Some(listed.contains(&Authentication::Fba)),
+        None => forms.or_else(|| listed.as_ref().map(|methods| methods.contains(&Authentication::Fba))),
+    };
+    let off = BASIC.into_iter().find(|name| of.record.has(name)).unwrap_or(BASIC[0]);
     let authentication = match (basic, windows) {
-        // With -ADPropertiesOnly the shell does not ask IIS: every switch is off, and the directory's own list is as it was set.
-        (Some(false), Some(false)) if listed.as_ref().is_some_and(methods) => {
-            let off = BASIC.into_iter().find(|name| of.record.has(name)).unwrap_or(BASIC[0]);
+        _ if of_directory.is_some() => {
             let says = "is off, as is Windows authentication, and InternalAuthenticationMethods has methods, which are taken: was it \
                         exported with -ADPropertiesOnly?";
             of.doubtful(off, says);
             listed.map(ordered)
         }
-        // Nothing says anything.
-        (None, None) => listed.filter(methods).map(ordered),
+        (None, None) => listed.filter(|_| !lists_nothing).map(ordered),
         (basic, windows) => {
             let on = switched(of, windows, basic, listed.as_deref());
-            if on.is_empty() && forms != Some(true) {
+            if on.is_empty() && forms != Some(true) && lists_nothing {
                 let says = "is off, as is every other way to sign in: nobody can; was it exported with -ADPropertiesOnly?";
-                of.doubtful(BASIC[0], says);
+                of.doubtful(off, says);
             }
             Some(on)
         }
@@ -240,6 +248,12 @@ pub(super) fn database(of: &mut Reading<'_>, origin: Origin) -> Option<Database>
     if of.truth("Recovery") == Some(true) {
         return None;
     }
+    let all_copies = match of.record.property("Servers").map(|property| &property.value) {
+        Some(Value::Lost(_) | Value::Cut(_)) => false,
+        Some(_) => true,
+        // Of Exchange 2007, where there are none.
+        None => of.record.has("StorageGroup") || of.record.has("StorageGroupName"),
+    };
     let mut copies = of.names("Servers");
     let active = of.name(&["MountedOnServer", "Server", "ServerName"]);
     if copies.is_empty() {
@@ -253,6 +267,7 @@ pub(super) fn database(of: &mut Reading<'_>, origin: Origin) -> Option<Database>
     Some(Database {
         name,
         copies: copies.collect(),
+        all_copies,
         active,
         rpc_client_access_server: of.host("RpcClientAccessServer"),
         oab: of.name(&["OfflineAddressBook"]),

@@ -27,6 +27,8 @@ fn a_mailbox_server_without_a_database_is_named_with_what_a_newer_shell_leaves_o
     noted(&of_2010, Kind::Missing, "EX13", "nobody has a mailbox there");
     not_noted(&of_2010, "-IncludePreExchange2013");
     not_noted(&notes("DB10,MBX1\nDB13,EX13\n"), "has no database on it");
+    // Copies that were not told may be anywhere.
+    not_noted(&notes("DB10,System.Collections.ArrayList\nDB13,EX13\n"), "has no database on it");
 }
 
 #[test]
@@ -46,6 +48,11 @@ fn a_property_that_decides_and_was_not_exported_is_named_once() {
         assert_eq!(notes.iter().filter(|note| note.says.contains(says)).count(), 1, "{says}");
     }
     not_noted(&notes, "ExternalUrl was not exported");
+    let file = import(&with(&more), true).unwrap().text;
+    assert!(
+        file.contains("# missing  Get-MailboxDatabase: RpcClientAccessServer was not exported"),
+        "{file}"
+    );
     // Blank is what it is.
     let blank = owa.replace("ExternalUrl", "ExternalUrl,InternalUrl").replace("/owa\n", "/owa,\n");
     not_noted(&import(&with(&[text("owa.csv", &blank)]), false).unwrap().notes, "InternalUrl was not");
@@ -73,6 +80,16 @@ fn switches_that_were_read_from_the_directory_alone_do_not_lock_everybody_out() 
     let (taken, notes) = ews("False,False,{}");
     assert_eq!(taken, []);
     noted(&notes, Kind::Doubtful, "ews.csv:2", "nobody can; was it exported with -ADPropertiesOnly?");
+    // A way to sign in that no client of a lab has is one.
+    let (taken, notes) = ews("False,False,\"{Certificate}\"");
+    assert_eq!(taken, []);
+    not_noted(&notes, "-ADPropertiesOnly");
+    let (taken, _) = ews(",,{OAuth}");
+    assert_eq!(taken, []);
+    let owa = "Server,Identity,BasicAuthentication,WindowsAuthentication,FormsAuthentication,InternalAuthenticationMethods\n\
+               CAS1,CAS1\\owa (Default Web Site),False,False,False,\"{Basic, Fba}\"\n";
+    let t = import(&with(&[text("owa.csv", owa)]), false).unwrap().topology;
+    assert!(t.servers[&server("cas1")].directory(Protocol::Owa).unwrap().forms);
     let (taken, notes) = ews(",,{}");
     assert_eq!(taken, both);
     noted(&notes, Kind::Assumed, "CAS1\\EWS (Default Web Site)", "Windows authentication and Basic are on");
@@ -140,7 +157,20 @@ fn of_several_front_ends_that_could_be_the_seat_the_one_that_is_taken_is_named()
     let Imported { topology, notes, .. } = import(&exports, false).unwrap();
     assert_eq!(topology.seat, server("cas2"));
     noted(&notes, Kind::Assumed, "CAS2", "it is the seat");
-    noted(&notes, Kind::Assumed, "CAS2", "with an ExternalUrl, 1; in its place could be CAS1");
+    noted(
+        &notes,
+        Kind::Assumed,
+        "CAS2",
+        "it has the most directories with an ExternalUrl, 1; in its place could be CAS1",
+    );
+    let exports = [text("ExchangeServer.csv", &servers), with(&[])[1].clone()];
+    let notes = import(&exports, false).unwrap().notes;
+    noted(
+        &notes,
+        Kind::Assumed,
+        "CAS1",
+        "it was exported first of those with the most directories with an ExternalUrl, 0",
+    );
     not_noted(&import(&with(&[]), false).unwrap().notes, "it is the seat");
 }
 
@@ -162,6 +192,18 @@ fn the_same_written_in_two_ways_is_no_contradiction() {
     assert!(t.origins.values().any(|origin| origin.0 == "München"), "{:?}", t.origins);
     let other = [city("M?nchen"), city("Minchen"), with(&[])[1].clone()];
     refused(&other, "Site of CAS1 is");
+    let by_name = SERVERS.replace("contoso.com/Configuration/Sites/A", "CN=A,CN=Sites,CN=Configuration");
+    assert!(import(&with(&[text("ExchangeServer-2.csv", &by_name)]), false).is_ok());
+    let members = |list: &str| format!("Name,Fqdn,Site,Members\narray,outlook.contoso.com,A,\"{list}\"\n");
+    let two = |one: &str, other: &str| {
+        import(&with(&[text("array-1.csv", &members(one)), text("array-2.csv", &members(other))]), false)
+    };
+    assert!(two("{Berlin, Äland}", "{Berlin, ?land}").is_ok());
+    let kept = two("{CAS1, Z?rich}", "System.Collections.ArrayList").unwrap().notes;
+    noted(&kept, Kind::LeftOut, "array-1.csv:2", "has the member Z?rich");
+    let service = "Name,Status\nMSExchangeIMAP4,Running\nMSExchangeIMAP4,Stopped\n";
+    let notes = import(&with(&[text("Get-Service.csv", service)]), false).unwrap().notes;
+    noted(&notes, Kind::LeftOut, "Get-Service.csv:3", "an object of Get-Service without MachineName");
 }
 
 #[test]
@@ -179,6 +221,15 @@ fn databases_of_2007_with_one_name_are_two() {
     let t = import(&exports, false).unwrap().topology;
     let on: Vec<&ServerName> = t.databases.values().map(|database| &database.active).collect();
     assert_eq!(on, [&server("mbx7"), &server("mbx8")]);
+    let groups = databases.replace("MBX8,First", "MBX7,Second");
+    let count = |more: &[formats::Export]| {
+        let exports = [&[text("ExchangeServer.csv", &servers), with(&[])[1].clone()], more].concat();
+        import(&exports, false).unwrap().topology.databases.len()
+    };
+    assert_eq!(count(&[text("Get-MailboxDatabase.csv", &groups)]), 2);
+    let (narrow, wide) = ("Name,Server\nDB1,MBX7\n", "Name,Server,StorageGroupName\nDB1,MBX7,First\n");
+    let once = [text("Get-MailboxDatabase-1.csv", narrow), text("Get-MailboxDatabase-2.csv", wide)];
+    assert_eq!(count(&once), 1, "one of them does not say of which group it is");
 }
 
 #[test]

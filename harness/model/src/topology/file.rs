@@ -282,6 +282,7 @@ fn misplaced(t: &Topology) -> Option<String> {
         Some(server) if server.is(ServerRole::ClientAccess) => {
             format!("a Client Access server of Exchange {}", server.version)
         }
+        Some(server) if server.roles.is_empty() => "without a role".to_owned(),
         Some(server) => format!("a Mailbox server of Exchange {}", server.version),
     };
     Some(format!("{} cannot be the seat where role = \"{}\": it is {is}", t.seat, t.role))

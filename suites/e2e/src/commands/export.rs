@@ -111,7 +111,8 @@ impl Played {
     fn in_file(suite: &Suite, path: &str) -> Result<Played, Exit> {
         let topology = suite.topology(path, &Default::default()).map_err(|error| say::suite_error(&error))?;
         predicted::any(path, &topology).map_err(|error| say::suite_error(&error))?;
-        let text = std::fs::read_to_string(path).map_err(|error| bad_input(format!("{path}: {error}")))?;
+        let text = crate::suite::read_text(Path::new(path))
+            .map_err(|error| bad_input(format!("{path}: {error}")))?;
         let positions = Positions::of([&topology], false);
         Ok(Played { positions, seats: seats(&topology).collect(), file: Some(text) })
     }

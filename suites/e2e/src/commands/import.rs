@@ -112,7 +112,10 @@ fn exports(named: &[PathBuf]) -> Result<Vec<Export>, String> {
             say::error(plain(&says, MOST_CHARACTERS));
         }
         if inside.is_empty() {
-            return Err(format!("{}: there is no .xml, .clixml, .csv or .txt file in it", path.display()));
+            return Err(format!(
+                "{}: there is no .xml, .clixml, .csv, .txt or .log file in it",
+                path.display()
+            ));
         }
         inside.sort();
         paths.append(&mut inside);

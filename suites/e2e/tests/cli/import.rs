@@ -237,7 +237,7 @@ fn what_cannot_be_imported_or_run_is_said_and_is_bad_input() {
     let file = scratch.path("x.toml");
     run(&["import", "no-such-file.xml", "-o", &file]).check(2, &["no-such-file.xml: No such file"]);
     run(&["import", &scratch.path("tmp"), "-o", &file])
-        .check(2, &["there is no .xml, .clixml, .csv or .txt file in it"]);
+        .check(2, &["there is no .xml, .clixml, .csv, .txt or .log file in it"]);
     run(&["import", &exports("small"), "-o", &scratch.path("x.json")]).check(2, &["ends with .toml"]);
     run(&["import", &format!("{}/Get-OwaVirtualDirectory.xml", exports("small")), "-o", &file])
         .check(2, &["no export of Get-ExchangeServer", "nothing was written"]);
