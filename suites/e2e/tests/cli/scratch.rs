@@ -266,6 +266,22 @@ impl Started {
         self.runtime.block_on(clock::until(what, is_so));
     }
 
+    /// Waits until it has said these words; one that ends without them has failed.
+    #[track_caller]
+    pub(crate) fn wait_until_it_says(&mut self, words: &str) {
+        let Started { runtime, child, out, err, what } = self;
+        let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned();
+        let says = async {
+            tokio::select! {
+                () = clock::until(words, || read(out).contains(words)) => None,
+                status = child.wait() => Some(status.unwrap().code()),
+            }
+        };
+        if let Some(code) = runtime.block_on(says) {
+            panic!("{what} never says `{words}`\n{}", Ended { code, out: read(out), err: read(err) });
+        }
+    }
+
     /// What it has said so far on standard output.
     pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.out).unwrap()

@@ -12,10 +12,10 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::either;
-use crate::clock::within;
+use crate::clock::{relief, within};
 
 /// How long the front end behind may take until it listens.
-const START: Duration = Duration::from_secs(5);
+const START: Duration = Duration::from_secs(20);
 
 /// A sound front end behind the canary, at addresses of the canary's own choice.
 pub(super) struct Sound {
@@ -31,11 +31,14 @@ impl Sound {
         let mut facts: Value = serde_json::from_str(&text)?;
         let role: Role = facts["seat"]["role"].as_str().context("seat.role is missing")?.parse()?;
         let mut at = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
+        let mut held = vec![];
         for (place, listener) in at.iter_mut().zip(["https", "http"]) {
             let seat = &mut facts["seat"]["listen"][listener];
             let own: SocketAddr = seat.as_str().context("seat.listen is missing")?.parse()?;
-            *place = free(own)?;
+            let socket = free(own)?;
+            *place = socket.local_addr()?;
             *seat = place.to_string().into();
+            held.push(socket);
         }
         let beside = lab.with_file_name("behind.json");
         std::fs::write(&beside, facts.to_string()).with_context(|| beside.display().to_string())?;
@@ -51,10 +54,11 @@ impl Sound {
         let sound = Sound { https: at[0], http: at[1], running };
         let up = async {
             while dial(sound.https).await.is_err() || dial(sound.http).await.is_err() {
-                tokio::task::yield_now().await;
+                relief().await;
             }
         };
         within(START, up).await.context("the front end behind does not listen")?;
+        drop(held);
         Ok(sound)
     }
 
@@ -82,11 +86,12 @@ impl Sound {
     }
 }
 
-/// A free port on the seat's own address, which nobody else uses.
-fn free(seat: SocketAddr) -> std::io::Result<SocketAddr> {
+/// Holds a free port of the seat's own address: nobody is given it meanwhile, and who says SO_REUSEADDR may listen on it.
+fn free(seat: SocketAddr) -> std::io::Result<TcpSocket> {
     let socket = if seat.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
     socket.bind(SocketAddr::new(seat.ip(), 0))?;
-    socket.local_addr()
+    Ok(socket)
 }
 
 async fn dial(to: SocketAddr) -> std::io::Result<TcpStream> {

@@ -35,8 +35,8 @@ impl Answer {
 
 impl Up {
     pub(super) fn start(scratch: &Scratch, args: &[&str]) -> Up {
-        let run = scratch.start(&[&["up"], args].concat());
-        run.wait_until("the lab is up", || run.said().contains("Ctrl-C ends the lab"));
+        let mut run = scratch.start(&[&["up"], args].concat());
+        run.wait_until_it_says("Ctrl-C ends the lab");
         let printed = run.said();
         Up { run, printed }
     }
