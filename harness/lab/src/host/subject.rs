@@ -19,6 +19,9 @@ use crate::seat::{Process, command, piped};
 /// What is passed on of its output at a time.
 const AT_ONCE: usize = 64 * 1024;
 
+/// The most that is taken of a pipe once its writer has ended: none holds more (pipe(7)).
+const MOST_LEFT: usize = 1024 * 1024;
+
 /// Where a station speaks to the runner.
 pub(super) type Says = Arc<Mutex<Box<dyn AsyncWrite + Unpin + Send>>>;
 
@@ -80,9 +83,15 @@ async fn passed_on(
         open = read > 0;
         wrote(&bytes[..read], says).await;
     };
-    // What it wrote last; somebody whom it left behind may hold the pipe, and is not waited for.
-    while let Ok(read @ 1..) = output.try_read(&mut bytes) {
-        wrote(&bytes[..read], says).await;
+    // What it wrote last: the pipe is asked itself, since the event of that may not have come yet. Somebody whom it left behind may hold
+    // the pipe, and is not waited for.
+    let Ok(mut rest) = output.into_nonblocking_fd().map(std::fs::File::from) else { return status };
+    for _ in 0..MOST_LEFT / AT_ONCE {
+        match io::Read::read(&mut rest, &mut bytes) {
+            Ok(read @ 1..) => wrote(&bytes[..read], says).await,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            _ => break,
+        }
     }
     status
 }
